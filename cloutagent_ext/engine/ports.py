@@ -1,0 +1,281 @@
+"""What the engine needs from the outside world, as protocols.
+
+The engine knows no server, no project folder and no Jupyter: it receives these. The
+real ones are bound in `executions.worker`; tests bind fakes and run in milliseconds.
+Not here: any implementation.
+
+Two kinds of failure, never mixed: `ToolError` is a result that the model reads and
+reacts to; `EndExecution` ends the execution with one of the contract's codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from ..schema.base import JsonObject
+from ..schema.events import OutputPart, WarningCode
+from ..schema.execution import EndCode, Result, Usage
+from ..schema.project import Definition, Limits
+
+Wire = dict[str, Any]
+"""One JSON object exactly as the Messages API sends or takes it."""
+
+
+# ---------------------------------------------------------------- failures
+
+
+class ToolError(Exception):
+    """A tool could not do what was asked; the text is for the model, which may try otherwise."""
+
+
+class EndExecution(Exception):
+    """The execution cannot go on. `code` is the contract's, `message` says why and how to mend it."""
+
+    def __init__(self, code: EndCode, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code: EndCode = code
+        self.message = message
+        self.details = details
+
+
+class ModelFailure(Exception):
+    """A model call failed.
+
+    `retryable`: the whole request may be sent again. `retry_after_s`: what the service
+    asked for. `code`: how the execution ends when retrying is over or pointless.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after_s: float | None = None,
+        code: EndCode = "MODEL_ERROR",
+        kind: str = "",
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        self.code: EndCode = code
+        self.kind = kind
+        """The service's own word (`overloaded_error`, `connection`, `incomplete`, …)."""
+        self.request_id = request_id
+
+
+# ---------------------------------------------------------------- model
+
+
+class Model(Protocol):
+    """One model endpoint: the Messages API as a stream of its own JSON events."""
+
+    def stream(self, request: Wire) -> AsyncIterator[Wire]:
+        """Send `request` (body of POST /v1/messages) and yield each SSE event's JSON as it arrives.
+
+        Includes `message_start` … `message_stop`, and `ping`; never an SDK type. Raises
+        `ModelFailure` for everything that goes wrong, an `error` event and an end without
+        `message_stop` included. Closing the iterator closes the connection.
+        """
+        ...
+
+    async def count_tokens(self, request: Wire) -> int | None:
+        """Input tokens of `request`, or None where the service cannot say."""
+        ...
+
+
+class Models(Protocol):
+    """Which endpoint an agent talks to."""
+
+    def for_agent(self, agent: str) -> Model:
+        """The endpoint for `agent` (`main`, or a subagent's id without its instance number)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+    cache_read: float
+    cache_write_5m: float
+
+
+class Prices(Protocol):
+    def of(self, model: str) -> Price | None:
+        """Highest list price of `model` (for reservations), or None when unknown."""
+        ...
+
+    def cost(self, model: str, usage: Wire) -> float | None:
+        """Exact price in US dollars of one response's wire `usage`, or None when unknown."""
+        ...
+
+
+# ---------------------------------------------------------------- tools
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """A Jupyter kernel that belongs to one execution."""
+
+    async def execute(
+        self, code: str, *, timeout_s: float, on_output: Callable[[JsonObject], None]
+    ) -> Literal["ok", "error", "timeout", "dead"]:
+        """Run `code`; each iopub message's `{"msg_type", "content"}` goes to `on_output` as it comes.
+
+        `timeout`: it was interrupted, state is kept. `dead`: the kernel is gone, and the
+        next call starts a fresh one.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End the kernel and every process it started; safe to call twice."""
+        ...
+
+
+class Kernels(Protocol):
+    async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
+        """A fresh kernel in `cwd` whose environment is exactly `env`; raises `ToolError` where none can start."""
+        ...
+
+
+@dataclass
+class ToolContext:
+    """What a tool call may use. One per execution and agent; shared locks by name."""
+
+    execution_id: str
+    agent: str
+    call_id: str
+    span: str
+    workspace: Path
+    """Folder of this execution; the working directory of commands."""
+    env: Mapping[str, str]
+    """The whole environment of child processes (an allow-list, never the server's)."""
+    warn: Callable[[WarningCode, str], Awaitable[None]]
+    folders: Mapping[Path, Literal["read", "write"]] = field(default_factory=dict)
+    """Absolute folders outside the workspace that the project names."""
+    network: bool = False
+
+
+class Tool(Protocol):
+    """Something a model may call."""
+
+    name: str
+    description: str
+    """What the model reads."""
+    touches: str
+    """In one line, what it may touch."""
+    input_schema: JsonObject
+    read_only: bool
+    """No effect outside: may run again after a crash."""
+    default_permission: Literal["allow", "ask"]
+    source: str
+    """`builtin`, `mcp:<server>` or `subagent`."""
+
+    def lock(self, arguments: JsonObject) -> str | None:
+        """Name of what this call must have alone (`kernel`, `file:<path>`); None runs beside everything."""
+        ...
+
+    async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
+        """Do it. `arguments` have passed the schema. Raises `ToolError` for what the model should know."""
+        ...
+
+
+# ---------------------------------------------------------------- the rest
+
+
+class Events(Protocol):
+    async def emit(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
+        """Append one event (fields of `schema.events`); on disk when this returns. Its id."""
+        ...
+
+
+class Journal(Protocol):
+    """What a crash resumes from: wire JSON of every model reply and tool result, before and after each effect."""
+
+    async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
+        """Append `{"kind": kind, **fields}`; with `sync` it has reached the disk when this returns."""
+        ...
+
+
+@dataclass(frozen=True)
+class Decision:
+    allow: bool
+    by: str
+    message: str = ""
+    arguments: JsonObject | None = None
+    """Changed arguments, where the person changed them."""
+
+
+class Approvals(Protocol):
+    async def decide(self, *, call_id: str, tool: str, arguments: JsonObject, agent: str, span: str) -> Decision:
+        """Somebody's decision about a call that must ask. May wait for days; never raises."""
+        ...
+
+
+class Secrets(Protocol):
+    async def get(self, name: str) -> str:
+        """Value of a project secret; raises `EndExecution` where it is missing or locked."""
+        ...
+
+
+class Clock(Protocol):
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything one execution is bound to."""
+
+    models: Models
+    prices: Prices
+    events: Events
+    journal: Journal
+    approvals: Approvals
+    kernels: Kernels
+    secrets: Secrets
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution, as the engine sees it."""
+
+    execution_id: str
+    definition: Definition
+    project_name: str
+    prompt: str
+    """Prompt or task, variables not yet filled in."""
+    variables: Mapping[str, str]
+    limits: Limits
+    workspace: Path
+    created_at: str
+    """Value of `{{timestamp}}`, frozen at acceptance."""
+    simulated: bool = False
+    local_prices: bool = False
+    """The base URL is not Anthropic's: an unknown price counts as 0 and is shown as local."""
+    folders: Mapping[Path, Literal["read", "write"]] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it went. The worker turns this into the log's last event, once nothing of it runs any more."""
+
+    status: Literal["completed", "failed"]
+    result: Result | None
+    usage: Usage
+    total_cost_usd: float | None
+    turns: int
+    code: EndCode | None = None
+    message: str = ""
+    details: JsonObject = field(default_factory=dict)

@@ -1,0 +1,274 @@
+"""The events of an execution: one JSON object a line of `events.jsonl`, and one frame of a stream.
+
+Ids start at 1 and have no gaps. An event, once visible, never changes. Exactly one
+of `complete`, `error`, `cancelled` ends a log.
+
+`span` says which step an event belongs to, as a path, so that a prefix is its parent:
+`main` (an agent) · `main/2` (its second turn) · `main/2/<call_id>` (a tool call of that
+turn) · `main/2/<call_id>/researcher#1` (a subagent inside that call) · and so on.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from .base import JsonObject, Model, Timestamp
+from .execution import EndCode, ExecutionId, Origin, PercentOfLimit, Result, Usage
+from .project import Limits
+
+
+class Event(Model):
+    """What every event has."""
+
+    id: int = Field(ge=1)
+    ts: Timestamp
+    agent: str = "main"
+    """`main`, or `<subagent id>#k` for the k-th instance of a subagent."""
+    span: str = "main"
+    """Path of the step it belongs to."""
+
+
+class TextPart(Model):
+    """Text that a tool gave back."""
+
+    type: Literal["text"] = "text"
+    text: str
+    """Up to 32 KiB; of longer text its head and tail, with what was left out said between them."""
+    path: str | None = None
+    """Workspace file that holds all of it, where it was longer."""
+
+
+class ImagePart(Model):
+    """A picture that a tool gave back; a file of the workspace."""
+
+    type: Literal["image"] = "image"
+    media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
+    path: str
+    alt: str = ""
+
+
+class FilePart(Model):
+    """A file of the workspace that a tool made."""
+
+    type: Literal["file"] = "file"
+    path: str
+    media_type: str = "application/octet-stream"
+    size: int
+    """Bytes."""
+
+
+class DisplayPart(Model):
+    """A Jupyter mime bundle for people (`text/html`, …); the model gets its plain text."""
+
+    type: Literal["display"] = "display"
+    data: dict[str, Any]
+
+
+OutputPart = Annotated[TextPart | ImagePart | FilePart | DisplayPart, Field(discriminator="type")]
+
+
+class Queued(Event):
+    """Accepted; the first event of every log, and again whenever its place changes."""
+
+    type: Literal["queued"] = "queued"
+    execution_id: ExecutionId
+    position: int
+    """Place in the queue from 1; 0 means that it starts at once."""
+
+
+class Start(Event):
+    """It runs."""
+
+    type: Literal["start"] = "start"
+    execution_id: ExecutionId
+    project_id: str
+    version: int
+    model: str
+    limits: Limits
+    simulated: bool
+    origin: Origin
+    resumed_from: ExecutionId | None = None
+    forked_from: ExecutionId | None = None
+    continued_from: ExecutionId | None = None
+
+
+class Interrupted(Event):
+    """Found without an owner when a server started."""
+
+    type: Literal["interrupted"] = "interrupted"
+    why: str
+
+
+class Resumed(Event):
+    """The log goes on."""
+
+    type: Literal["resumed"] = "resumed"
+    by: str
+    attempt: int
+
+
+class AgentStart(Event):
+    """An agent begins; for a subagent `call_id` is the call that started it."""
+
+    type: Literal["agent_start"] = "agent_start"
+    name: str
+    """What its card says."""
+    subagent: str | None = None
+    """Id of the subagent; null for the agent itself."""
+    call_id: str | None = None
+    model: str
+    prompt: str
+
+
+class AgentComplete(Event):
+    """An agent is done; its own totals, without those of its subagents."""
+
+    type: Literal["agent_complete"] = "agent_complete"
+    call_id: str | None = None
+    result: str
+    usage: Usage
+    total_cost_usd: float | None
+    turns: int
+
+
+class Thinking(Event):
+    """A piece of the model's thinking, to be appended; `final` closes the block."""
+
+    type: Literal["thinking"] = "thinking"
+    content: str
+    final: bool = False
+
+
+class Text(Event):
+    """A piece of the model's text, to be appended; `final` closes the block.
+
+    A `warning` RETRYING with the same span makes what the turn had said so far void.
+    """
+
+    type: Literal["text"] = "text"
+    content: str
+    final: bool = False
+
+
+class ToolCall(Event):
+    """A tool starts. Visible before it has any effect."""
+
+    type: Literal["tool_call"] = "tool_call"
+    call_id: str
+    tool: str
+    source: str = "builtin"
+    """`builtin`, `mcp:<server>` or `subagent`."""
+    input: JsonObject
+
+
+class ToolResult(Event):
+    """What a tool gave back to the model."""
+
+    type: Literal["tool_result"] = "tool_result"
+    call_id: str
+    tool: str
+    is_error: bool
+    output: list[OutputPart]
+    duration_ms: int
+
+
+class ApprovalRequired(Event):
+    """A tool call waits for a person."""
+
+    type: Literal["approval_required"] = "approval_required"
+    call_id: str
+    tool: str
+    input: JsonObject
+
+
+class Approval(Event):
+    """A person (or the policy for unattended runs) has decided."""
+
+    type: Literal["approval"] = "approval"
+    call_id: str
+    decision: Literal["allow", "deny"]
+    by: str
+
+
+class HookEventRecord(Event):
+    """A hook ran."""
+
+    type: Literal["hook"] = "hook"
+    hook: str
+    on: str
+    outcome: Literal["allow", "deny", "changed", "failed"]
+    message: str = ""
+    duration_ms: int
+
+
+class CostUpdate(Event):
+    """A model turn was paid for. Totals are the execution's; `turn_*` is this turn of `agent`."""
+
+    type: Literal["cost_update"] = "cost_update"
+    usage: Usage
+    total_cost_usd: float | None
+    turn_usage: Usage
+    turn_cost_usd: float | None
+    percent_of_limit: PercentOfLimit
+
+
+WarningCode = Literal[
+    "COST_80", "TOKENS_80", "TIME_80", "RETRYING", "COMPACTED", "CONTEXT_EDITED", "MCP_RECONNECTED", "LOG_REPAIRED",
+    "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST", "USAGE_LOWER_BOUND",
+]  # fmt: skip
+
+
+class Warning_(Event):
+    """Something a person should know; the execution goes on."""
+
+    type: Literal["warning"] = "warning"
+    code: WarningCode
+    message: str
+    details: JsonObject = {}
+
+
+class _Ending(Event):
+    """What is known at the end."""
+
+    usage: Usage
+    total_cost_usd: float | None
+    duration_ms: int
+    result: Result | None = None
+
+
+class Complete(_Ending):
+    """It has answered."""
+
+    type: Literal["complete"] = "complete"
+    result: Result
+
+
+class Error(_Ending):
+    """It has failed; `result` holds what there was by then."""
+
+    type: Literal["error"] = "error"
+    code: EndCode
+    message: str
+    details: JsonObject = {}
+
+
+class Cancelled(_Ending):
+    """Somebody stopped it."""
+
+    type: Literal["cancelled"] = "cancelled"
+    by: str
+
+
+AnyEvent = Annotated[
+    Queued | Start | Interrupted | Resumed | AgentStart | AgentComplete | Thinking | Text | ToolCall | ToolResult
+    | ApprovalRequired | Approval | HookEventRecord | CostUpdate | Warning_ | Complete | Error | Cancelled,
+    Field(discriminator="type"),
+]  # fmt: skip
+
+EVENT: TypeAdapter[Any] = TypeAdapter(AnyEvent)
+"""Reads one event of any type: `EVENT.validate_json(line)`."""
+
+ENDINGS = frozenset({"complete", "error", "cancelled"})
+"""Types that end a log."""
