@@ -1,0 +1,100 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+# Stamps below .venv say what is installed and built, so that a second call starts in seconds.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+# Nothing here may meet an account: the simulated model plays, tests talk to loopback only.
+STRIP := $(shell env | sed -n 's/^\(\(ANTHROPIC\|CLAUDE\|OPENAI\)_[A-Z0-9_]*\)=.*/-u \1/p')
+CLEAN_ENV := env $(STRIP)
+
+PANEL_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/lib/*' -not -name '*.tsbuildinfo' 2>/dev/null)
+
+.PHONY: help demo test lint types bench nightly format clean setup-demo setup-test test-lint test-panel test-python test-browser
+
+help:
+	@echo "make demo     JupyterLab on an example project; no key, no account"
+	@echo "make test     every check and test, the browser included"
+	@echo "make bench    speed and memory beside baselines, as a table"
+	@echo "make nightly  the long form of soak, chaos and fuzz loops"
+	@echo "make format   format Python and TypeScript"
+	@echo "make types    openapi.json and the TypeScript types, from the schema"
+	@echo "make clean    remove what these commands made"
+
+demo: setup-demo
+	@$(CLEAN_ENV) $(BIN)/python scripts/demo.py $(DEMO_ARGS)
+
+setup-demo:
+	@$(PYTHON) scripts/prerequisites.py demo
+	@$(MAKE) --no-print-directory $(VENV)/.panel
+
+setup-test:
+	@scripts/ensure_debian.sh
+	@$(PYTHON) scripts/prerequisites.py test
+	@$(MAKE) --no-print-directory $(VENV)/.test $(VENV)/.panel
+
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml $(VENV)/.created
+	@echo "Installing Python packages into $(VENV) (about a minute) ..."
+	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.demo
+	@echo "Installing test tools ..."
+	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+labextension/node_modules/.installed: labextension/package.json labextension/yarn.lock $(VENV)/.demo
+	@echo "Installing front-end packages ..."
+	@cd labextension && jlpm install --immutable > ../$(VENV)/jlpm.log 2>&1 || { tail -40 ../$(VENV)/jlpm.log; exit 1; }
+	@touch $@
+
+$(VENV)/.panel: labextension/node_modules/.installed $(PANEL_SOURCES)
+	@echo "Building the panel ..."
+	@cd labextension && jlpm build:prod > ../$(VENV)/build.log 2>&1 || { tail -40 ../$(VENV)/build.log; exit 1; }
+	@jupyter-builder develop --overwrite . > $(VENV)/develop.log 2>&1 || { cat $(VENV)/develop.log; exit 1; }
+	@touch $@
+
+test: setup-test
+	@$(MAKE) --no-print-directory test-lint test-panel test-python test-browser
+
+test-lint:
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	cd labextension && jlpm lint:check
+
+test-panel:
+	cd labextension && jlpm test
+
+test-python:
+	$(CLEAN_ENV) $(BIN)/python -m pytest -m "not browser and not nightly"
+
+test-browser:
+	$(CLEAN_ENV) $(BIN)/python -m pytest -m "browser and not nightly"
+
+nightly: setup-test
+	$(CLEAN_ENV) $(BIN)/python -m pytest -m nightly --timeout 3600
+
+bench: setup-test
+	$(CLEAN_ENV) $(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+types: $(VENV)/.demo labextension/node_modules/.installed
+	$(BIN)/python -m cloutagent_ext.server.openapi
+	cd labextension && jlpm generate:types
+
+format: setup-test
+	ruff check --fix .
+	ruff format .
+	cd labextension && jlpm lint
+
+lint: setup-test test-lint
+
+clean:
+	rm -rf $(VENV) .demo labextension/node_modules labextension/lib cloutagent_ext/labextension .mypy_cache .ruff_cache .pytest_cache .hypothesis
