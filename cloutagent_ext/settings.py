@@ -1,0 +1,213 @@
+"""Every setting of CloutAgent, in one table: name, environment variable, default, unit, help.
+
+`server.app` makes one traitlet from each row, the documentation prints them, and the
+command line reads the same ones. Here: what may be set and where a value came from.
+Not here: what a setting does, and secrets of projects (those live in the store).
+
+Nothing here looks at the process's environment on its own: callers hand one in, so
+that a test or an embedding program decides what is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+Source = Literal["setting", "environment", "default"]
+
+
+class SettingError(ValueError):
+    """A value that a setting cannot take; the message names the setting or variable and what it takes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting as others show it. `type` is what a traitlet is made from."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    env: str | None = None
+    unit: str = ""
+    minimum: float | None = None
+    secret: bool = False
+    """Never shown: not in a log, not by `repr`."""
+
+
+def _setting(kind: type, default: Any, help: str, *, env: str | None = None, **more: Any) -> Any:
+    """A field of `Settings` with its row."""
+    shown = not more.get("secret", False)
+    metadata = {"type": kind, "help": help, "env": env, **more}
+    if isinstance(default, tuple):
+        return field(default_factory=lambda: default, metadata={**metadata, "default": default}, repr=shown)
+    return field(default=default, metadata=metadata, repr=shown)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator decides. Made by `from_environment`; immutable afterwards."""
+
+    data_dir: Path = _setting(
+        Path,
+        Path(),
+        "Folder of everything that is kept: projects, executions, backups, workspaces. "
+        "Empty: `cloutagent` in Jupyter's data folder.",
+        env="CLOUTAGENT_DATA_DIR",
+    )
+    root_dir: Path | None = _setting(
+        Path, None, "Folder that the folders a project names are relative to: the Jupyter server's root."
+    )
+    api_key: str | None = _setting(
+        str,
+        None,
+        "Key of the model service. Without one (and without a base URL) the simulated model plays.",
+        env="ANTHROPIC_API_KEY",
+        secret=True,
+    )
+    base_url: str | None = _setting(
+        str,
+        None,
+        "Where model calls go instead of Anthropic: any service that speaks the Messages API.",
+        env="ANTHROPIC_BASE_URL",
+    )
+    allow_simulated_api: bool = _setting(
+        bool,
+        False,
+        "Let calls with an API key be answered by the simulated model where no model key is set. "
+        "For demonstrations: the answers are marked, but they are not a model's.",
+        env="CLOUTAGENT_ALLOW_SIMULATED_API",
+    )
+    simulated_pace: float = _setting(
+        float, 40.0, "How fast the simulated model speaks; 0 is at once.", unit="words per second", minimum=0
+    )
+    max_concurrent: int = _setting(
+        int,
+        3,
+        "Most executions of one project that run at once; a project may ask for fewer.",
+        env="MAX_CONCURRENT_EXECUTIONS",
+        minimum=1,
+    )
+    max_running: int = _setting(int, 16, "Most executions that run at once in the whole server.", minimum=1)
+    stop_grace_s: float = _setting(
+        float, 5.0, "How long running executions may go on when the server stops.", unit="seconds", minimum=0
+    )
+    max_streams: int = _setting(int, 100, "Most event streams open at once.", minimum=1)
+    heartbeat_s: float = _setting(
+        float, 15.0, "Time between the comments that keep a quiet stream open.", unit="seconds", minimum=0.1
+    )
+    rate_limit: int = _setting(
+        int, 100, "Most requests of one address with an API key.", unit="requests per minute", minimum=1
+    )
+    failed_auth_limit: int = _setting(
+        int, 20, "Most failed authentications of one address.", unit="failures per minute", minimum=1
+    )
+    max_body_mb: float = _setting(float, 10.0, "Largest JSON body of a request.", unit="MB", minimum=0.001)
+    allow_origins: tuple[str, ...] = _setting(
+        tuple,
+        (),
+        "Web origins that may call the API-key routes from a browser, exactly as browsers send them.",
+    )
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Where each value came from; names that are missing have their default."""
+
+    @classmethod
+    def rows(cls) -> list[Row]:
+        """The table, in the order of the documentation."""
+        found = []
+        for item in fields(cls):
+            if item.name == "sources":
+                continue
+            more = dict(item.metadata)
+            default = more.pop("default", item.default)
+            found.append(Row(name=item.name, default=default, **more))
+        return found
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str], **overrides: Any) -> Settings:
+        """Settings from `overrides` (they win; None counts as not given), then `env`, then defaults.
+
+        Raises `SettingError` for a value that cannot be taken and TypeError for an
+        override that is no setting. `env` is read only for the variables of the table.
+        """
+        values: dict[str, Any] = {}
+        sources: dict[str, Source] = {}
+        rows = cls.rows()
+        if unknown := set(overrides) - {row.name for row in rows}:
+            raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
+        for row in rows:
+            given = overrides.get(row.name)
+            if given is not None:
+                values[row.name], sources[row.name] = _checked(row, given, row.name), "setting"
+            elif row.env and (text := env.get(row.env, "").strip()):
+                values[row.name], sources[row.name] = _checked(row, text, row.env), "environment"
+        if not values.get("data_dir", Path()).parts:
+            values["data_dir"] = _default_data_dir(env)
+        return cls(**values, sources=sources)
+
+    def source(self, name: str) -> Source:
+        """Where the value of `name` came from."""
+        return self.sources.get(name, "default")
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    return words[str(value).strip().lower()]
+
+
+def _origins(value: Any) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(item.strip().rstrip("/") for item in items if item.strip())
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError
+    return int(value)
+
+
+_READERS: dict[type, tuple[Callable[[Any], Any], str]] = {
+    Path: (lambda value: Path(value).expanduser(), "a folder"),
+    str: (str, "text"),
+    bool: (_boolean, "true or false"),
+    int: (_whole, "a whole number"),
+    float: (float, "a number"),
+    tuple: (_origins, "origins, separated by commas"),
+}
+
+
+def _checked(row: Row, value: Any, where: str) -> Any:
+    """`value` in the row's type; `where` is the name a person used for it."""
+    read, takes = _READERS[row.type]
+    if row.minimum is not None:
+        takes += f" of at least {row.minimum:g}"
+    try:
+        result = read(value)
+        if row.minimum is not None and not result >= row.minimum:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, OverflowError):
+        shown = "what was given" if row.secret else repr(value)
+        raise SettingError(f"{where} takes {takes}, not {shown}.") from None
+    return result
+
+
+def _default_data_dir(env: Mapping[str, str]) -> Path:
+    """`cloutagent` in Jupyter's data folder; Jupyter's own rule where `env` does not name that folder."""
+    if folder := env.get("JUPYTER_DATA_DIR", "").strip():
+        return Path(folder).expanduser() / "cloutagent"
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir()) / "cloutagent"
