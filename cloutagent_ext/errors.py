@@ -25,7 +25,9 @@ CloutError                        code, HTTP status, a sentence that says how to
 ├── BadGateway            502     MODEL_UNAVAILABLE, MCP_CONNECTION_FAILED
 ├── GatewayTimeout        504     TIMEOUT, QUEUE_TIMEOUT
 ├── DiskFull              507     DISK_FULL
-└── Internal              500     INTERNAL · a bug of ours; the log has the rest under its request id
+├── Internal              500     INTERNAL · a bug of ours; the log has the rest under its request id
+├── Unreachable           ---     UNREACHABLE · raised by the Python client alone: no server answered
+└── ExecutionFailed       ---     raised by the Python client alone: the execution's own ending code, or CANCELLED
 
 Here: what a *caller* is told. What a *model* is told about a failed tool is
 `engine.ports.ToolError`, a different type on purpose. How errors become HTTP is
@@ -187,3 +189,20 @@ class DiskFull(CloutError):
 
 class Internal(CloutError):
     """A bug of ours. The caller gets a request id, the log gets the traceback."""
+
+
+class Unreachable(CloutError):
+    """No server answered; only the Python client and the command line raise it, no route answers it."""
+
+    code = "UNREACHABLE"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ExecutionFailed(CloutError):
+    """The result was asked for, and the execution had failed or was cancelled. Raised by the Python client alone.
+
+    `error_code` is the execution's (`COST_LIMIT_EXCEEDED`, … or `CANCELLED`); `details` are its
+    details and `execution_id`.
+    """
+
+    code = "CANCELLED"
