@@ -27,7 +27,7 @@ CloutError                        code, HTTP status, a sentence that says how to
 ├── DiskFull              507     DISK_FULL
 ├── Internal              500     INTERNAL · a bug of ours; the log has the rest under its request id
 ├── Unreachable           ---     UNREACHABLE · raised by the Python client alone: no server answered
-└── ExecutionFailed       ---     raised by the Python client alone: the execution's own ending code, or CANCELLED
+└── ExecutionFailed       ---     raised by the Python client alone: the execution's ending code, or CANCELLED
 
 Here: what a *caller* is told. What a *model* is told about a failed tool is
 `engine.ports.ToolError`, a different type on purpose. How errors become HTTP is
@@ -199,7 +199,7 @@ class Unreachable(CloutError):
 
 
 class ExecutionFailed(CloutError):
-    """The result was asked for, and the execution had failed or was cancelled. Raised by the Python client alone.
+    """The result was asked for, but the execution had failed or was cancelled. Client only.
 
     `error_code` is the execution's (`COST_LIMIT_EXCEEDED`, … or `CANCELLED`); `details` are its
     details and `execution_id`.

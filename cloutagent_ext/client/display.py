@@ -1,0 +1,88 @@
+"""How handles look when a notebook or a console shows them. Pure: text in, text out, everything escaped.
+
+Colours and fonts are the notebook's own; a live monitor is not here.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..schema.execution import ExecutionState
+from ..schema.project import ProjectRow
+
+_MARKS = {
+    "queued": "◌",
+    "running": "●",
+    "waiting": "◍",
+    "interrupted": "◌",
+    "completed": "✓",
+    "failed": "✕",
+    "cancelled": "■",
+}
+_LONGEST_TEXT = 4000
+"""Characters of a result that a card shows."""
+
+
+def money(amount: float | None) -> str:
+    """US dollars; small sums with the digits that matter."""
+    if amount is None:
+        return "unknown cost"
+    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+
+
+def seconds(duration_ms: int | None) -> str:
+    """`4.2 s`, `2 min 05 s`, or nothing when unknown."""
+    if duration_ms is None:
+        return ""
+    total = duration_ms / 1000
+    if total < 60:
+        return f"{total:.1f} s"
+    minutes, rest = divmod(int(total), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def facts(state: ExecutionState) -> list[str]:
+    """Status and figures of an execution, in the order people ask for them."""
+    usage = state.usage
+    tokens = usage.counted + usage.cache_read_input_tokens
+    told = [state.status if state.current_step is None else f"{state.status}: {state.current_step}"]
+    if state.position:
+        told.append(f"place {state.position} in the queue")
+    told += [seconds(state.duration_ms), f"{tokens:,} tokens", money(state.total_cost_usd)]
+    if state.simulated:
+        told.append("simulated model")
+    return [fact for fact in told if fact]
+
+
+def run_text(kind: str, execution_id: str, project: str | None, state: ExecutionState | None) -> str:
+    """One line for consoles."""
+    about = f"{project!r}, " if project else ""
+    known = f" · {' · '.join(facts(state))}" if state else ""
+    return f"<{kind} {about}{execution_id}{known}>"
+
+
+def run_html(execution_id: str, project: str | None, state: ExecutionState | None) -> str:
+    """A card: name, figures, and the result or the error once there is one."""
+    title = f"<b>{escape(project or 'Execution')}</b>"
+    if state is None:
+        return f"<div>{title} <code>{escape(execution_id)}</code></div>"
+    line = f"{_MARKS.get(state.status, '●')} {escape(' · '.join(facts(state)))}"
+    body = ""
+    if state.error is not None:
+        body = f"<p><b>{escape(state.error.code)}</b> {escape(state.error.message)}</p>"
+    elif state.result is not None and state.result.text:
+        text = state.result.text
+        shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+        body = f'<div style="white-space: pre-wrap; margin-top: 4px">{escape(shown)}</div>'
+    return (
+        '<div style="border: 1px solid var(--jp-border-color2, #ccc); border-radius: 8px; padding: 8px 12px; '
+        f'max-width: 44em">{title}<br><span style="opacity: .75">{line}</span>{body}</div>'
+    )
+
+
+def project_html(row: ProjectRow) -> str:
+    """Name, description and version of a project."""
+    return (
+        f"<div><b>{escape(row.name)}</b> <span style='opacity: .75'>version {row.version}</span>"
+        f"<br>{escape(row.description)}</div>"
+    )

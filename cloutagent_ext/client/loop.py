@@ -1,0 +1,64 @@
+"""An event loop in a thread of its own, so that the plain face works inside a running loop.
+
+A notebook's cell runs inside the kernel's loop, where `asyncio.run` is refused. One
+thread per client; it ends with the client or the interpreter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs coroutines from any thread but its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="cloutagent-client", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What `coroutine` returns or raises; an interrupt of the caller cancels it."""
+        if self._loop.is_closed():
+            coroutine.close()
+            raise RuntimeError("This client is closed; connect() again.")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        """`items`, one by one as they come; leaving the loop early closes them."""
+        done = object()
+
+        async def step() -> Any:
+            return await anext(items, done)
+
+        try:
+            while (item := self.call(step())) is not done:
+                yield item
+        finally:
+            if not self._loop.is_closed():
+                self.call(items.aclose())
+
+    def stop(self) -> None:
+        """End the thread; safe to call twice."""
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()

@@ -1,0 +1,120 @@
+"""The async face of one execution: follow it, wait for it, take its result and files, stop it.
+
+An execution belongs to the server: dropping this handle, or closing the notebook, does
+not stop it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from ..errors import ExecutionFailed
+from ..schema.admin import FileRow
+from ..schema.execution import ENDED, ExecutionState, Result
+from . import display
+from .stream import follow
+from .transport import Transport, file_path, segment
+
+_SETTLE_S = 5.0
+"""How long the state may lag behind the event that ends the log."""
+
+
+class AsyncRun:
+    """One execution. `async for event in run` yields its events from the first, live, until it has ended."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        execution_id: str,
+        last: ExecutionState | None = None,
+        *,
+        project_name: str | None = None,
+    ) -> None:
+        self._transport = transport
+        self._path = f"v1/executions/{segment(execution_id)}"
+        self.project_name = project_name or (last.project_name if last else None)
+        self.id = execution_id
+        """Its id for ever."""
+        self.last = last
+        """The state as last seen, or None; nothing is asked."""
+
+    async def state(self) -> ExecutionState:
+        """Its state now: status, usage, cost, result. Once it has ended, nothing is asked any more."""
+        if self.last is None or self.last.status not in ENDED:
+            answer = await self._transport.json("GET", self._path)
+            self.last = ExecutionState.model_validate(answer, extra="ignore")
+            self.project_name = self.last.project_name
+        return self.last
+
+    def events(self, from_event: int = 1) -> AsyncGenerator[Any, None]:
+        """Its events with id ≥ `from_event`, each once and in order, live until it has ended."""
+        return follow(self._transport, self.id, from_event=from_event)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self.events()
+
+    async def wait(self, timeout_s: float | None = None) -> ExecutionState:
+        """Stay until it has ended, and say how. Raises `TimeoutError` after `timeout_s` seconds (it runs on)."""
+        async with asyncio.timeout(timeout_s):
+            state = await self.state()
+            if state.status not in ENDED:
+                # Everything before is known from the state; what remains is the end.
+                async with aclosing(self.events(state.last_event_id + 1)) as events:
+                    async for _ in events:
+                        pass
+                state = await self._ended()
+        return state
+
+    async def result(self) -> Result:
+        """What it answered, once it has ended; raises `ExecutionFailed` when it failed or was cancelled."""
+        state = await self.wait()
+        if state.status == "completed" and state.result is not None:
+            return state.result
+        if state.error is not None:
+            error = ExecutionFailed(state.error.message, code=state.error.code)
+            error.details = {**state.error.details, "execution_id": self.id}
+            raise error
+        raise ExecutionFailed(
+            f"The execution was {state.status}, so there is no result.", execution_id=self.id
+        )
+
+    async def cancel(self) -> ExecutionState:
+        """Stop it. What it started is gone within seconds; raises `Conflict` when it had already ended."""
+        answer = await self._transport.json("POST", f"{self._path}/cancel")
+        self.last = ExecutionState.model_validate(answer, extra="ignore")
+        return self.last
+
+    async def files(self) -> list[FileRow]:
+        """The files of its workspace."""
+        page = await self._transport.json("GET", f"{self._path}/files")
+        return [FileRow.model_validate(item, extra="ignore") for item in page["items"]]
+
+    async def download(self, path: str) -> bytes:
+        """A file of its workspace."""
+        return (await self._transport.request("GET", f"{self._path}/files/{file_path(path)}")).content
+
+    async def save(self, path: str, target: str | Path | None = None) -> Path:
+        """A file of its workspace, written to `target` (its own name here, if None); an existing file is replaced."""
+        to = Path(path).name if target is None else target
+        data = await self.download(path)
+        await asyncio.to_thread(Path(to).write_bytes, data)
+        return Path(to)
+
+    async def _ended(self) -> ExecutionState:
+        """The final state; the log's last event may be visible a moment before it."""
+        async with asyncio.timeout(_SETTLE_S):
+            while True:
+                state = await self.state()
+                if state.status in ENDED:
+                    return state
+                await asyncio.sleep(0.02)
+
+    def __repr__(self) -> str:
+        return display.run_text(type(self).__name__, self.id, self.project_name, self.last)
+
+    def _repr_html_(self) -> str:
+        return display.run_html(self.id, self.project_name, self.last)

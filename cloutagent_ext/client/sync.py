@@ -1,0 +1,264 @@
+"""The plain face: the same nouns as `handles` and `runs`, without `await`.
+
+Each method is its async namesake, run in the client's own loop thread; documentation of
+what it does is there. Works in scripts, threads and notebooks alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import CloutError
+from ..schema.admin import CreatedKey, FileRow, KeyRow, TemplateRow
+from ..schema.execution import ExecutionState, Result
+from ..schema.project import Definition, PartialLimits, ProjectRow, Validation
+from ..schema.project import Project as ProjectDefinition
+from . import display
+from .handles import AsyncClient, AsyncProject, Files
+from .loop import LoopThread
+from .runs import AsyncRun
+
+
+def _shut(loop: LoopThread, client: AsyncClient) -> None:
+    try:
+        loop.call(client.close())
+    finally:
+        loop.stop()
+
+
+class Client:
+    """One server, as one caller sees it. `client["Sales analyst"]` is a project."""
+
+    def __init__(self, loop: LoopThread, client: AsyncClient) -> None:
+        self._loop = loop
+        self._client = client
+        # Also when nobody calls close(): at garbage collection, or when the interpreter ends.
+        self._finalizer = weakref.finalize(self, _shut, loop, client)
+
+    @classmethod
+    def connect(cls, url: str | None = None, **options: Any) -> Client:
+        """See `cloutagent_ext.connect`."""
+        loop = LoopThread()
+        try:
+            return cls(loop, loop.call(AsyncClient.connect(url, **options)))
+        except BaseException:
+            loop.stop()
+            raise
+
+    def close(self) -> None:
+        """Let go of the connection; executions go on."""
+        self._finalizer()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return self._client.url
+
+    def projects(self, q: str | None = None) -> list[ProjectRow]:
+        """All projects, newest change first; `q` keeps those whose name or description contains it."""
+        return self._loop.call(self._client.projects(q))
+
+    def project(self, name_or_id: str | None = None) -> Project:
+        """The project of this name or id; without one, `connect`'s, or the only one there is."""
+        return Project(self._loop, self._loop.call(self._client.project(name_or_id)), self)
+
+    def __getitem__(self, name_or_id: str) -> Project:
+        return self.project(name_or_id)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [row.name for row in self.projects()]
+
+    def create_project(self, name: str, *, template: str | None = None) -> Project:
+        """A new project; its first key is in `.api_key`, this once."""
+        return Project(
+            self._loop, self._loop.call(self._client.create_project(name, template=template)), self
+        )
+
+    def templates(self) -> list[TemplateRow]:
+        """The starter projects."""
+        return self._loop.call(self._client.templates())
+
+    def executions(
+        self, *, project: str | None = None, status: str | None = None, limit: int = 20
+    ) -> list[Run]:
+        """The latest executions, newest first; `project` is an id."""
+        runs = self._loop.call(self._client.executions(project=project, status=status, limit=limit))
+        return [Run(self._loop, run, self) for run in runs]
+
+    def execution(self, execution_id: str) -> Run:
+        """An execution started earlier, or elsewhere."""
+        return Run(self._loop, self._loop.call(self._client.execution(execution_id)), self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+
+class Project:
+    """One project."""
+
+    def __init__(self, loop: LoopThread, project: AsyncProject, client: Client) -> None:
+        self._loop = loop
+        self._project = project
+        self._client = client  # keeps the connection open as long as this handle lives
+
+    @property
+    def id(self) -> str:
+        return self._project.id
+
+    @property
+    def name(self) -> str:
+        return self._project.name
+
+    @property
+    def api_key(self) -> str | None:
+        """Text of its first key, on the handle that made the project; it cannot be asked for again."""
+        return self._project.api_key
+
+    def run(
+        self,
+        prompt: str | None = None,
+        *,
+        wait: bool = False,
+        limits: PartialLimits | Mapping[str, Any] | None = None,
+        files: Files | None = None,
+        values: Mapping[str, Any] | None = None,
+        **variables: Any,
+    ) -> Run:
+        """Start an execution, and with `wait` stay until it has ended.
+
+        `prompt` stands in place of the project's task; `variables` are the project's, by name
+        (`values` takes those whose name is also a parameter here); `limits` lower the project's
+        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace.
+        Raises what the server refuses, before anything has started.
+        """
+        started = self._project.run(prompt, wait=wait, limits=limits, files=files, values=values, **variables)
+        return Run(self._loop, self._loop.call(started), self._client)
+
+    def definition(self) -> ProjectDefinition:
+        """The project as it is stored; change it and hand it to `save`."""
+        return self._loop.call(self._project.definition())
+
+    def save(self, definition: Definition) -> ProjectDefinition:
+        """Store `definition`. Raises `PreconditionFailed` when it was changed elsewhere in between."""
+        return self._loop.call(self._project.save(definition))
+
+    def validate(self) -> Validation:
+        """What would keep it from running, and what its first model call costs; nothing is started."""
+        return self._loop.call(self._project.validate())
+
+    def files(self) -> list[FileRow]:
+        """The project's own files."""
+        return self._loop.call(self._project.files())
+
+    def read_file(self, path: str) -> bytes:
+        """One of the project's own files."""
+        return self._loop.call(self._project.read_file(path))
+
+    def write_file(self, path: str, data: bytes | str) -> FileRow:
+        """Put `data` into a file of the project; text as UTF-8."""
+        return self._loop.call(self._project.write_file(path, data))
+
+    def keys(self) -> list[KeyRow]:
+        """Its keys, without their secrets."""
+        return self._loop.call(self._project.keys())
+
+    def create_key(self, name: str) -> CreatedKey:
+        """A new key; its text is in `.api_key` of what comes back, this once."""
+        return self._loop.call(self._project.create_key(name))
+
+    def revoke_key(self, key_id: str) -> None:
+        """From now on this key is refused."""
+        self._loop.call(self._project.revoke_key(key_id))
+
+    def executions(self, *, status: str | None = None, limit: int = 20) -> list[Run]:
+        """Its latest executions, newest first."""
+        runs = self._loop.call(self._project.executions(status=status, limit=limit))
+        return [Run(self._loop, run, self._client) for run in runs]
+
+    def delete(self) -> None:
+        """Delete it, files and executions included; the server keeps a backup."""
+        self._loop.call(self._project.delete())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, id={self.id!r})"
+
+    def _repr_html_(self) -> str:
+        return self._project._repr_html_()
+
+
+class Run:
+    """One execution. `for event in run` yields its events from the first, live, until it has ended."""
+
+    def __init__(self, loop: LoopThread, run: AsyncRun, client: Client) -> None:
+        self._loop = loop
+        self._run = run
+        self._client = client
+
+    @property
+    def id(self) -> str:
+        """Its id for ever."""
+        return self._run.id
+
+    @property
+    def state(self) -> ExecutionState:
+        """Its state now: status, usage, cost, result."""
+        return self._loop.call(self._run.state())
+
+    @property
+    def status(self) -> str:
+        """`queued`, `running`, `completed`, `failed`, `cancelled`, …, as of now."""
+        return self.state.status
+
+    @property
+    def result(self) -> Result:
+        """What it answered; waits until it has. Raises `ExecutionFailed` when it failed or was cancelled."""
+        return self._loop.call(self._run.result())
+
+    def events(self, from_event: int = 1) -> Iterator[Any]:
+        """Its events with id ≥ `from_event`, each once and in order, live until it has ended."""
+        return self._loop.iterate(self._run.events(from_event))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.events()
+
+    def wait(self, timeout_s: float | None = None) -> ExecutionState:
+        """Stay until it has ended, and say how. `TimeoutError` after `timeout_s` seconds (it runs on)."""
+        return self._loop.call(self._run.wait(timeout_s))
+
+    def cancel(self) -> ExecutionState:
+        """Stop it. What it started is gone within seconds; raises `Conflict` when it had already ended."""
+        return self._loop.call(self._run.cancel())
+
+    def files(self) -> list[FileRow]:
+        """The files of its workspace."""
+        return self._loop.call(self._run.files())
+
+    def download(self, path: str) -> bytes:
+        """A file of its workspace."""
+        return self._loop.call(self._run.download(path))
+
+    def save(self, path: str, target: str | Path | None = None) -> Path:
+        """A file of its workspace, written to `target` (here, under its own name, if None)."""
+        return self._loop.call(self._run.save(path, target))
+
+    def _seen(self) -> None:
+        """Refresh what is shown, as far as a server answers: showing a handle never fails."""
+        with contextlib.suppress(CloutError):
+            _ = self.state
+
+    def __repr__(self) -> str:
+        return display.run_text(type(self).__name__, self.id, self._run.project_name, self._run.last)
+
+    def _repr_html_(self) -> str:
+        self._seen()
+        return display.run_html(self.id, self._run.project_name, self._run.last)
