@@ -69,8 +69,8 @@ class AsyncClient:
                 raise
             return cls(transport, project=project)
         raise Unreachable(
-            "No running Jupyter server with CloutAgent was found for this user. Start one with `jupyter lab`, "
-            "or name it: connect('http://localhost:8888', token='…').",
+            "No running Jupyter server with CloutAgent was found for this user. Start one with "
+            "`jupyter lab`, or name it: connect('http://localhost:8888', token='…').",
             asked=asked,
         )
 
@@ -220,7 +220,7 @@ class AsyncProject:
         return parse(Project, answer.json())
 
     async def save(self, definition: Definition) -> Project:
-        """Store `definition`. Raises `PreconditionFailed` when it was changed elsewhere since it was read here."""
+        """Store `definition`. Raises `PreconditionFailed` when it was changed elsewhere in between."""
         answer = await self._transport.request(
             "PUT",
             self._path,

@@ -58,7 +58,7 @@ class AsyncRun:
         return self.events()
 
     async def wait(self, timeout_s: float | None = None) -> ExecutionState:
-        """Stay until it has ended, and say how. Raises `TimeoutError` after `timeout_s` seconds (it runs on)."""
+        """Stay until it has ended, and say how. `TimeoutError` after `timeout_s` seconds (it runs on)."""
         async with asyncio.timeout(timeout_s):
             state = await self.state()
             if state.status not in ENDED:
@@ -98,7 +98,7 @@ class AsyncRun:
         return (await self._transport.request("GET", f"{self._path}/files/{file_path(path)}")).content
 
     async def save(self, path: str, target: str | Path | None = None) -> Path:
-        """A file of its workspace, written to `target` (its own name here, if None); an existing file is replaced."""
+        """A file of its workspace, written to `target` (here, under its own name, if None)."""
         to = Path(path).name if target is None else target
         data = await self.download(path)
         await asyncio.to_thread(Path(to).write_bytes, data)

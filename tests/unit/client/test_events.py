@@ -1,0 +1,108 @@
+"""Following events: what would lose, repeat or invent one."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloutagent_ext.client import connect
+from cloutagent_ext.client.handles import AsyncClient
+from cloutagent_ext.client.stream import follow
+from cloutagent_ext.errors import Forbidden, Unreachable
+from tests.support.scripted_http import Answer, ScriptedHttp, Stream
+
+from .conftest import API, RUN, event, refusal, state
+
+STREAM = f"GET {API}/executions/{RUN}/stream"
+
+
+def test_a_cut_connection_loses_no_event_and_repeats_none(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = [
+        Stream([event(1), event(2)], cut=True),
+        Answer(cut=True),
+        Stream([event(2), event(3)], cut=True),
+        Stream([event(4), event(5, "complete")]),
+    ]
+    with connect(server.url) as client:
+        seen = [e.id for e in client.execution(RUN)]
+
+    assert seen == [1, 2, 3, 4, 5]
+    assert [r.headers.get("last-event-id") for r in server.asked(STREAM)] == [None, "2", "2", "3"]
+
+
+def test_a_stream_that_ends_cleanly_before_the_last_event_is_taken_up_again(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = [Stream([event(1)]), Stream([event(2, "complete")])]
+    with connect(server.url) as client:
+        assert [e.type for e in client.execution(RUN)] == ["text", "complete"]
+
+
+def test_a_gap_in_the_ids_is_asked_for_again(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = [Stream([event(1), event(3)]), Stream([event(2), event(3, "complete")])]
+    with connect(server.url) as client:
+        assert [e.id for e in client.execution(RUN)] == [1, 2, 3]
+
+
+def test_a_server_that_is_starting_again_is_waited_for(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = [
+        refusal(503, "SHUTTING_DOWN", "Going down."),
+        Stream([event(1, "complete")]),
+    ]
+    with connect(server.url) as client:
+        assert [e.id for e in client.execution(RUN)] == [1]
+
+
+def test_a_refusal_is_raised_with_the_servers_sentence(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = refusal(403, "FORBIDDEN", "Not yours.")
+    with connect(server.url) as client, pytest.raises(Forbidden, match=r"Not yours\."):
+        list(client.execution(RUN))
+
+
+def test_nothing_more_to_see_ends_the_iteration(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = Answer(204)
+    with connect(server.url) as client:
+        assert list(client.execution(RUN).events(from_event=9)) == []
+    assert server.asked(STREAM)[0].headers["last-event-id"] == "8"
+
+
+def test_an_event_type_of_a_newer_server_comes_through(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = Stream([event(1, "confetti", colour="red"), event(2, "complete", extra=1)])
+    with connect(server.url) as client:
+        first, last = client.execution(RUN)
+    assert (first.type, first.colour) == ("confetti", "red")
+    assert last.result.text == "done"
+
+
+def test_leaving_the_loop_early_closes_the_stream_and_the_handle_still_works(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = Stream([event(1), event(2), event(3, "complete")])
+    with connect(server.url) as client:
+        run = client.execution(RUN)
+        for e in run:
+            assert e.id == 1
+            break
+        assert [e.id for e in run] == [1, 2, 3]
+
+
+async def test_a_server_that_stays_away_is_given_up_with_its_address(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = Answer(cut=True)
+    async with await AsyncClient.connect(server.url) as client:
+        with pytest.raises(Unreachable, match="No answer from http://127"):
+            async for _ in follow(client._transport, RUN, patience_s=0):
+                pass
+
+
+async def test_the_async_face_sees_the_same_events(server: ScriptedHttp) -> None:
+    server.routes[STREAM] = [Stream([event(1)], cut=True), Stream([event(2, "complete")])]
+    async with await AsyncClient.connect(server.url) as client:
+        run = await client.execution(RUN)
+        assert [e.id async for e in run] == [1, 2]
+
+
+def test_waiting_follows_the_stream_only_from_what_the_state_knows(server: ScriptedHttp) -> None:
+    server.routes[f"GET {API}/executions/{RUN}"] = [
+        Answer(200, state("running", last_event_id=40)),
+        Answer(200, state("running", last_event_id=40)),
+        Answer(200, state()),
+    ]
+    server.routes[STREAM] = Stream([event(41), event(42, "complete")])
+    with connect(server.url) as client:
+        assert client.execution(RUN).wait().status == "completed"
+    assert server.asked(STREAM)[0].headers["last-event-id"] == "40"
