@@ -10,7 +10,7 @@ reacts to; `EndExecution` ends the execution with one of the contract's codes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -28,7 +28,14 @@ Wire = dict[str, Any]
 
 
 class ToolError(Exception):
-    """A tool could not do what was asked; the text is for the model, which may try otherwise."""
+    """A tool could not do what was asked; the text is for the model, which may try otherwise.
+
+    `parts`: the same with its files and pictures, where there is more than the text.
+    """
+
+    def __init__(self, message: str, *, parts: Sequence[OutputPart] = ()) -> None:
+        super().__init__(message)
+        self.parts = list(parts)
 
 
 class EndExecution(Exception):

@@ -1,0 +1,195 @@
+"""The commands of one execution, each below its own supervisor.
+
+`run` returns when the command itself has exited; what it left running in the
+background lives on until `close`, and no longer. Nothing here blocks the event loop.
+Not here: what a command is and how its output is shown (`shell`, `search`); how its
+processes are held together (`supervisor`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ..ports import ToolError
+from .isolation import LIMITS, MAX_OUTPUT_BYTES, MAX_PROCESSES, command_argv
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+STOP_S = 5.0
+"""How long a supervisor may take to end everything below it before it is killed itself."""
+_BUFFER_BYTES = 1024 * 1024
+
+Why = Literal["exit", "timeout", "output", "processes", "killed"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command went."""
+
+    why: Why
+    """`exit`: by itself; else what stopped it, and everything that it had started."""
+    exit_code: int | None
+    """Negative: the signal that ended it."""
+    head: bytes
+    """Output, up to 16 MiB."""
+    tail: bytes
+    """Last 32 KiB of a longer output."""
+    total: int
+    """Bytes of output in all."""
+    report: str
+    """What the command said on `report_fd`, where it ended with a line feed."""
+    left: list[tuple[int, str]]
+    """Pid and command line of what goes on in the background."""
+
+
+@dataclass(eq=False)
+class _Supervised:
+    """One command and everything below it, as seen by its owner."""
+
+    result: asyncio.Future[Ran]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Commands:
+    """Owner of every command of one execution."""
+
+    def __init__(self) -> None:
+        self._live: set[_Supervised] = set()
+        self._closed = False
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        fallback: str,
+        env: Mapping[str, str],
+        timeout_s: float,
+        report_fd: int = 0,
+    ) -> Ran:
+        """Run `argv` in `cwd` (`fallback` if that folder is gone) with exactly `env`.
+
+        Cancelled: everything that the command has started is gone when CancelledError
+        leaves here. Raises `ToolError` where it cannot be started.
+        """
+        if self._closed:
+            raise ToolError("The execution is ending; no command starts any more.")
+        request = {
+            "argv": command_argv(argv),
+            "cwd": cwd,
+            "fallback": fallback,
+            "timeout_s": timeout_s,
+            "max_output": MAX_OUTPUT_BYTES,
+            "max_processes": MAX_PROCESSES,
+            "limits": LIMITS,
+            "report_fd": report_fd,
+        }
+        supervised = _Supervised(asyncio.get_running_loop().create_future())
+        self._live.add(supervised)
+        supervised.task = asyncio.create_task(self._supervise(supervised, request, dict(env)))
+        try:
+            return await asyncio.shield(supervised.result)
+        except asyncio.CancelledError:
+            await _ended(supervised)
+            raise
+
+    async def close(self) -> None:
+        """End every command and everything that commands left running."""
+        self._closed = True
+        await asyncio.gather(*(_ended(supervised) for supervised in list(self._live)))
+
+    async def _supervise(self, supervised: _Supervised, request: dict[str, Any], env: dict[str, str]) -> None:
+        ours, theirs = socket.socketpair()
+        process: subprocess.Popen[bytes] | None = None
+        writer: asyncio.StreamWriter | None = None
+        try:
+            with theirs:
+                process = await asyncio.to_thread(_spawn, theirs, env)
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
+            writer.write(json.dumps(request).encode() + b"\n")
+            answer = asyncio.create_task(_answer(reader, supervised.result))
+            stop = asyncio.create_task(supervised.stop.wait())
+            await asyncio.wait({answer, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            if not answer.done():
+                with contextlib.suppress(OSError):
+                    writer.write_eof()  # good-bye: it ends everything and goes
+                await asyncio.wait({answer}, timeout=STOP_S)
+            answer.cancel()
+            await asyncio.gather(answer, stop, return_exceptions=True)
+        except OSError as error:
+            if not supervised.result.done():
+                supervised.result.set_exception(ToolError(f"The command could not be started: {error}"))
+        finally:
+            self._live.discard(supervised)
+            if writer is not None:
+                writer.close()
+            else:
+                ours.close()
+            if process is not None:
+                await asyncio.to_thread(_reap, process)
+            if not supervised.result.done():
+                supervised.result.set_exception(ToolError("The command was stopped from outside."))
+            supervised.result.exception()  # seen: a cancelled caller does not ask any more
+
+
+async def _answer(reader: asyncio.StreamReader, result: asyncio.Future[Ran]) -> None:
+    """Read the supervisor's answer into `result`, then wait until its last process is gone."""
+    try:
+        answer = json.loads(await reader.readline() or "{}")
+        if "problem" in answer:
+            raise ToolError(f"The command could not be started: {answer['problem']}")
+        if not answer:
+            raise ToolError("The command's supervisor was killed, and the command with it.")
+        head = await reader.readexactly(answer["head"])
+        tail = await reader.readexactly(answer["tail"])
+    except (ToolError, OSError, asyncio.IncompleteReadError) as error:
+        if not result.done():
+            result.set_exception(
+                error if isinstance(error, ToolError) else ToolError("The command's output was lost.")
+            )
+        return
+    if not result.done():
+        left = [(pid, line) for pid, line in answer["left"]]
+        result.set_result(
+            Ran(
+                answer["why"], answer["exit"], head, tail, answer["total"], answer["report"].strip("\n"), left
+            )
+        )
+    with contextlib.suppress(OSError):
+        await reader.read()
+
+
+async def _ended(supervised: _Supervised) -> None:
+    supervised.stop.set()
+    if supervised.task is not None:
+        await asyncio.shield(supervised.task)
+
+
+def _spawn(control: socket.socket, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(SUPERVISOR)],
+        stdin=control.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=env,
+        start_new_session=True,
+    )
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,43 @@
+"""The one kernel of an execution: started when first needed, replaced when it died, ended at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+from ...schema.base import JsonObject
+from ..ports import Kernel, Kernels, ToolContext, ToolError
+
+
+class KernelSlot:
+    """Holds the kernel that the agent and all its subagents share."""
+
+    def __init__(self, kernels: Kernels) -> None:
+        self._kernels = kernels
+        self._kernel: Kernel | None = None
+        self._alone = asyncio.Lock()
+        self._closed = False
+
+    async def execute(
+        self, code: str, context: ToolContext, *, timeout_s: float, on_output: Callable[[JsonObject], None]
+    ) -> Literal["ok", "error", "timeout", "dead"]:
+        """`ports.Kernel.execute` on this execution's kernel. A dead one is ended for good here."""
+        async with self._alone:
+            if self._closed:
+                raise ToolError("The execution is ending; no code runs any more.")
+            if self._kernel is None:
+                self._kernel = await self._kernels.start(cwd=context.workspace, env=context.env)
+            outcome = await self._kernel.execute(code, timeout_s=timeout_s, on_output=on_output)
+            if outcome == "dead":
+                kernel, self._kernel = self._kernel, None
+                await kernel.close()
+            return outcome
+
+    async def close(self) -> None:
+        """End the kernel; whoever still waits for it gets an error."""
+        self._closed = True
+        async with self._alone:
+            kernel, self._kernel = self._kernel, None
+            if kernel is not None:
+                await kernel.close()

@@ -1,0 +1,159 @@
+"""The last word on processes: nothing that carries an execution's marker survives.
+
+Supervisors end what is below them; this sweep is for what has no supervisor any more
+(a supervisor was killed, a server died, a kernel's orphans). It knows processes by the
+marker in their environment and by descent from those, never by name. Linux only: it
+reads /proc through psutil. Not covered: a process that shed both, by `env -i` and by
+outliving a supervisor or kernel that was itself killed with SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import psutil
+
+from .environment import MARKER
+
+TERM_GRACE_S = 1.5
+"""Longer than a supervisor's own grace: it tidies up what only it can find."""
+GIVE_UP_S = 10.0
+_POLL_S = 0.02
+
+
+async def end_all(execution_id: str) -> int:
+    """End every process of this execution; how many there were (its supervisors not counted).
+
+    Safe to call at any time, also for executions of a server that died. TERM, a grace,
+    KILL until none is found.
+    """
+    return await asyncio.to_thread(_end_all, execution_id)
+
+
+async def end_tree(pid: int) -> list[int]:
+    """Kill everything below `pid`, which is stopped first and left stopped; the pids that were below it."""
+    return await asyncio.to_thread(_end_below, pid)
+
+
+async def below(pid: int) -> list[tuple[int, float]]:
+    """`(pid, creation time)` of everything below `pid`: enough to know a process again."""
+    return await asyncio.to_thread(lambda: [(p.pid, p.create_time()) for p in _living(_descendants([pid]))])
+
+
+async def end_known(known: Iterable[tuple[int, float]]) -> int:
+    """Kill those of `known` that still live; how many did."""
+    return await asyncio.to_thread(_end_known, list(known))
+
+
+def _end_all(execution_id: str) -> int:
+    found = _marked(execution_id)
+    everything = found | set(_descendants(p.pid for p in found))
+    count = sum(not _is_supervisor(p) for p in everything)
+    _signal(found, signal.SIGTERM)
+    _signal(found, signal.SIGCONT)
+    _wait(everything, TERM_GRACE_S)
+    give_up = time.monotonic() + GIVE_UP_S
+    while time.monotonic() < give_up:
+        everything = {p for p in everything if _alive(p)} | _marked(execution_id)
+        everything |= set(_descendants(p.pid for p in everything))
+        if not everything:
+            break
+        _signal(everything, signal.SIGKILL)
+        _wait(everything, 0.2)
+    return count
+
+
+def _end_below(pid: int) -> list[int]:
+    _signal(_processes([pid]), signal.SIGSTOP)
+    ended: set[int] = set()
+    give_up = time.monotonic() + GIVE_UP_S
+    while (living := _living(_descendants([pid]))) and time.monotonic() < give_up:
+        _signal(living, signal.SIGSTOP)  # first all of them: a fork bomb cannot outrun that
+        _signal(_living(_descendants([pid])), signal.SIGKILL)
+        ended |= {p.pid for p in living}
+        _wait(living, 0.2)
+    return sorted(ended)
+
+
+def _end_known(known: list[tuple[int, float]]) -> int:
+    living = [
+        p for p in _processes(pid for pid, _ in known) if (p.pid, p.create_time()) in set(known) and _alive(p)
+    ]
+    _signal(living, signal.SIGKILL)
+    _wait(living, 1.0)
+    return len(living)
+
+
+def _marked(execution_id: str) -> set[Any]:
+    """Living processes whose environment carries the marker, this one and its ancestors excepted."""
+    me = psutil.Process()
+    spared = {me.pid, *(p.pid for p in me.parents())}
+    found = set()
+    for process in psutil.process_iter():
+        if process.pid in spared:
+            continue
+        try:
+            if process.environ().get(MARKER) == execution_id and _alive(process):
+                found.add(process)
+        except (psutil.Error, OSError):
+            continue  # gone, a zombie, or another user's
+    return found
+
+
+def _descendants(pids: Iterable[int]) -> list[Any]:
+    found = []
+    for process in _processes(pids):
+        try:
+            found += process.children(recursive=True)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _processes(pids: Iterable[int]) -> list[Any]:
+    found = []
+    for pid in pids:
+        try:
+            found.append(psutil.Process(pid))
+        except psutil.Error:
+            continue
+    return found
+
+
+def _alive(process: Any) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _living(processes: Iterable[Any]) -> list[Any]:
+    return [process for process in processes if _alive(process)]
+
+
+def _is_supervisor(process: Any) -> bool:
+    try:
+        return any(word.endswith("engine/tools/supervisor.py") for word in process.cmdline()[:5])
+    except psutil.Error:
+        return False
+
+
+def _signal(processes: Iterable[Any], number: int) -> None:
+    for process in processes:
+        if process.pid in (0, 1, os.getpid()):
+            continue
+        try:
+            process.send_signal(number)  # psutil makes sure that the pid was not given to another process
+        except (psutil.Error, OSError):
+            continue
+
+
+def _wait(processes: Iterable[Any], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while _living(processes) and time.monotonic() < end:
+        time.sleep(_POLL_S)

@@ -1,0 +1,340 @@
+"""The small process above one command: nothing that the command starts can outlive it unseen.
+
+Runs as `python -I -S supervisor.py`, alone: standard library only, nothing of this
+package. It makes itself the reaper of orphans (PR_SET_CHILD_SUBREAPER), so whatever
+the command does to get away (`setsid`, double fork, `env -i`, ignoring TERM), it stays
+a descendant of this process. Everything is ended (TERM, a grace, KILL until no child
+is left) when the owner hangs up, when the owner's process dies, at the time limit, at
+the output limit, and when there are too many processes.
+
+Its standard input is a socket to the owner:
+    → one line of JSON, the request (`main` shows the fields)
+    ← one line of JSON when the command itself has exited, then its output as raw bytes
+    ← end of file when the last descendant is gone
+What the command left running goes on until the owner hangs up; its output is thrown
+away, so that it neither blocks nor dies of a closed pipe.
+
+Not here: what is run and how its output is shown (`commands`, `shell`). Not covered:
+a command that kills this very process with SIGKILL takes only the command itself with
+it (PR_SET_PDEATHSIG); `processes.end_all` finds the rest by its marker.
+"""
+
+# ruff: noqa: PTH110, PTH123, PTH208
+# Start-up counts: pathlib, or typing, would take as long as all the rest.
+from __future__ import annotations
+
+import collections
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+KEPT_BYTES = 16 * 1024 * 1024
+"""Output that is handed over whole; of more, this much and the tail."""
+TAIL_BYTES = 32 * 1024
+READ_BYTES = 64 * 1024
+TERM_GRACE_S = 1.0
+"""How long a process may tidy up after TERM; a cancel must be over within 5 s."""
+KILL_GIVE_UP_S = 30.0
+"""A process that KILL does not end sits in the kernel (a dead network mount); waiting longer helps nobody."""
+WATCH_S = 0.5
+"""How often the processes are counted."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+# ---------------------------------------------------------------- the tree below
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of `pid`, zombies included."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
+                found += [int(word) for word in file.read().split()]
+    return found
+
+
+def children_by_scan() -> dict[int, list[int]]:
+    """The same as a map of the whole machine, for kernels without `/proc/<pid>/task/<tid>/children`."""
+    by_parent: dict[int, list[int]] = collections.defaultdict(list)
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                by_parent[int(file.read().rpartition(b")")[2].split()[1])].append(int(name))
+    return by_parent
+
+
+HAS_CHILDREN_FILE = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
+
+def descendants() -> list[int]:
+    """Every process below this one."""
+    of = children if HAS_CHILDREN_FILE else children_by_scan().__getitem__
+    found: list[int] = []
+    todo = [os.getpid()]
+    while todo:
+        below = of(todo.pop())
+        found += below
+        todo += below
+    return found
+
+
+def send(pids: Iterable[int], *signals: int) -> None:
+    for pid in pids:
+        for number in signals:
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+
+
+def reap(statuses: dict[int, int]) -> bool:
+    """Collect the dead into `statuses`; whether any child is left."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return False
+        if pid == 0:
+            return True
+        statuses[pid] = status
+
+
+def end_everything(statuses: dict[int, int]) -> None:
+    """TERM, a grace, then KILL until nothing is left. Frozen first: a fork bomb cannot outrun that."""
+    send(descendants(), signal.SIGTERM, signal.SIGCONT)
+    patience = time.monotonic() + TERM_GRACE_S
+    while time.monotonic() < patience:
+        if not reap(statuses):
+            return
+        time.sleep(0.01)
+    patience = time.monotonic() + KILL_GIVE_UP_S
+    while reap(statuses) and time.monotonic() < patience:
+        frozen: set[int] = set()
+        for _ in range(100):
+            moving = set(descendants()) - frozen
+            if not moving:
+                break
+            send(moving, signal.SIGSTOP)
+            frozen |= moving
+        send(descendants(), signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def names_of(pids: Iterable[int]) -> list[tuple[int, str]]:
+    """`[pid, command line]` of those that live (no zombies), at most 20."""
+    shown: list[tuple[int, str]] = []
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            if line := file.read(300).replace(b"\0", b" ").strip():
+                shown.append((pid, line.decode("utf-8", "replace")[:200]))
+    return shown[:20]
+
+
+# ---------------------------------------------------------------- the command
+
+
+def start(request: dict[str, Any], output: int, report: int) -> tuple[int | None, str]:
+    """Fork and exec; `(pid, "")`, or `(None, why not)`."""
+    problem_read, problem_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            become(request, output, report)
+        except BaseException as error:
+            os.write(problem_write, f"{request['argv'][0]}: {error}".encode("utf-8", "replace")[:4000])
+        finally:
+            os._exit(127)
+    os.close(problem_write)
+    problem = os.read(problem_read, 4096).decode("utf-8", "replace")
+    os.close(problem_read)
+    return (None, problem) if problem else (pid, "")
+
+
+def become(request: dict[str, Any], output: int, report: int) -> None:
+    """In the child: the command itself. Returns only by raising."""
+    os.setsid()
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and exec would pass that on
+    for name, value in request["limits"].items():
+        which = getattr(resource, name)
+        hard = resource.getrlimit(which)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")  # short of memory, the command goes before the server does
+    try:
+        os.chdir(request["cwd"])
+    except OSError:
+        os.chdir(request["fallback"])
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if request["report_fd"]:
+        os.dup2(report, request["report_fd"])
+    os.execvpe(request["argv"][0], request["argv"], os.environ)  # noqa: S606
+
+
+class Output:
+    """What came out so far: the first `KEPT_BYTES`, the tail, and how much in all."""
+
+    def __init__(self, pipe: int, limit: int) -> None:
+        self.pipe, self.limit = pipe, limit
+        self.head, self.tail, self.total = bytearray(), bytearray(), 0
+        self.open = True
+
+    def read(self) -> bool:
+        """Take one helping; whether there was any."""
+        try:
+            data = os.read(self.pipe, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self.open = False
+            return False
+        self.total += len(data)
+        room = KEPT_BYTES - len(self.head)
+        self.head += data[:room]
+        if len(data) > room:
+            self.tail += data[max(room, 0) :]
+            del self.tail[:-TAIL_BYTES]
+        return True
+
+    def drain(self) -> None:
+        """What was written before the command exited and waits in the pipe (1 MiB is the largest pipe)."""
+        for _ in range(1024 * 1024 // READ_BYTES):
+            if not self.read():
+                return
+
+
+def hand_over(control: int, answer: dict[str, Any], head: bytes = b"", tail: bytes = b"") -> bool:
+    """Send the answer; whether the owner is still there."""
+    data = json.dumps({**answer, "head": len(head), "tail": len(tail)}).encode() + b"\n" + head + tail
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(control, view) :]
+    except OSError:
+        return False
+    return True
+
+
+def read_request(control: int) -> Any:
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = os.read(control, READ_BYTES)
+        if not piece:
+            sys.exit(0)
+        data += piece
+    return json.loads(data)
+
+
+def main() -> None:
+    """Request: `argv`, `cwd`, `fallback` (cwd if that one is gone), `timeout_s`, `max_output`,
+    `max_processes`, `limits` (names of `resource` → value), `report_fd` (0, or a descriptor on
+    which the command may report up to 4 KiB about itself)."""
+    control = os.dup(0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    owner = os.pidfd_open(os.getppid())
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    told_to_stop: list[bool] = []
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    # Handlers rather than SIG_IGN: exec resets those, the command gets the defaults.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: told_to_stop.append(True))
+
+    request = read_request(control)
+    output_read, output_write = os.pipe()
+    report_read, report_write = os.pipe()
+    os.set_blocking(output_read, False)
+    os.set_blocking(report_read, False)
+    leader, problem = start(request, output_write, report_write)
+    os.close(output_write)
+    os.close(report_write)
+    if leader is None:
+        hand_over(control, {"problem": problem})
+        return
+
+    output = Output(output_read, request["max_output"])
+    poller = select.poll()
+    for descriptor in (control, owner, wake_read, output_read):
+        poller.register(descriptor, select.POLLIN)
+    deadline = time.monotonic() + request["timeout_s"]
+    watch = time.monotonic() + WATCH_S
+    statuses: dict[int, int] = {}
+    answered, why = False, "exit"
+    while True:
+        now = time.monotonic()
+        until = watch if answered else min(watch, deadline)
+        ready = {descriptor for descriptor, _ in poller.poll(max(0, until - now) * 1000)}
+        if wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_read, 4096)
+        if output_read in ready:
+            output.read()
+            if answered:
+                output.head.clear()  # nobody will ask for it any more
+                output.tail.clear()
+            if not output.open:
+                poller.unregister(output_read)
+        if control in ready or owner in ready:
+            end_everything(statuses)  # the owner says nothing but good-bye
+            return
+        any_left = reap(statuses)
+        if time.monotonic() >= watch:
+            watch = time.monotonic() + WATCH_S
+            if any_left and len(descendants()) > request["max_processes"]:
+                why = "processes"
+        if told_to_stop:
+            why = "killed"
+        elif not answered and leader not in statuses:
+            if time.monotonic() >= deadline:
+                why = "timeout"
+            elif output.total > output.limit:
+                why = "output"
+        if why != "exit":
+            end_everything(statuses)
+            any_left = False
+        if not answered and (leader in statuses or why != "exit"):
+            output.drain()
+            report = b""
+            with contextlib.suppress(BlockingIOError):
+                report = os.read(report_read, 4096 + 1)
+            status = statuses.get(leader)
+            answer = {
+                "why": why,
+                "exit": None if status is None else os.waitstatus_to_exitcode(status),
+                "total": output.total,
+                "report": os.fsdecode(report) if report.endswith(b"\n") else "",
+                "left": names_of(descendants()) if any_left else [],
+            }
+            if not hand_over(control, answer, bytes(output.head), bytes(output.tail)):
+                end_everything(statuses)
+                return
+            answered = True
+        if not any_left:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The tools of one execution and everything they start, with one owner and one end."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from ..ports import Kernels, Tool
+from . import processes
+from .base import Resources
+from .registry import builtin
+
+
+class Toolbox:
+    """`async with Toolbox(kernels=…, execution_id=…) as box: await run(job, ports, box.tools)`.
+
+    Leaving it ends the kernel, every command and everything they left in the
+    background, whatever happened inside; nothing is started by entering it.
+    """
+
+    def __init__(self, *, kernels: Kernels, execution_id: str) -> None:
+        self._execution_id = execution_id
+        self._resources = Resources(kernels)
+        self.tools: dict[str, Tool] = builtin(self._resources)
+
+    async def close(self) -> int:
+        """End everything; how many processes the last sweep still found. Safe to call twice."""
+        # Kernel and commands at the same time: a cancel has 5 s for both.
+        ended = await asyncio.gather(
+            self._resources.kernel.close(), self._resources.commands.close(), return_exceptions=True
+        )
+        swept = await processes.end_all(self._execution_id)
+        for outcome in ended:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return swept
+
+    async def __aenter__(self) -> Toolbox:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        closing = asyncio.ensure_future(self.close())
+        cancelled = False
+        while not closing.done():
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                if closing.cancelled():
+                    raise
+                cancelled = True  # the end is finished first: no process may be left behind
+        closing.result()
+        if cancelled and error is None:
+            raise asyncio.CancelledError

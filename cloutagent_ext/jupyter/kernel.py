@@ -1,0 +1,145 @@
+"""One running kernel of an execution: runs code, notices its death, ends with all it started.
+
+The kernel is made the reaper of its own orphans (PR_SET_CHILD_SUBREAPER) before any
+code runs, so that what the code daemonises stays below it and can be ended. What was
+below it is noted after each call, for the case that the kernel itself dies first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from ..engine.tools import processes
+from ..schema.base import JsonObject
+
+READY_S = 60.0
+INTERRUPT_S = 5.0
+"""How long interrupted code may take to stop before the kernel is killed."""
+CANCEL_S = 1.0
+"""The same when the call was cancelled: then everything has 5 s in all."""
+_LOOK_S = 0.5
+"""How often a silent kernel is asked whether it lives."""
+_PRELUDE = """
+import ctypes as _ctypes, sys as _sys
+if _sys.platform == "linux":
+    _ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+del _ctypes, _sys
+"""
+
+Outcome = Literal["ok", "error", "timeout", "dead"]
+OnOutput = Callable[[JsonObject], None]
+
+
+class JupyterKernel:
+    """`ports.Kernel` over a jupyter_client kernel manager; `end` takes the kernel out of its owner's list."""
+
+    def __init__(self, manager: Any, end: Callable[[], Awaitable[None]]) -> None:
+        self._manager = manager
+        self._end = end
+        self._pid: int = manager.provisioner.pid
+        self._client: Any = manager.client()
+        self._known: set[tuple[int, float]] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._dead = False
+
+    async def ready(self) -> None:
+        """Wait until it answers. Raises what Jupyter raises when it dies or stays silent."""
+        # No heartbeat (its thread is joined when stopping) and no stdin: nobody types here.
+        self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=False)  # noqa: S604
+        await self._client.wait_for_ready(timeout=READY_S)
+        await self._run(_PRELUDE, timeout_s=READY_S, on_output=lambda _: None, silent=True)
+
+    async def execute(self, code: str, *, timeout_s: float, on_output: OnOutput) -> Outcome:
+        """See `ports.Kernel.execute`. An exception of `on_output` interrupts the code and is raised."""
+        outcome = await self._run(code, timeout_s=timeout_s, on_output=on_output)
+        self._known |= set(await processes.below(self._pid))
+        return outcome
+
+    async def close(self) -> None:
+        """See `ports.Kernel.close`."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        self._dead = True
+        self._client.stop_channels()
+        try:
+            # Not `self._pid`: a person may have restarted it, then another process is behind the kernel.
+            if (pid := getattr(self._manager.provisioner, "pid", None)) is not None:
+                await processes.end_tree(pid)
+            await self._end()
+        finally:
+            await processes.end_known(self._known)
+
+    async def _run(
+        self, code: str, *, timeout_s: float, on_output: OnOutput, silent: bool = False
+    ) -> Outcome:
+        if not await self._alive():
+            return "dead"
+        call = self._client.execute(code, silent=silent, store_history=not silent, allow_stdin=False)
+        try:
+            outcome = await self._follow(call, time.monotonic() + timeout_s, on_output)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._interrupt(call, CANCEL_S, lambda _: None))
+            raise
+        except Exception:
+            await self._interrupt(call, INTERRUPT_S, lambda _: None)
+            raise
+        if outcome != "timeout":
+            return outcome
+        return await self._interrupt(call, INTERRUPT_S, on_output)
+
+    async def _interrupt(self, call: str, seconds: float, on_output: OnOutput) -> Outcome:
+        """`timeout` when the code stopped, `dead` when it had to be killed with its kernel."""
+        await self._manager.interrupt_kernel()
+        if await self._follow(call, time.monotonic() + seconds, on_output) in ("ok", "error"):
+            return "timeout"
+        self._dead = True
+        return "dead"
+
+    async def _follow(self, call: str, deadline: float, on_output: OnOutput) -> Outcome:
+        """Pass on what `call` says until it is done, the deadline, or the kernel's death."""
+        status: Outcome | None = None
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return "timeout"
+            try:
+                message = await self._client.get_iopub_msg(timeout=min(left, _LOOK_S))
+            except queue.Empty:
+                # A flood of output may have cost the message that says "idle": the reply is enough then.
+                if status is not None:
+                    return status
+                status = await self._reply(call, 0)
+                if status is None and not await self._alive():
+                    return "dead"
+                continue
+            if message["parent_header"].get("msg_id") != call:
+                continue
+            if message["msg_type"] == "status":
+                if message["content"]["execution_state"] == "idle":
+                    return status or await self._reply(call, min(max(left, 1.0), INTERRUPT_S)) or "dead"
+                continue
+            on_output({"msg_type": message["msg_type"], "content": message["content"]})
+
+    async def _reply(self, call: str, seconds: float) -> Outcome | None:
+        """How `call` ended, once the kernel says so; None if it does not within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                message = await self._client.get_shell_msg(timeout=max(deadline - time.monotonic(), 0))
+            except queue.Empty:
+                return None
+            if message["parent_header"].get("msg_id") == call:
+                return "ok" if message["content"]["status"] == "ok" else "error"
+
+    async def _alive(self) -> bool:
+        """Whether the process that we started still is the kernel (Jupyter restarts dead ones by itself)."""
+        if self._dead or getattr(self._manager.provisioner, "pid", None) != self._pid:
+            return False
+        return bool(await self._manager.is_alive())
