@@ -192,14 +192,13 @@ class AsyncProject:
         (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace.
         Raises what the server refuses, before anything has started.
         """
-        request = ExecuteRequest.model_validate(
-            {
-                "prompt": prompt,
-                "variables": _texts({**(values or {}), **variables}),
-                "limits": limits,
-                "files": _input_files(files),
-            }
-        )
+        asked = {
+            "prompt": prompt,
+            "variables": _texts({**(values or {}), **variables}),
+            "limits": limits,
+            "files": _input_files(files),
+        }
+        request = ExecuteRequest.model_validate({name: value for name, value in asked.items() if value})
         answer = await self._transport.json(
             "POST",
             f"{self._path}/execute",

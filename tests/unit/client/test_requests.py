@@ -35,7 +35,6 @@ def test_a_run_sends_prompt_variables_limits_and_where_it_comes_from(server: Scr
         "prompt": "Look",
         "variables": {"file": "a.csv", "n": "3", "deep": "true"},
         "limits": {"max_cost_usd": 0.2},
-        "files": [],
     }
     assert sent.headers["x-cloutagent-origin"] == "notebook"
     assert sent.headers["authorization"] == "token t0ken"

@@ -1,0 +1,50 @@
+"""`jupyter cloutagent`: projects from a shell. One file per noun; this one reads the command line.
+
+Each noun's `add` declares its options and sets `command`, a coroutine function that
+takes the parsed arguments and gives the exit code (`exits`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+
+from ..errors import CloutError
+from ..settings import SettingError
+from . import desk, exits, keys, projects, run, validate
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="jupyter cloutagent",
+        description="Run agent projects and look after them, at your running Jupyter server or without one.",
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parents = [desk.options()]
+    for noun in (run, validate, projects, keys):
+        noun.add(commands, parents)
+    # Options leave these alone when they are not given, so that they may stand before or after a verb.
+    top.set_defaults(url=None, token=None, in_process=False, data_dir=None, json=False)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives its exit code."""
+    parsed = parser().parse_args(arguments)
+    try:
+        code: int = asyncio.run(parsed.command(parsed))
+        return code
+    except CloutError as error:
+        if getattr(parsed, "json", False):
+            print(json.dumps(error.envelope(), ensure_ascii=False))
+        print(f"{error.message} ({error.error_code})", file=sys.stderr)
+        return exits.of_error(error)
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return exits.USAGE
+    except KeyboardInterrupt:
+        return exits.CANCELLED

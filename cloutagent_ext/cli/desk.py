@@ -1,0 +1,98 @@
+"""Where a command does its work: at this user's running server, or in this process.
+
+Both are the same few questions, so that commands do not know which one answers. Not
+here: the answers (`remote`, `local`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..schema.admin import CreatedKey, FileRow, KeyRow
+from ..schema.execution import ExecuteRequest, ExecutionState
+from ..schema.project import ProjectRow, Validation
+
+
+class Started(Protocol):
+    """An execution that was accepted."""
+
+    id: str
+
+    def events(self) -> AsyncGenerator[Any, None]:
+        """Its events from the first, until it has ended."""
+        ...
+
+    async def state(self) -> ExecutionState:
+        """Its final state; asked for after the last event."""
+        ...
+
+    async def cancel(self) -> None:
+        """Stop it; nothing happens when it has ended already."""
+        ...
+
+    async def files(self) -> list[FileRow]:
+        """What lies in its workspace."""
+        ...
+
+    async def read(self, path: str) -> bytes:
+        """One of these files."""
+        ...
+
+
+class Desk(Protocol):
+    """All that commands ask for. `project` is a name or an id."""
+
+    where: str
+    """For people: `http://…`, or the data folder."""
+
+    async def projects(self) -> list[ProjectRow]: ...
+
+    async def create(self, name: str, template: str | None) -> tuple[ProjectRow, str]:
+        """The new project and the text of its first key."""
+        ...
+
+    async def validate(self, project: str) -> Validation: ...
+
+    async def keys(self, project: str) -> list[KeyRow]: ...
+
+    async def create_key(self, project: str, name: str) -> CreatedKey: ...
+
+    async def revoke_key(self, project: str, key_id: str) -> None: ...
+
+    async def start(self, project: str, request: ExecuteRequest) -> Started: ...
+
+
+def options() -> argparse.ArgumentParser:
+    """The options that choose the desk, for every command."""
+    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    where = parser.add_argument_group("where")
+    where.add_argument(
+        "--url",
+        help="address of a Jupyter server, as Jupyter prints it, token included (default: your running one)",
+    )
+    where.add_argument("--token", help="Jupyter's token for --url")
+    where.add_argument(
+        "--in-process",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="use no server: work here, on the same data folder",
+    )
+    where.add_argument(
+        "--data-dir", type=Path, help="data folder; implies --in-process (default: as for the server)"
+    )
+    return parser
+
+
+def open_desk(arguments: argparse.Namespace, *, executes: bool = False) -> AbstractAsyncContextManager[Desk]:
+    """The desk that the options choose; `executes` when executions are to run in this process."""
+    from . import local, remote
+
+    if arguments.in_process or arguments.data_dir:
+        return local.open_desk(arguments.data_dir, executes=executes)
+    if arguments.url:
+        return remote.open_desk(arguments.url, arguments.token)
+    return remote.open_desk(None, arguments.token, otherwise=lambda: local.open_desk(None, executes=executes))

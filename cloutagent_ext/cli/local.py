@@ -1,0 +1,136 @@
+"""Commands in this process, without a server, on the same data folder under the same locks.
+
+A server that starts meanwhile sees these executions in their logs; one that runs
+already is left alone. Kernels belong to this process and end with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Conflict
+from ..schema.admin import CreatedKey, FileRow, KeyRow
+from ..schema.events import EVENT
+from ..schema.execution import ExecuteRequest, ExecutionState
+from ..schema.project import Definition, ProjectRow, Validation
+from .desk import Desk, Started
+
+if TYPE_CHECKING:
+    from ..services import Services
+
+FIRST_KEY = "First key"
+
+
+@asynccontextmanager
+async def open_desk(data_dir: Path | None, *, executes: bool) -> AsyncIterator[Desk]:
+    """A desk of this process; its executions are ended with it."""
+    from ..jupyter.kernels import LocalKernels
+    from ..services import build
+    from ..settings import Settings
+
+    settings = Settings.from_environment(os.environ, data_dir=data_dir, root_dir=Path.cwd())
+    services = await asyncio.to_thread(build, settings, kernels=LocalKernels())
+    if not executes:
+        await services.store.open()
+        yield LocalDesk(services)
+        return
+    await services.start()
+    try:
+        yield LocalDesk(services)
+    finally:
+        await services.stop()
+
+
+class LocalDesk:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.where = str(services.settings.data_dir)
+
+    async def projects(self) -> list[ProjectRow]:
+        rows: list[ProjectRow] = []
+        cursor: str | None = None
+        while True:
+            page = await self._services.store.list(cursor=cursor)
+            rows += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return rows
+
+    async def create(self, name: str, template: str | None) -> tuple[ProjectRow, str]:
+        definition, files = Definition(name=name), {}
+        if template is not None:
+            definition, files = await self._services.templates.load(template)
+            definition = definition.model_copy(update={"name": name})
+        stored = await self._services.store.create(definition, files=files)
+        key = await self._services.keys.create(str(stored.project.id), FIRST_KEY)
+        known = stored.project.model_dump(include=set(ProjectRow.model_fields) - {"unreadable"})
+        return ProjectRow(**known), key.api_key
+
+    async def validate(self, project: str) -> Validation:
+        from ..engine import plan
+        from ..engine.tools import registry
+
+        stored = await self._services.store.read(await self._services.store.resolve(project))
+
+        def check() -> Validation:  # in a thread: prices and tools are heavy to load
+            known = set(Definition.model_fields)
+            definition = Definition.model_validate(stored.project.model_dump(include=known))
+            prices = self._services.models.prices
+            problems = plan.validate(definition, prices=prices, tools=registry.builtin())
+            defaults = {n: v.default for n, v in definition.variables.items() if v.default is not None}
+            estimate = plan.estimate(definition, definition.agent.task, defaults, prices)
+            ok = not any(problem.severity == "error" for problem in problems)
+            return Validation(ok=ok, problems=problems, estimate=estimate)
+
+        return await asyncio.to_thread(check)
+
+    async def keys(self, project: str) -> list[KeyRow]:
+        return await self._services.keys.list(await self._services.store.resolve(project))
+
+    async def create_key(self, project: str, name: str) -> CreatedKey:
+        return await self._services.keys.create(await self._services.store.resolve(project), name)
+
+    async def revoke_key(self, project: str, key_id: str) -> None:
+        await self._services.keys.revoke(await self._services.store.resolve(project), key_id)
+
+    async def start(self, project: str, request: ExecuteRequest) -> Started:
+        from ..auth.principal import Principal
+
+        project_id = await self._services.store.resolve(project)
+        accepted = await self._services.executions.accept(
+            project_id, request, principal=Principal(kind="user", name=getpass.getuser()), origin="cli"
+        )
+        return LocalRun(self._services, accepted.execution_id)
+
+
+class LocalRun:
+    def __init__(self, services: Services, execution_id: str) -> None:
+        self._executions = services.executions
+        self.id = execution_id
+
+    async def events(self) -> AsyncGenerator[Any, None]:
+        log = await self._executions.log(self.id)
+        async with aclosing(log.cursor()) as lines:
+            async for line in lines:
+                yield EVENT.validate_json(line)
+
+    async def state(self) -> ExecutionState:
+        return await self._executions.wait(self.id)
+
+    async def cancel(self) -> None:
+        try:
+            await self._executions.cancel(self.id, by=getpass.getuser())
+        except Conflict:
+            return  # it has ended in the meantime
+
+    async def files(self) -> list[FileRow]:
+        return await self._executions.list_files(self.id)
+
+    async def read(self, path: str) -> bytes:
+        return await asyncio.to_thread((await self._executions.file_path(self.id, path)).read_bytes)

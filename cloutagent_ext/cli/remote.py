@@ -1,0 +1,88 @@
+"""Commands at a running server, through the Python client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from ..client.handles import AsyncClient
+from ..client.runs import AsyncRun
+from ..errors import Conflict, Unreachable
+from ..schema.admin import CreatedKey, FileRow, KeyRow
+from ..schema.execution import ExecuteRequest, ExecutionState
+from ..schema.project import ProjectRow, Validation
+from .desk import Desk, Started
+
+
+@asynccontextmanager
+async def open_desk(
+    url: str | None,
+    token: str | None,
+    *,
+    otherwise: Callable[[], AbstractAsyncContextManager[Desk]] | None = None,
+) -> AsyncIterator[Desk]:
+    """The server at `url`, or this user's; where none runs, what `otherwise` opens."""
+    try:
+        client = await AsyncClient.connect(url, token=token, origin="cli")
+    except Unreachable:
+        if otherwise is None:
+            raise
+        async with otherwise() as desk:
+            yield desk
+        return
+    async with client:
+        yield RemoteDesk(client)
+
+
+class RemoteDesk:
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self.where = client.url
+
+    async def projects(self) -> list[ProjectRow]:
+        return await self._client.projects()
+
+    async def create(self, name: str, template: str | None) -> tuple[ProjectRow, str]:
+        made = await self._client.create_project(name, template=template)
+        return made.row, made.api_key or ""
+
+    async def validate(self, project: str) -> Validation:
+        return await (await self._client.project(project)).validate()
+
+    async def keys(self, project: str) -> list[KeyRow]:
+        return await (await self._client.project(project)).keys()
+
+    async def create_key(self, project: str, name: str) -> CreatedKey:
+        return await (await self._client.project(project)).create_key(name)
+
+    async def revoke_key(self, project: str, key_id: str) -> None:
+        await (await self._client.project(project)).revoke_key(key_id)
+
+    async def start(self, project: str, request: ExecuteRequest) -> Started:
+        found = await self._client.project(project)
+        return RemoteRun(await found.run(request.prompt, limits=request.limits, values=request.variables))
+
+
+class RemoteRun:
+    def __init__(self, run: AsyncRun) -> None:
+        self._run = run
+        self.id = run.id
+
+    def events(self) -> AsyncGenerator[Any, None]:
+        return self._run.events()
+
+    async def state(self) -> ExecutionState:
+        return await self._run.wait()
+
+    async def cancel(self) -> None:
+        try:
+            await self._run.cancel()
+        except Conflict:
+            return  # it has ended in the meantime
+
+    async def files(self) -> list[FileRow]:
+        return await self._run.files()
+
+    async def read(self, path: str) -> bytes:
+        return await self._run.download(path)

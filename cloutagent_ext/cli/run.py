@@ -1,0 +1,188 @@
+"""`jupyter cloutagent run`: execute a project and watch it.
+
+The answer goes to standard output, everything on the way to standard error, so that
+`… run X > answer.txt` does what it says. Ctrl-C cancels the execution and waits until
+it is gone; a second Ctrl-C stops waiting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path, PurePosixPath
+from types import FrameType
+
+from pydantic import ValidationError
+
+from ..errors import InvalidRequest
+from ..schema.base import invalid_request
+from ..schema.execution import ExecuteRequest, ExecutionState
+from . import exits
+from .desk import Desk, Started, open_desk
+from .progress import Progress, printable
+
+_TICK_S = 0.12
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    parser = commands.add_parser(
+        "run",
+        parents=parents,
+        help="execute a project and watch it",
+        description="Execute a project. Its answer goes to standard output, progress to standard error.",
+        epilog="Exit codes: 0 completed, 1 failed, 2 cannot be done as written, 3 server unavailable, 130 cancelled.",
+    )
+    parser.add_argument("project", help="name or id of the project")
+    parser.add_argument("--prompt", help="what to do, in place of the project's task")
+    parser.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value of a project variable; repeatable",
+    )
+    parser.add_argument("--max-cost", type=float, metavar="USD", help="lower the project's money limit")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="lower the project's token limit")
+    parser.add_argument("--timeout", type=int, metavar="S", help="lower the project's time limit, in seconds")
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="copy the workspace's files to FOLDER at the end"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the final state as JSON instead of the answer"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.set_defaults(command=run)
+
+
+def request_of(arguments: argparse.Namespace) -> ExecuteRequest:
+    """What to ask for. Raises `InvalidRequest` for what the contract refuses."""
+    variables = {}
+    for text in arguments.var:
+        name, found, value = text.partition("=")
+        if not found or not name:
+            raise InvalidRequest(f"--var {text!r} is not NAME=VALUE.")
+        variables[name] = value
+    limits = {
+        "max_cost_usd": arguments.max_cost,
+        "max_tokens": arguments.max_tokens,
+        "timeout_s": arguments.timeout,
+    }
+    given = {name: value for name, value in limits.items() if value is not None}
+    body = {"prompt": arguments.prompt, "variables": variables, "limits": given or None}
+    try:
+        return ExecuteRequest.model_validate(body)
+    except ValidationError as error:
+        raise invalid_request(error, "What was asked for") from error
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    request = request_of(arguments)
+    # The signal is caught from here on, so that an execution that is just being started is cancelled too.
+    with _interrupts() as stop:
+        async with open_desk(arguments, executes=True) as desk:
+            return await _run(desk, arguments, request, stop)
+
+
+async def _run(desk: Desk, arguments: argparse.Namespace, request: ExecuteRequest, stop: _Stop) -> int:
+    started = await desk.start(arguments.project, request)
+    progress = None if arguments.quiet else Progress()
+    watching = asyncio.create_task(_watch(started, progress))
+    cancelling = asyncio.create_task(_cancel_when_asked(started, stop, progress))
+    ticking = asyncio.create_task(_tick(progress))
+    leaving = asyncio.create_task(stop.twice.wait())
+    tasks = (watching, cancelling, ticking, leaving)
+    try:
+        await asyncio.wait((watching, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not watching.done():
+            return exits.CANCELLED
+        state = await watching
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if progress is not None:
+        progress.end(state)
+    if arguments.save is not None:
+        await _save(started, arguments.save)
+    _answer(state, as_json=arguments.json)
+    return exits.of_status(state.status)
+
+
+async def _watch(started: Started, progress: Progress | None) -> ExecutionState:
+    async with aclosing(started.events()) as events:
+        async for event in events:
+            if progress is not None:
+                progress.take(event)
+    return await started.state()
+
+
+async def _cancel_when_asked(started: Started, stop: _Stop, progress: Progress | None) -> None:
+    await stop.once.wait()
+    if progress is not None:
+        progress.note("cancelling")
+    await started.cancel()
+
+
+async def _tick(progress: Progress | None) -> None:
+    while progress is not None:
+        progress.tick()
+        await asyncio.sleep(_TICK_S)
+
+
+def _answer(state: ExecutionState, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(state.model_dump(mode="json"), ensure_ascii=False))
+    elif state.result is not None and state.result.text and state.status == "completed":
+        text = state.result.text
+        # A terminal has shown it as it came; a file or a pipe gets it whole, as it is.
+        if not (sys.stdout.isatty() and sys.stderr.isatty()):
+            print(printable(text) if sys.stdout.isatty() else text)
+
+
+async def _save(started: Started, folder: Path) -> None:
+    for row in await started.files():
+        name = PurePosixPath(row.path)
+        if name.is_absolute() or ".." in name.parts:
+            raise InvalidRequest(f"The server named a file outside of its workspace: {row.path!r}.")
+        data = await started.read(row.path)
+        await asyncio.to_thread(_write, folder.joinpath(*name.parts), data)
+
+
+def _write(target: Path, data: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+
+
+class _Stop:
+    """What Ctrl-C has asked for."""
+
+    def __init__(self) -> None:
+        self.once = asyncio.Event()
+        self.twice = asyncio.Event()
+
+
+@contextmanager
+def _interrupts() -> Iterator[_Stop]:
+    """Interrupts and terminations become a wish to cancel while this is open."""
+    stop = _Stop()
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        (stop.twice if stop.once.is_set() else stop.once).set()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(ask)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,40 @@
+"""`jupyter cloutagent validate`: what would keep a project from running. Starts nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ..client.display import money
+from . import exits
+from .desk import open_desk
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    parser = commands.add_parser(
+        "validate",
+        parents=parents,
+        help="say what would keep a project from running",
+        epilog="Exit codes: 0 it would run, 1 it would not.",
+    )
+    parser.add_argument("project", help="name or id of the project")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.set_defaults(command=validate)
+
+
+async def validate(arguments: argparse.Namespace) -> int:
+    async with open_desk(arguments) as desk:
+        found = await desk.validate(arguments.project)
+    if arguments.json:
+        print(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
+        return exits.OK if found.ok else exits.FAILED
+    for problem in found.problems:
+        place = ".".join(part for part in (problem.node, problem.path) if part)
+        print(f"{problem.severity}: {f'{place}: ' if place else ''}{problem.message} ({problem.code})")
+    cost, tokens = money(found.estimate.cost_usd), found.estimate.input_tokens
+    print(
+        f"{'It would run' if found.ok else 'It would not run'}; first call about {tokens:,} tokens, {cost}."
+    )
+    return exits.OK if found.ok else exits.FAILED
