@@ -1,1 +1,37 @@
-"""x"""
+"""CloutAgent: draw an agent beside your notebook, run it, and watch every step, token and cent.
+
+For notebooks and programs: `from cloutagent_ext import connect`. The rest of the package
+is the Jupyter Server extension; it is imported when the server asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .client import connect
+
+__all__ = ["__version__", "connect"]
+
+
+def __getattr__(name: str) -> Any:
+    """`connect`, imported on first use: a server that only serves needs no client."""
+    if name == "connect":
+        from .client import connect
+
+        return connect
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Where JupyterLab finds the built front end."""
+    return [{"src": "labextension", "dest": "cloutagent"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """What Jupyter Server loads."""
+    from .app import CloutAgent
+
+    return [{"module": "cloutagent_ext.app", "app": CloutAgent}]

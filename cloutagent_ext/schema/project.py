@@ -352,6 +352,21 @@ READ_ONLY_FIELDS = frozenset(Project.model_fields) - frozenset(Definition.model_
 """Fields that GET gives and PUT ignores (except `id`, where another one is 400)."""
 
 
+class ProjectUpdate(Definition):
+    """Body of PUT: the definition. The read-only fields that GET gave may ride along and are ignored."""
+
+    id: UUID | None = None
+    """The project's own, if it is given at all."""
+    version: int | None = None
+    published_version: int | None = None
+    trusted: bool | None = None
+    updated_at: str | None = None
+
+    def definition(self) -> Definition:
+        """What is saved: everything that is not read-only."""
+        return Definition(**{name: getattr(self, name) for name in Definition.model_fields})
+
+
 class CreatedProject(Project):
     """Answer of POST projects: the definition, and once only its first key."""
 

@@ -1,0 +1,125 @@
+"""The Jupyter Server extension: settings as traitlets, services bound to the server, start and stop.
+
+Routes and what they answer are in `server`, what runs is in `executions`. Model SDKs and
+price tables are not imported here: the first execution does that, in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Bool, Float, Integer, List, TraitType, Unicode
+
+from ._version import __version__
+from .settings import Row, Settings
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from .server.context import Context
+    from .services import Services
+
+_ACTIVITY_S = 30.0
+"""How often running executions are reported as activity; culling works in minutes."""
+
+_TRAITS: dict[type, Any] = {str: Unicode, Path: Unicode, bool: Bool, int: Integer, float: Float}
+
+
+def _trait(row: Row) -> TraitType[Any, Any]:
+    """A row of the settings table as a traitlet. None: not set here, so the environment is asked."""
+    unit = f" In {row.unit}." if row.unit else ""
+    variable = f" Environment variable: {row.env}." if row.env else ""
+    help_text = f"{row.help}{unit}{variable}"
+    if row.type is tuple:
+        return List(Unicode(), default_value=None, allow_none=True, help=help_text).tag(config=True)
+    trait: TraitType[Any, Any] = _TRAITS[row.type](default_value=None, allow_none=True, help=help_text)
+    return trait.tag(config=True)
+
+
+# One traitlet per row of the settings table, so that a new setting is one new row.
+_Configurable = type(ExtensionApp)(
+    "_Configurable", (ExtensionApp,), {row.name: _trait(row) for row in Settings.rows()} | {"__doc__": "The settings."}
+)
+
+
+class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
+    """CloutAgent for JupyterLab: draw an agent, run it, watch it, call it from anywhere."""
+
+    name = "cloutagent"
+    description = __doc__ or ""
+
+    services: Services
+    context: Context
+    _activity: asyncio.Task[None] | None = None
+
+    def make_settings(self) -> Settings:
+        """The settings as configured; raises `SettingError` that names a wrong one."""
+        given = {row.name: getattr(self, row.name) for row in Settings.rows()}
+        if given["root_dir"] is None:
+            given["root_dir"] = self._server.root_dir
+        return Settings.from_environment(os.environ, **given)
+
+    @property
+    def _server(self) -> ServerApp:
+        if self.serverapp is None:
+            raise RuntimeError("CloutAgent is not linked to a Jupyter server")
+        return self.serverapp
+
+    def initialize_settings(self) -> None:
+        """Build the services; nothing is started, read or written yet."""
+        from .jupyter.kernels import ServerKernels
+        from .server.context import Context, StreamSlots
+        from .server.gate import Gate
+        from .server.rate_limits import RateLimits
+        from .services import build
+
+        settings = self.make_settings()
+        self.services = build(settings, kernels=ServerKernels(self._server.kernel_manager))
+        limits = RateLimits(settings.rate_limit, settings.failed_auth_limit)
+        self.context = Context(
+            services=self.services,
+            gate=Gate(self.services, limits),
+            streams=StreamSlots(settings.max_streams),
+            version=__version__,
+        )
+        page_config = self._server.web_app.settings.setdefault("page_config_data", {})
+        page_config["cloutagentVersion"] = __version__
+
+    def initialize_handlers(self) -> None:
+        from .server.routes import handlers
+
+        self.handlers.extend(handlers(self.context))
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """The event loop runs: recover what a crash left, and begin to work."""
+        await self.services.start()
+        self._activity = asyncio.create_task(self._report_activity(), name="cloutagent activity")
+
+    async def _report_activity(self) -> None:
+        """JupyterHub culls by last activity; an execution that runs is some, though nobody types."""
+        times = self._server.web_app.settings["last_activity_times"]
+        while True:
+            if self.services.executions.active:
+                times[self.name] = datetime.now(UTC)
+            await asyncio.sleep(_ACTIVITY_S)
+
+    def current_activity(self) -> dict[str, int] | None:
+        """What keeps Jupyter's own idle shutdown away."""
+        if not hasattr(self, "services") or not self.services.executions.active:
+            return None
+        return {"executions": max(1, self.services.executions.running)}
+
+    async def stop_extension(self) -> None:
+        """End streams and waiting calls, then what runs; nothing that was accepted is lost."""
+        if not hasattr(self, "context"):
+            return
+        self.context.closing.set()
+        if self._activity is not None:
+            self._activity.cancel()
+            await asyncio.gather(self._activity, return_exceptions=True)
+        await self.services.stop()

@@ -1,0 +1,81 @@
+"""Query arguments of the routes, as models: one per kind of list, page or stream.
+
+Not here: how arguments are read from an address (`server.arguments`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from .base import Model, Timestamp
+from .execution import Status
+
+MAX_ROWS = 1000
+"""Most rows of one page of a list; larger wishes are clamped, never refused."""
+
+MAX_EVENTS = 1000
+"""Most events of one page, and the default."""
+
+
+def _clamped(most: int) -> BeforeValidator:
+    def clamp(value: object) -> object:
+        number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 16 else value
+        return min(number, most) if isinstance(number, int) else value
+
+    return BeforeValidator(clamp)
+
+
+Cursor = Annotated[str, Field(max_length=1000)]
+EventId = Annotated[int, Field(ge=1, le=2**53)]
+
+
+class NoQuery(Model):
+    """A route that takes no arguments."""
+
+
+class ProjectQuery(Model):
+    q: Annotated[str, Field(max_length=200)] | None = None
+    """Only projects whose name or description contains this."""
+    limit: Annotated[int, _clamped(MAX_ROWS), Field(ge=1)] = 100
+    """Most rows of a page."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before."""
+
+
+class SaveQuery(Model):
+    draft: bool = False
+    """Save without making a version (autosave)."""
+
+
+class ExecutionQuery(Model):
+    project: Annotated[str, Field(max_length=64)] | None = None
+    """Only this project's."""
+    status: Status | None = None
+    """Only those in this status."""
+    since: Timestamp | None = None
+    """Only those created at or after this time."""
+    limit: Annotated[int, _clamped(MAX_ROWS), Field(ge=1)] = 100
+    """Most rows of a page."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before."""
+
+
+class StreamQuery(Model):
+    from_event: EventId = 1
+    """First event to send; a `Last-Event-ID` header wins."""
+
+
+class WatchQuery(Model):
+    watch: list[Annotated[str, Field(pattern=r"^[0-9a-f-]{36}(:[0-9]{1,15})?$")]] = Field([], max_length=200)
+    """`<execution id>:<first event>`, once per execution whose events are wanted."""
+
+
+class EventsQuery(Model):
+    from_event: EventId = 1
+    """First event of the page."""
+    limit: Annotated[int, _clamped(MAX_EVENTS), Field(ge=1)] = MAX_EVENTS
+    """Most events of a page."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before; wins over `from_event`."""

@@ -1,0 +1,45 @@
+"""What every request can reach. One per server, made by `app`, handed to the base handler."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..errors import Unavailable
+from .gate import Gate
+
+if TYPE_CHECKING:
+    from ..services import Services
+
+
+class StreamSlots:
+    """How many streams may be open at once."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.open = 0
+
+    def take(self) -> None:
+        """One more; raises `Unavailable` when all are taken. Give it back with `free`."""
+        if self.open >= self.most:
+            error = Unavailable(
+                f"{self.most} event streams are open, the most this server keeps; close one or poll /events.",
+                code="TOO_MANY_STREAMS",
+            )
+            error.retry_after_s = 5
+            raise error
+        self.open += 1
+
+    def free(self) -> None:
+        self.open -= 1
+
+
+@dataclass
+class Context:
+    services: Services
+    gate: Gate
+    streams: StreamSlots
+    version: str
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server shuts down: streams and waiting calls end, new calls get 503."""

@@ -1,0 +1,136 @@
+"""Executions: accept one, wait for it, list, read, cancel, delete, page through its events.
+
+Not here: streams (`server.stream`) and files (`server.files`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import BadGateway, CloutError, GatewayTimeout, InvalidRequest, Unavailable
+from ..schema.base import Page
+from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.query import EventsQuery, ExecutionQuery
+from . import stream
+from .gate import foreign
+from .reply import NO_CONTENT, Reply
+from .sse import MEDIA_TYPE, either
+
+if TYPE_CHECKING:
+    from .handler import Endpoint
+
+ORIGIN_HEADER = "X-CloutAgent-Origin"
+_CALLER_ORIGINS = ("panel", "notebook", "cli", "mcp")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+_WAITED: dict[str, type[CloutError]] = {
+    "TIMEOUT": GatewayTimeout,
+    "QUEUE_TIMEOUT": GatewayTimeout,
+    "MCP_CONNECTION_FAILED": BadGateway,
+}
+"""How a waiting call hears of an execution that ended so; every other end is a 200."""
+
+
+async def execute(call: Endpoint, project_id: str, body: ExecuteRequest) -> Reply | None:
+    """Accept, then answer in the way that was asked for."""
+    accepted = await call.services.executions.accept(
+        project_id,
+        body,
+        principal=call.caller(),
+        origin=_origin(call),
+        idempotency_key=_idempotency_key(call),
+    )
+    execution_id = accepted.execution_id
+    if body.stream or MEDIA_TYPE in (call.header("Accept") or ""):
+        await stream.send(call, execution_id, 1, {"X-Execution-Id": execution_id})
+        return None
+    headers = {"X-Execution-Id": execution_id, "Location": call.url(f"executions/{execution_id}")}
+    if body.wait:
+        state = await _wait(call, execution_id)
+        return state and Reply(_waited(state), headers=headers)
+    url = call.url(f"executions/{execution_id}/stream")
+    return Reply(accepted.model_copy(update={"stream_url": url}), HTTPStatus.ACCEPTED, headers=headers)
+
+
+def _origin(call: Endpoint) -> Origin:
+    if call.caller().kind == "key":
+        return "key"
+    origin = call.header(ORIGIN_HEADER) or "api"
+    if origin not in (*_CALLER_ORIGINS, "api"):
+        raise InvalidRequest(f"{ORIGIN_HEADER} is one of {', '.join(_CALLER_ORIGINS)}, or left out.")
+    return cast(Origin, origin)
+
+
+def _idempotency_key(call: Endpoint) -> str | None:
+    key = call.header("Idempotency-Key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest("Idempotency-Key is 1 to 255 printable ASCII characters without spaces.")
+    return key
+
+
+async def _wait(call: Endpoint, execution_id: str) -> ExecutionState | None:
+    """Its final state; None when the client has gone. The execution goes on either way."""
+    ended = asyncio.create_task(call.services.executions.wait(execution_id))
+    left = asyncio.create_task(either(call.gone, call.context.closing))
+    try:
+        await asyncio.wait((ended, left), return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            return await ended
+        if call.gone.is_set():
+            return None
+        raise Unavailable("The server is shutting down; the execution is kept.", execution_id=execution_id)
+    finally:
+        for task in (ended, left):
+            task.cancel()
+        await asyncio.gather(ended, left, return_exceptions=True)
+
+
+def _waited(state: ExecutionState) -> ExecutionState:
+    error = state.error
+    if error is None or error.code not in _WAITED:
+        return state
+    raise _WAITED[error.code](
+        error.message, code=error.code, execution_id=state.execution_id, state=state.model_dump(mode="json")
+    )
+
+
+async def list_executions(call: Endpoint, query: ExecutionQuery) -> Reply:
+    """Newest first; to a key, its own project's."""
+    own = call.caller().project_id
+    if own is not None and query.project not in (None, own):
+        raise foreign()
+    since, limit = query.since, query.limit
+    page = await call.services.executions.list(
+        project=own or query.project, status=query.status, since=since, limit=limit, cursor=query.cursor
+    )
+    return Reply(page)
+
+
+async def read_execution(call: Endpoint, execution_id: str) -> Reply:
+    return Reply(await call.services.executions.state(execution_id))
+
+
+async def delete_execution(call: Endpoint, execution_id: str) -> Reply:
+    await call.services.executions.delete(execution_id)
+    return NO_CONTENT
+
+
+async def cancel_execution(call: Endpoint, execution_id: str, body: Any) -> Reply:
+    return Reply(await call.services.executions.cancel(execution_id, by=call.caller().name))
+
+
+async def list_events(call: Endpoint, execution_id: str, query: EventsQuery) -> Reply:
+    """A page of the log as it stands; `next_cursor` is null when there is nothing more now."""
+    first = query.from_event if query.cursor is None else _event_id(query.cursor)
+    log = await call.services.executions.log(execution_id)
+    events, following = await log.page(first, query.limit)
+    return Reply(Page[dict[str, Any]](items=events, next_cursor=str(following) if following else None))
+
+
+def _event_id(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 16):
+        raise InvalidRequest("`cursor` is a `next_cursor` of this list.")
+    return max(1, int(cursor))

@@ -1,0 +1,107 @@
+"""Projects: list, create, read, replace, delete, their view state, and the dry check."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from ..errors import Conflict, InvalidRequest, PreconditionFailed
+from ..schema.base import Page
+from ..schema.project import (
+    READ_ONLY_FIELDS,
+    CreatedProject,
+    Definition,
+    ProjectCreate,
+    ProjectRow,
+    ProjectUpdate,
+    UiPatch,
+    Validation,
+)
+from ..schema.query import ProjectQuery, SaveQuery
+from .reply import NO_CONTENT, Reply
+from .route import Nothing
+
+if TYPE_CHECKING:
+    from .handler import Endpoint
+
+FIRST_KEY = "First key"
+
+
+async def list_projects(call: Endpoint, query: ProjectQuery) -> Reply:
+    """All projects; to a key, its one."""
+    caller = call.caller()
+    if caller.project_id is not None:
+        project = (await call.services.store.read(caller.project_id)).project
+        row = ProjectRow(**project.model_dump(include=set(ProjectRow.model_fields) - {"unreadable"}))
+        return Reply(Page[ProjectRow](items=[row]))
+    return Reply(await call.services.store.list(q=query.q, limit=query.limit, cursor=query.cursor))
+
+
+async def create_project(call: Endpoint, body: ProjectCreate) -> Reply:
+    definition, files = Definition(name=body.name), {}
+    if body.template is not None:
+        definition, files = await call.services.templates.load(body.template)
+        definition = definition.model_copy(update={"name": body.name})
+    stored = await call.services.store.create(definition, files=files)
+    project_id = str(stored.project.id)
+    key = await call.services.keys.create(project_id, FIRST_KEY)
+    created = CreatedProject(**stored.project.model_dump(), api_key=key.api_key)
+    location = call.url(f"projects/{project_id}")
+    return Reply(created, HTTPStatus.CREATED, stored.etag, headers={"Location": location})
+
+
+async def read_project(call: Endpoint, project_id: str) -> Reply:
+    stored = await call.services.store.read(project_id)
+    return Reply(stored.project, etag=stored.etag)
+
+
+async def save_project(call: Endpoint, project_id: str, query: SaveQuery, body: ProjectUpdate) -> Reply:
+    if body.id is not None and str(body.id) != project_id:
+        raise InvalidRequest("The `id` in the body is another project's; a project keeps its id.")
+    if_match = await _if_match(call, project_id)
+    stored = await call.services.store.save(
+        project_id, body.definition(), if_match=if_match, draft=query.draft
+    )
+    return Reply(stored.project, etag=stored.etag)
+
+
+async def delete_project(call: Endpoint, project_id: str) -> Reply:
+    if (if_match := await _if_match(call, project_id)) is not None:
+        stored = await call.services.store.read(project_id)
+        if stored.etag != if_match:
+            raise PreconditionFailed("The project has changed since; read it again before you delete it.")
+    if await call.services.executions.unfinished(project_id):
+        raise Conflict("Executions of this project wait or run; cancel them before you delete it.")
+    await call.services.store.delete(project_id)
+    return NO_CONTENT
+
+
+async def patch_ui(call: Endpoint, project_id: str, body: UiPatch) -> Reply:
+    return Reply(await call.services.store.patch_ui(project_id, body))
+
+
+async def validate_project(call: Endpoint, project_id: str, body: Nothing) -> Reply:
+    """The dry check: no model is called, nothing of the project runs."""
+    from ..engine import plan
+    from ..engine.tools import registry
+
+    stored = await call.services.store.read(project_id)
+    definition = Definition.model_validate(stored.project.model_dump(exclude=set(READ_ONLY_FIELDS)))
+    prices = call.services.models.prices
+    problems = plan.validate(definition, prices=prices, tools=registry.builtin())
+    defaults = {name: item.default for name, item in definition.variables.items() if item.default is not None}
+    estimate = plan.estimate(definition, definition.agent.task, defaults, prices)
+    ok = not any(problem.severity == "error" for problem in problems)
+    return Reply(Validation(ok=ok, problems=problems, estimate=estimate))
+
+
+async def _if_match(call: Endpoint, project_id: str) -> str | None:
+    """The one ETag to save against: of several the one that stands now, of `*` none (any will do)."""
+    header = call.header("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    tags = [tag.strip() for tag in header.split(",") if tag.strip()]
+    if len(tags) <= 1:
+        return header.strip()
+    current = (await call.services.store.read(project_id)).etag
+    return current if current in tags else tags[0]

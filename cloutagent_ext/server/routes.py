@@ -1,0 +1,136 @@
+"""THE TABLE: every address of the contract, one row each.
+
+A row is enforced by the base handler, described by `openapi`, and walked by the tests:
+an address that is not here does not exist, and one that is here cannot lack a guard.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from ..schema.admin import CreatedKey, FileRow, Health, KeyCreate, KeyRow, ModelList, TemplateRow, ToolRow
+from ..schema.base import Page
+from ..schema.events import AnyEvent
+from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
+from ..schema.project import (
+    CreatedProject,
+    Project,
+    ProjectCreate,
+    ProjectRow,
+    ProjectUpdate,
+    Ui,
+    UiPatch,
+    Validation,
+)
+from ..schema.query import EventsQuery, ExecutionQuery, ProjectQuery, SaveQuery, StreamQuery, WatchQuery
+from . import catalogue, executions, files, health, keys, projects, stream
+from .context import Context
+from .handler import Endpoint, Unknown
+from .route import JUPYTER, PUBLIC, ROOT, Answer, Nothing, RawBody, Route, key
+from .sse import MEDIA_TYPE
+
+READ, EXECUTE = key("read"), key("execute")
+
+
+def ok(model: Any, description: str = "It.", **headers: str) -> dict[int, Answer]:
+    return {200: Answer(description, model, headers=headers)}
+
+
+_BYTES = {200: Answer("The file, as an attachment.", media_type="application/octet-stream")}
+_GONE = {204: Answer("It is gone.")}
+_STREAM = {
+    200: Answer("Server-sent events.", media_type=MEDIA_TYPE),
+    204: Answer("The last event has been seen; there is nothing to reconnect for."),
+}
+_EXECUTE = {
+    200: Answer("With `wait`: the final state. With `stream`: the events.", ExecutionState),
+    202: Answer("Accepted, and on disk.", Accepted, headers={"Location": "Where its state is."}),
+}
+_ETAG = "Stands for this very definition; send it back as `If-Match`."
+_PROJECT, _EXECUTION = "v1/projects/{project_id}", "v1/executions/{execution_id}"
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "health", health.health, "Whether the server can take work", "server", PUBLIC, "read",
+          {200: Answer("It can.", Health), 503: Answer("It cannot now.", Health)}, poll=True),
+    Route("GET", "v1/openapi.json", catalogue.read_contract, "This contract", "server", READ, "read",
+          {200: Answer("OpenAPI 3.1.", media_type="application/json")}),
+    Route("GET", "v1/tools", catalogue.list_tools, "Built-in tools", "catalogue", READ, "read", ok(Page[ToolRow])),
+    Route("GET", "v1/models", catalogue.list_models, "Models, with their prices", "catalogue", READ, "read",
+          ok(ModelList)),
+    Route("GET", "v1/templates", catalogue.list_templates, "Starter projects", "catalogue", READ, "read",
+          ok(Page[TemplateRow])),
+
+    Route("GET", "v1/projects", projects.list_projects, "Projects, newest change first", "projects", READ, "read",
+          ok(Page[ProjectRow]), query=ProjectQuery),
+    Route("POST", "v1/projects", projects.create_project, "Create a project and its first key", "projects", JUPYTER,
+          "write", {201: Answer("Made.", CreatedProject, headers={"Location": "Where it is.", "ETag": _ETAG})},
+          body=ProjectCreate),
+    Route("GET", _PROJECT, projects.read_project, "The whole definition", "projects", READ, "read",
+          ok(Project, ETag=_ETAG)),
+    Route("PUT", _PROJECT, projects.save_project, "Replace the definition in one commit", "projects", JUPYTER, "write",
+          ok(Project, ETag=_ETAG), query=SaveQuery, body=ProjectUpdate),
+    Route("DELETE", _PROJECT, projects.delete_project, "Delete it; a zip goes to the backups first", "projects",
+          JUPYTER, "write", _GONE),
+    Route("PATCH", f"{_PROJECT}/ui", projects.patch_ui, "View state; the last write wins", "projects", JUPYTER,
+          "write", ok(Ui), body=UiPatch),
+    Route("POST", f"{_PROJECT}/validate", projects.validate_project, "The dry check: nothing runs", "projects", READ,
+          "read", ok(Validation), body=Nothing, poll=True),
+
+    Route("GET", f"{_PROJECT}/files", files.list_project_files, "Its own files", "files", JUPYTER, "read",
+          ok(Page[FileRow])),
+    Route("GET", f"{_PROJECT}/files/{{path...}}", files.read_project_file, "One file", "files", JUPYTER, "read",
+          _BYTES),
+    Route("PUT", f"{_PROJECT}/files/{{path...}}", files.write_project_file, "Write a file", "files", JUPYTER, "write",
+          ok(FileRow), body=RawBody()),
+    Route("DELETE", f"{_PROJECT}/files/{{path...}}", files.delete_project_file, "Delete a file", "files", JUPYTER,
+          "write", _GONE),
+
+    Route("GET", f"{_PROJECT}/keys", keys.list_keys, "Its keys, without their secrets", "keys", JUPYTER, "read",
+          ok(Page[KeyRow])),
+    Route("POST", f"{_PROJECT}/keys", keys.create_key, "A new key, shown once", "keys", JUPYTER, "write",
+          {201: Answer("Made.", CreatedKey)}, body=KeyCreate),
+    Route("DELETE", f"{_PROJECT}/keys/{{key_id}}", keys.delete_key, "Revoke a key at once", "keys", JUPYTER, "write",
+          _GONE),
+
+    Route("POST", f"{_PROJECT}/execute", executions.execute, "Run the agent", "executions", EXECUTE, "execute",
+          _EXECUTE, body=ExecuteRequest),
+    Route("GET", "v1/executions", executions.list_executions, "Executions, newest first", "executions", READ, "read",
+          ok(Page[ExecutionState]), query=ExecutionQuery, poll=True),
+    Route("GET", _EXECUTION, executions.read_execution, "Its state", "executions", READ, "read", ok(ExecutionState),
+          poll=True),
+    Route("DELETE", _EXECUTION, executions.delete_execution, "Delete one that has ended", "executions", JUPYTER,
+          "write", _GONE),
+    Route("POST", f"{_EXECUTION}/cancel", executions.cancel_execution, "Stop it, its processes included", "executions",
+          EXECUTE, "execute", ok(ExecutionState), body=Nothing),
+    Route("GET", f"{_EXECUTION}/events", executions.list_events, "Its events, a page at a time", "executions", READ,
+          "read", ok(Page[AnyEvent]), query=EventsQuery, poll=True),
+    Route("GET", f"{_EXECUTION}/stream", stream.stream_execution, "Its events as they happen", "executions", READ,
+          "read", _STREAM, query=StreamQuery, stream=True),
+    Route("GET", f"{_EXECUTION}/files", files.list_execution_files, "Files of its workspace", "executions", READ,
+          "read", ok(Page[FileRow]), poll=True),
+    Route("GET", f"{_EXECUTION}/files/{{path...}}", files.read_execution_file, "One file of its workspace",
+          "executions", READ, "read", _BYTES),
+    Route("GET", "v1/stream", stream.stream_watched, "Everything a browser tab watches, in one stream", "executions",
+          JUPYTER, "read", {200: _STREAM[200]}, query=WatchQuery, stream=True),
+)  # fmt: skip
+
+
+def by_path(routes: Iterable[Route] = ROUTES) -> dict[str, dict[str, Route]]:
+    """The rows of each path, by method."""
+    rows: defaultdict[str, dict[str, Route]] = defaultdict(dict)
+    for route in routes:
+        rows[route.path][route.method] = route
+    return dict(rows)
+
+
+def handlers(context: Context) -> list[tuple[str, type[Endpoint], dict[str, Any]]]:
+    """What Tornado takes: a class for each path, and one for every other address below ours."""
+    found: list[tuple[str, type[Endpoint], dict[str, Any]]] = []
+    for path, rows in by_path().items():
+        name = "".join(part.strip("{}.").title() for part in path.replace("_", "/").split("/")) + "Endpoint"
+        pattern = next(iter(rows.values())).pattern
+        found.append((pattern, type(name, (Endpoint,), {"__doc__": path}), {"context": context, "rows": rows}))
+    found.append((rf"{ROOT.split('/')[0]}(?:/.*)?", Unknown, {"context": context, "rows": {}}))
+    return found

@@ -1,0 +1,87 @@
+"""What holds for every test: no credentials of the machine, no network, no blocked event loop.
+
+Fixtures of one kind of test live in that folder's own `conftest.py`; real servers are in
+`tests/server/conftest.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from blockbuster import BlockBuster
+
+_CREDENTIALS = ("ANTHROPIC_", "CLAUDE_", "OPENAI_")
+
+# Before anything of ours is imported: no test, and no child of one, ever sees them.
+for _name in [name for name in os.environ if name.startswith(_CREDENTIALS)]:
+    del os.environ[_name]
+
+
+class NetworkClosed(AssertionError):
+    """A test wanted to leave this machine. Not an OSError, so that no retry or fallback swallows it."""
+
+
+def _is_here(family: int, address: Any) -> bool:
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return True
+    host = address[0]
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _network_closed() -> Iterator[None]:
+    """Only loopback can be connected to."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if not _is_here(self.family, address):
+            raise NetworkClosed(f"tests reach only this machine, not {address!r}")
+        return connect(self, address)
+
+    def guarded_ex(self: socket.socket, address: Any) -> int:
+        if not _is_here(self.family, address):
+            raise NetworkClosed(f"tests reach only this machine, not {address!r}")
+        return connect_ex(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    patch.setattr(socket.socket, "connect_ex", guarded_ex)
+    yield
+    patch.undo()
+
+
+# Where our own code may block the event loop, and why.
+_MAY_BLOCK: tuple[tuple[str, str, str], ...] = (
+    # (function of BlockBuster's list, file, function)
+    # An import inside a function looks at the disk once per process; the heavy ones go to threads.
+    ("os.listdir", "<frozen importlib._bootstrap>", "_find_and_load"),
+    ("os.stat", "<frozen importlib._bootstrap>", "_find_and_load"),
+    ("os.getcwd", "<frozen importlib._bootstrap>", "_find_and_load"),
+    ("io.BufferedReader.read", "<frozen importlib._bootstrap>", "_find_and_load"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _loop_not_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In async tests (and those with a server) a blocking call below our code fails."""
+    function = getattr(request.node, "function", None) or getattr(request.node, "obj", None)
+    if not (inspect.iscoroutinefunction(function) or "jp_serverapp" in request.fixturenames):
+        yield
+        return
+    guard = BlockBuster(scanned_modules="cloutagent_ext")
+    for what, file, name in _MAY_BLOCK:
+        guard.functions[what].can_block_in(file, name)
+    guard.activate()
+    yield
+    guard.deactivate()
