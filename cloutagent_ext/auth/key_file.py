@@ -1,0 +1,151 @@
+"""`keys.json` of a project: ids, names, scopes, bcrypt hashes; never a key. Mode 0600.
+
+Outside versions, ETag and exports. A file that cannot be read opens nothing for anybody and is
+never overwritten. Not here: what a key's text looks like and whether one is right (`auth.keys`).
+Everything blocks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, ValidationError
+
+from .. import durable
+from ..errors import DiskFull, NewerFormat, NotFound, UnreadableFile
+from ..schema.admin import KeyRow
+from ..schema.base import Model
+
+NAME = "keys.json"
+LOCKS = ".locks"
+"""Beside the projects, where the store keeps its locks too."""
+SCHEMA_VERSION = 1
+MAX_BYTES = 4 * 1024 * 1024
+
+_REVOKED = "!"
+"""First letter of a hash that was blanked in place; such a row is as good as gone."""
+
+Answer = TypeVar("Answer")
+Stamp = tuple[int, int, int, int]
+
+
+class StoredKey(KeyRow):
+    """A row as it lies on disk."""
+
+    hash: str = Field(min_length=1, max_length=200)
+
+    def row(self) -> KeyRow:
+        return KeyRow(**self.model_dump(exclude={"hash"}))
+
+
+class _File(Model):
+    schema_version: int = SCHEMA_VERSION
+    keys: list[StoredKey] = []
+
+
+class KeyFile:
+    """The keys of one project."""
+
+    def __init__(self, projects: Path, project_id: str) -> None:
+        self._project = projects / project_id
+        self._path = self._project / NAME
+        self._lock = projects / LOCKS / f"{project_id}.keys.lock"
+
+    def stamp(self) -> Stamp | None:
+        """Something that differs whenever the file may have changed; None where there is none."""
+        try:
+            found = self._path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def read(self) -> list[StoredKey]:
+        """All living keys, oldest first. Raises `NotFound` (no such project), `UnreadableFile`, `NewerFormat`."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            if not self._project.is_dir():
+                raise NotFound("There is no such project.") from None
+            return []
+        except OSError as error:
+            raise _unreadable(f"cannot be opened ({error.strerror})") from None
+        with os.fdopen(descriptor, "rb") as file:
+            try:
+                data = file.read(MAX_BYTES + 1)
+            except OSError as error:
+                raise _unreadable(f"cannot be read ({error.strerror})") from None
+        return [key for key in _decode(data) if not key.hash.startswith(_REVOKED)]
+
+    def change(self, edit: Callable[[list[StoredKey]], tuple[list[StoredKey], Answer]]) -> Answer:
+        """Replace the keys by what `edit` makes of them, under the file's lock; what else it returns.
+
+        Nothing is written where `edit` returns the same keys. Raises what `read` raises, `DiskFull`,
+        `Unavailable`.
+        """
+        if not self._project.is_dir():
+            raise NotFound("There is no such project.")
+        durable.make_folder(self._lock.parent)
+        with durable.locked(self._lock):
+            before = self.read()
+            after, answer = edit(list(before))
+            if after != before:
+                try:
+                    durable.atomic_write(self._path, _encode(after), 0o600)
+                except FileNotFoundError:  # the project was deleted meanwhile
+                    raise NotFound("There is no such project.") from None
+            return answer
+
+    def revoke(self, key_id: str) -> bool:
+        """Remove a key; whether it was there. Works on a full disk too, where its hash is blanked in place."""
+        try:
+            return self.change(lambda keys: _without(keys, key_id))
+        except DiskFull:
+            with durable.locked(self._lock):
+                for key in self.read():
+                    if key.id == key_id:
+                        offset = self._path.read_bytes().index(json.dumps(key.hash).encode()) + 1
+                        durable.overwrite_in_place(self._path, offset, _REVOKED.encode())
+                        return True
+            return False
+
+
+def _without(keys: list[StoredKey], key_id: str) -> tuple[list[StoredKey], bool]:
+    left = [key for key in keys if key.id != key_id]
+    return left, len(left) < len(keys)
+
+
+def _encode(keys: list[StoredKey]) -> bytes:
+    value = _File(keys=keys).model_dump(mode="json")
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _decode(data: bytes) -> list[StoredKey]:
+    try:
+        raw = json.loads(data) if len(data) <= MAX_BYTES else None
+        if (
+            isinstance(raw, dict)
+            and isinstance(version := raw.get("schema_version"), int)
+            and version > SCHEMA_VERSION
+        ):
+            raise NewerFormat(f"{NAME} was written by a newer version; upgrade to change keys.", file=NAME)
+        return _File.model_validate(raw).keys
+    except json.JSONDecodeError as error:
+        raise _unreadable(f"not valid JSON: {error.msg}", error.lineno) from None
+    except ValidationError as error:
+        raise _unreadable(f"does not fit: {error.errors()[0]['msg']}") from None
+    except (ValueError, RecursionError):
+        raise _unreadable("not valid JSON in UTF-8") from None
+
+
+def _unreadable(reason: str, line: int | None = None) -> UnreadableFile:
+    where = f"{NAME}, line {line}" if line else NAME
+    return UnreadableFile(
+        f"{where}: {reason}. No key of this project works until the file is mended or removed.",
+        file=NAME,
+        line=line,
+        reason=reason,
+    )

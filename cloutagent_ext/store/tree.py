@@ -1,0 +1,142 @@
+"""The definition files of a project, off the disk as one consistent set of bytes.
+
+Reads take no lock: where a commit is under way, its journal says what is already decided, and
+a commit that fits in between is noticed by `metadata.json`, which every commit of several files
+replaces last. Links, FIFOs and the like are reported, never followed.
+
+Not here: what the files mean (`store.layout`) and how they are written (`store.commit`).
+Everything blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import Conflict, NotFound
+from . import commit
+from .jsonfiles import MAX_BYTES, unreadable
+
+METADATA = "metadata.json"
+AGENT = "agent.config.json"
+MCPS = "mcps/mcp-config.json"
+MAIN_PROMPT = "prompts/main-prompt.txt"
+SUBAGENT_PROMPTS = "prompts/subagent-prompts"
+FLOW = ".ui/flow-coordinates.json"
+VIEW = ".ui/ui-config.json"
+
+_SINGLE = (METADATA, AGENT, MCPS, MAIN_PROMPT, FLOW, VIEW)
+_FOLDERS = {"subagents": ".json", "hooks": ".json", SUBAGENT_PROMPTS: ".txt"}
+_PARENTS = ("subagents", "hooks", "mcps", "prompts", SUBAGENT_PROMPTS, ".ui")
+_ATTEMPTS = 100
+_PAUSE_S = 0.01
+_MAX_FILES = 10_000
+
+Tree = dict[str, bytes]
+"""Path relative to the project → bytes."""
+
+
+def read(project: Path) -> Tree:
+    """All definition files of `project`. Raises `NotFound`, `UnreadableFile`, `Conflict` (never at rest)."""
+    for _ in range(_ATTEMPTS):
+        before = commit.pending(project), _stamp_of(project, METADATA)
+        tree = _read_once(project, before[0])
+        # In this order: a commit shows its journal before its first rename, metadata.json after its last.
+        if commit.pending(project) == before[0] and _stamp_of(project, METADATA) == before[1]:
+            if not tree and not project.is_dir():
+                raise NotFound("There is no such project.")
+            return tree
+        time.sleep(_PAUSE_S)
+    raise Conflict("The project is being saved without a pause. Try again.")
+
+
+def read_snapshot(folder: Path) -> Tree:
+    """All definition files of a version's folder, which nothing changes."""
+    return _read_once(folder, None)
+
+
+def stamp(project: Path) -> tuple[object, ...]:
+    """Something that differs whenever a definition file may have changed; cheap, reads no contents."""
+    return (
+        _stamp_of(project, commit.JOURNAL),
+        *((path, _stamp_of(project, path)) for path in _present(project)),
+    )
+
+
+def _read_once(project: Path, journal: commit.Journal | None) -> Tree:
+    paths = {*_present(project), *(journal.writes if journal else ())}
+    tree = {}
+    for path in paths.difference(journal.removes if journal else ()):
+        if not is_definition(path):
+            continue
+        data = commit.staged(project, journal, path) if journal else None
+        if data is None:
+            data = _read_file(project, path)
+        if data is not None:
+            tree[path] = data
+    return tree
+
+
+def is_definition(path: str) -> bool:
+    """Whether `path` is the place of a definition file (rather than of project files, keys, versions)."""
+    folder, _, name = path.rpartition("/")
+    return path in _SINGLE or (
+        folder in _FOLDERS and name.endswith(_FOLDERS[folder]) and not name.startswith(".")
+    )
+
+
+def _present(project: Path) -> Iterator[str]:
+    for folder in _PARENTS:
+        _must_be_folder(project, folder)
+    for path in _SINGLE:
+        if os.path.lexists(project / path):
+            yield path
+    for folder in _FOLDERS:
+        try:
+            names = sorted(entry.name for entry in (project / folder).iterdir())
+        except FileNotFoundError:
+            continue
+        if len(names) > _MAX_FILES:
+            raise unreadable(folder, f"holds more than {_MAX_FILES:,} files")
+        yield from (path for name in names if is_definition(path := f"{folder}/{name}"))
+
+
+def _must_be_folder(project: Path, folder: str) -> None:
+    try:
+        mode = (project / folder).lstat().st_mode
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        return  # its parent is reported
+    if not stat.S_ISDIR(mode):
+        raise unreadable(folder, "must be a folder of its own, not a link or a file")
+
+
+def _read_file(project: Path, path: str) -> bytes | None:
+    """The bytes of `path`, None where it has just gone."""
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        descriptor = os.open(project / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        why = "is a symbolic link" if (project / path).is_symlink() else f"cannot be read ({error.strerror})"
+        raise unreadable(path, why) from None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise unreadable(path, "is not a regular file")
+        if found.st_size > MAX_BYTES:
+            raise unreadable(path, f"larger than {MAX_BYTES // 1024 // 1024} MB")
+        return file.read()
+
+
+def _stamp_of(project: Path, path: str) -> tuple[int, int, int, int] | None:
+    try:
+        found = (project / path).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -1,0 +1,185 @@
+"""Snapshots: `versions/v{n}/` holds the definition files and `files/` as they were, and `version.json`.
+
+Readable folders that never change. Content that two neighbouring snapshots share is stored once
+(hard links between snapshots, never to live files: an editor that writes in place must not reach a
+snapshot), and checked against its digest before it is linked or read.
+
+Not here: when a version is made (`store.writer`); listing, restoring, diffs and pruning have
+their room beside this. Everything blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..errors import NotFound
+from ..schema.base import Model, Timestamp
+from . import project_files, tree
+from .commit import Staging
+from .files import open_beneath, path_parts
+from .jsonfiles import dump, invalid, load_object, unreadable
+from .tree import VIEW, Tree
+
+FOLDER = "versions"
+RECORD = "version.json"
+BY_HAND = "disk"
+"""Author of a version that captures an edit made on the disk."""
+
+_NAME = re.compile(r"v([1-9][0-9]{0,8})")
+
+
+class Record(Model):
+    """`version.json`: the row of a version, and what proves its files."""
+
+    version: int
+    label: str | None = None
+    author: str | None = None
+    created_at: Timestamp
+    content: str
+    """`layout.content_digest` of what it holds."""
+    manifest: dict[str, str]
+    """Path → SHA-256 of each file."""
+
+    def files(self) -> dict[str, str]:
+        """The project files among `manifest`, relative to `files/`."""
+        prefix = f"{project_files.FOLDER}/"
+        return {
+            path.removeprefix(prefix): digest
+            for path, digest in self.manifest.items()
+            if path.startswith(prefix)
+        }
+
+
+def path_of(version: int) -> str:
+    """Folder of `version`, relative to the project."""
+    return f"{FOLDER}/v{version}"
+
+
+def numbers(project: Path) -> list[int]:
+    """Numbers of all snapshots, ascending."""
+    try:
+        names = [entry.name for entry in (project / FOLDER).iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
+
+
+def record(project: Path, version: int) -> Record | None:
+    """The record of `version`, None where there is no such snapshot. Raises `UnreadableFile`."""
+    path = f"{path_of(version)}/{RECORD}"
+    try:
+        data = (project / path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return Record.model_validate(load_object(path, data), extra="ignore")
+    except ValidationError as error:
+        raise invalid(path, data, error) from None
+
+
+def stage_files(
+    staging: Staging,
+    version: int,
+    files: dict[str, str],
+    *,
+    previous: Record | None,
+    known: project_files.Digests,
+) -> dict[str, str]:
+    """Begin the snapshot `version` with the live project files `files`; returns their digests as copied.
+
+    What `previous` holds with the same digest is linked instead of copied.
+    """
+    folder = staging.place(path_of(version))
+    copied = {}
+    for relative, digest in sorted(files.items()):
+        path = f"{project_files.FOLDER}/{relative}"
+        staging.batch.parents(folder / path, folder)
+        if not _link(staging, folder, path, digest, previous, known):
+            try:
+                source = open_beneath(staging.project / project_files.FOLDER, relative)
+            except NotFound:
+                continue  # removed by hand since it was listed
+            try:
+                digest = staging.batch.copy(source, folder / path, 0o444)
+            finally:
+                os.close(source)
+        copied[relative] = digest
+    return copied
+
+
+def stage_definition(
+    staging: Staging, row: Record, content: Tree, *, previous: Record | None, known: project_files.Digests
+) -> Record:
+    """Complete the snapshot that `stage_files` began with the definition files `content` and its record."""
+    folder = staging.folder(path_of(row.version))
+    manifest = dict(row.manifest)
+    for path, data in sorted(content.items()):
+        if path == VIEW:
+            continue
+        digest = hashlib.sha256(data).hexdigest()
+        staging.batch.parents(folder / path, folder)
+        if not _link(staging, folder, path, digest, previous, known):
+            staging.batch.write(folder / path, data, 0o444)
+        manifest[path] = digest
+    complete = row.model_copy(update={"manifest": manifest})
+    staging.batch.write(folder / RECORD, dump(complete.model_dump(mode="json")), 0o444)
+    return complete
+
+
+def _link(
+    staging: Staging,
+    folder: Path,
+    path: str,
+    digest: str,
+    previous: Record | None,
+    known: project_files.Digests,
+) -> bool:
+    if previous is None or previous.manifest.get(path) != digest:
+        return False
+    source = staging.project / path_of(previous.version)
+    try:
+        intact = known.of(source, path, frozen=True) == digest
+    except NotFound:
+        return False
+    return intact and staging.batch.link(source / path, folder / path)
+
+
+def read(project: Path, version: int) -> Tree:
+    """The definition files of `version`, checked. Raises `NotFound`, `UnreadableFile`."""
+    row = record(project, version)
+    if row is None:
+        raise NotFound(f"This project has no version {version}.")
+    folder = project / path_of(version)
+    content = tree.read_snapshot(folder)
+    expected = {path: digest for path, digest in row.manifest.items() if tree.is_definition(path)}
+    for path in sorted(expected.keys() | content.keys()):
+        data = content.get(path)
+        if data is None or hashlib.sha256(data).hexdigest() != expected.get(path):
+            raise unreadable(f"{path_of(version)}/{path}", "does not hold what was saved as this version")
+    return content
+
+
+def files_root(project: Path, version: int) -> Path:
+    """Where the project files of `version` lie, checked. Raises `NotFound`, `UnreadableFile`."""
+    row = record(project, version)
+    if row is None:
+        raise NotFound(f"This project has no version {version}.")
+    root = project / path_of(version) / project_files.FOLDER
+    known = project_files.Digests()
+    for relative, digest in row.files().items():
+        path_parts(relative)
+        try:
+            intact = known.of(root, relative) == digest
+        except NotFound:
+            intact = False
+        if not intact:
+            raise unreadable(
+                f"{path_of(version)}/{project_files.FOLDER}/{relative}",
+                "does not hold what was saved as this version",
+            )
+    return root
