@@ -13,16 +13,18 @@ def add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
 ) -> None:
     parser = commands.add_parser("projects", parents=parents, help="list projects, or create one")
-    parser.add_argument("--json", action="store_true", help="print rows as JSON")
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print rows as JSON")
     parser.set_defaults(command=show)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     create = verbs.add_parser("create", parents=parents, help="make a project, and its first key")
     create.add_argument("name", help="what it is called")
     create.add_argument("--template", help="starter project to begin with, for example sales-analyst")
-    create.add_argument("--json", action="store_true", help="print the row and the key as JSON")
+    create.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print the row and the key as JSON"
+    )
     create.set_defaults(command=make)
     listing = verbs.add_parser("list", parents=parents, help="list projects (the same as without a verb)")
-    listing.add_argument("--json", action="store_true", help="print rows as JSON")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print rows as JSON")
     listing.set_defaults(command=show)
 
 
@@ -33,13 +35,11 @@ async def show(arguments: argparse.Namespace) -> int:
         print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
         return exits.OK
     for row in rows:
-        print(
-            f"{row.id}  v{row.version:<4} {row.name}{f'  (unreadable: {row.unreadable})' if row.unreadable else ''}"
-        )
+        broken = f"  (unreadable: {row.unreadable})" if row.unreadable else ""
+        print(f"{row.id}  v{row.version:<4} {row.name}{broken}")
     if not rows:
-        print(
-            f"No projects at {where} yet. Make one: jupyter cloutagent projects create NAME --template sales-analyst"
-        )
+        print(f"No projects at {where} yet. Make one:")
+        print("jupyter cloutagent projects create NAME --template sales-analyst")
     return exits.OK
 
 

@@ -37,7 +37,8 @@ def add(
         parents=parents,
         help="execute a project and watch it",
         description="Execute a project. Its answer goes to standard output, progress to standard error.",
-        epilog="Exit codes: 0 completed, 1 failed, 2 cannot be done as written, 3 server unavailable, 130 cancelled.",
+        epilog="Exit codes: 0 completed, 1 failed, 2 cannot be done as written, 3 server unavailable, "
+        "130 cancelled.",
     )
     parser.add_argument("project", help="name or id of the project")
     parser.add_argument("--prompt", help="what to do, in place of the project's task")
@@ -52,7 +53,7 @@ def add(
     parser.add_argument("--max-tokens", type=int, metavar="N", help="lower the project's token limit")
     parser.add_argument("--timeout", type=int, metavar="S", help="lower the project's time limit, in seconds")
     parser.add_argument(
-        "--save", type=Path, metavar="FOLDER", help="copy the workspace's files to FOLDER at the end"
+        "--save", type=Path, metavar="FOLDER", help="copy the workspace's files there at the end"
     )
     parser.add_argument(
         "--json", action="store_true", help="print the final state as JSON instead of the answer"

@@ -11,10 +11,11 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from ..errors import Conflict, Forbidden, NotFound, Unauthorized, Unreachable
 from ..schema.admin import CreatedKey, FileRow, KeyRow, TemplateRow
+from ..schema.base import invalid_request
 from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
 from ..schema.project import Definition, PartialLimits, Project, ProjectCreate, ProjectRow, Validation
 from . import discovery, display
@@ -198,7 +199,10 @@ class AsyncProject:
             "limits": limits,
             "files": _input_files(files),
         }
-        request = ExecuteRequest.model_validate({name: value for name, value in asked.items() if value})
+        try:
+            request = ExecuteRequest.model_validate({name: value for name, value in asked.items() if value})
+        except ValidationError as error:
+            raise invalid_request(error, "What was asked for") from error
         answer = await self._transport.json(
             "POST",
             f"{self._path}/execute",
