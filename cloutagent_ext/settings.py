@@ -50,14 +50,14 @@ def _setting(kind: type, default: Any, help: str, *, env: str | None = None, **m
 class Settings:
     """What an operator decides. Made by `from_environment`; immutable afterwards."""
 
-    data_dir: Path = _setting(
+    data_dir: Path = _setting(  # noqa: RUF009 - immutable
         Path,
         Path(),
         "Folder of everything that is kept: projects, executions, backups, workspaces. "
         "Empty: `cloutagent` in Jupyter's data folder.",
         env="CLOUTAGENT_DATA_DIR",
     )
-    root_dir: Path | None = _setting(
+    root_dir: Path | None = _setting(  # noqa: RUF009 - immutable
         Path, None, "Folder that the folders a project names are relative to: the Jupyter server's root."
     )
     api_key: str | None = _setting(

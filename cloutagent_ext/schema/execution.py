@@ -172,6 +172,8 @@ class Spec(Model):
     """0: panel and other Jupyter callers; 1: API keys. Lower starts first."""
     files: list[InputFile] = []
     metadata: JsonObject = {}
+    idempotency_key: str | None = None
+    """The caller's `Idempotency-Key`: the same one within a day means this execution."""
     created_at: Timestamp
 
 

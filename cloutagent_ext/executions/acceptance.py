@@ -1,0 +1,194 @@
+"""Every check before an execution is accepted, and the frozen description that comes out.
+
+Nothing is on disk before all of them have passed. Order: what the request asks for, the
+definition, its variables, its folders, its price, the model. Not here: room in the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..engine import plan
+from ..errors import (
+    BadGateway,
+    InvalidProject,
+    InvalidRequest,
+    MissingVariable,
+    PriceUnknown,
+    UnknownVariable,
+)
+from ..schema.base import timestamp
+from ..schema.execution import ExecuteRequest, Origin, Spec
+from ..schema.project import Definition, PartialLimits, Problem
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ..auth.principal import Principal
+    from ..engine.models import ModelProvider
+    from ..store.projects import ProjectStore
+
+_NOT_BUILT = {
+    "continue_from": "going on with a finished conversation",
+    "step": "asking before every tool call",
+    "replay": "playing a cassette",
+    "batch": "a ceiling shared by several executions",
+}
+"""Fields of the request that this version cannot honour. Refused by name: never ignored."""
+
+
+class Acceptance:
+    """The checks, with what they need to look at."""
+
+    def __init__(
+        self, store: ProjectStore, models: ModelProvider, settings: Settings, tools: frozenset[str]
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._settings = settings
+        self._tools = tools
+
+    async def check(
+        self,
+        project_id: str,
+        request: ExecuteRequest,
+        *,
+        execution_id: str,
+        principal: Principal,
+        origin: Origin,
+        idempotency_key: str | None,
+    ) -> Spec:
+        """What will run, frozen. Raises InvalidRequest (and its kinds), NotFound, Conflict, BadGateway."""
+        _refuse_what_is_not_built(request)
+        by_key = principal.kind == "key"
+        definition, version = await self._store.freeze(project_id, version=request.version, published=by_key)
+        simulated = self._models.simulated(definition)
+        await self._valid(definition, simulated=simulated)
+        prompt = request.prompt if request.prompt is not None else definition.agent.task
+        if not prompt.strip():
+            raise InvalidRequest(
+                "There is nothing to do: give a `prompt`, or write the agent's task in the project.",
+                fields=[{"path": "prompt", "message": "needed, since the project has no task"}],
+            )
+        variables = _variables(definition, request.variables)
+        await asyncio.to_thread(folders, definition, self._settings.root_dir)
+        self._has_model(definition, by_key=by_key, simulated=simulated)
+        if simulated:
+            await self._store.scenario(
+                project_id, version=version
+            )  # a broken one is named now, not in the middle of the run
+        return Spec(
+            execution_id=execution_id,
+            project_id=project_id,
+            project_name=definition.name,
+            version=version,
+            definition=definition,
+            prompt=prompt,
+            variables=variables,
+            limits=(request.limits or PartialLimits()).lower(definition.limits),
+            origin="key" if by_key else origin,
+            simulated=simulated,
+            priority=1 if by_key else 0,
+            idempotency_key=idempotency_key,
+            metadata=request.metadata,
+            created_at=timestamp(),
+        )
+
+    async def _valid(self, definition: Definition, *, simulated: bool) -> None:
+        local = simulated or self._models.local()
+
+        def problems() -> list[Problem]:  # in a thread: the first look at prices loads their tables
+            prices = None if local else self._models.prices
+            return plan.validate(definition, prices=prices, tools=self._tools)
+
+        errors = [each for each in await asyncio.to_thread(problems) if each.severity == "error"]
+        if not errors:
+            return
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        kind = PriceUnknown if all(each.code == "PRICE_UNKNOWN" for each in errors) else InvalidProject
+        raise kind(
+            f"The project cannot run. {errors[0].message}{more}",
+            problems=[each.model_dump(mode="json") for each in errors],
+        )
+
+    def _has_model(self, definition: Definition, *, by_key: bool, simulated: bool) -> None:
+        """No invented answers: a program that calls with a key gets a model's, or none."""
+        if by_key and simulated and not definition.agent.simulate and not self._settings.allow_simulated_api:
+            raise BadGateway(
+                "No model is available: this server has neither a model key nor a base URL. "
+                "Set ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL on the server, or `simulate: true` in the "
+                "project if simulated answers will do.",
+                code="MODEL_UNAVAILABLE",
+            )
+
+
+def _refuse_what_is_not_built(request: ExecuteRequest) -> None:
+    asked = [name for name in _NOT_BUILT if getattr(request, name)]
+    if request.files:
+        asked.append("files")
+    if asked:
+        fields = [
+            {
+                "path": name,
+                "message": f"{_NOT_BUILT.get(name, 'files sent with a request')} is not possible yet",
+            }
+            for name in asked
+        ]
+        raise InvalidRequest(
+            f"This version cannot do what `{asked[0]}` asks for: {fields[0]['message']}. Leave it out"
+            + ("; put the files into the project's own files instead." if asked[0] == "files" else "."),
+            fields=fields,
+        )
+
+
+def _variables(definition: Definition, given: Mapping[str, str]) -> dict[str, str]:
+    """Every declared variable with its value; an optional one without any is empty text."""
+    declared = definition.variables
+    if unknown := sorted(set(given) - set(declared)):
+        known = ", ".join(sorted(declared)) or "none"
+        raise UnknownVariable(
+            f"The project has no variable {', '.join(repr(name) for name in unknown)}. It has: {known}.",
+            variables=unknown,
+        )
+    values = {
+        name: value
+        for name, variable in declared.items()
+        if (value := given.get(name, variable.default)) is not None
+    }
+    missing = [name for name, variable in declared.items() if variable.required and name not in values]
+    if missing:
+        named = ", ".join(repr(name) for name in missing)
+        raise MissingVariable(
+            f"No value for the variable {named}: give it in `variables`, or a default in the project.",
+            variables=missing,
+        )
+    return {name: values.get(name, "") for name in declared}
+
+
+def folders(definition: Definition, root: Path | None) -> dict[Path, Literal["read", "write"]]:
+    """The folders the project names, absolute. Blocking.
+
+    Raises InvalidRequest for one that does not exist or lies outside the server's root.
+    """
+    found: dict[Path, Literal["read", "write"]] = {}
+    for folder in definition.agent.folders:
+        if root is None:
+            raise InvalidRequest(
+                f"The project names the folder {folder.path!r}, but no root folder is set here. "
+                "Run it in a Jupyter server, or set `root_dir`."
+            )
+        base = root.resolve()
+        try:
+            path = (base / folder.path.lstrip("/")).resolve(strict=True)
+        except (OSError, ValueError, RuntimeError):
+            raise InvalidRequest(
+                f"The project names the folder {folder.path!r}, which does not exist."
+            ) from None
+        if not path.is_relative_to(base) or not path.is_dir():
+            raise InvalidRequest(
+                f"The project names {folder.path!r}, which is no folder below the server's root."
+            )
+        found[path] = folder.mode
+    return found

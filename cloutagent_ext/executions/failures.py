@@ -1,0 +1,84 @@
+"""A failure as the log tells it and as `error.json` keeps it.
+
+What a person can act on is said; a stack trace stays on disk and in the server's log,
+under a request id, with secrets masked. Not here: when something counts as a failure.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import traceback
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..engine.ports import EndExecution, ModelFailure, Outcome
+from ..errors import CloutError
+from ..schema.base import JsonObject
+from ..schema.execution import EndCode
+
+_log = logging.getLogger(__name__)
+
+_KEYS = re.compile(r"sk-ant-[A-Za-z0-9_-]{8,}|\bca_[A-Za-z0-9-]+_[A-Za-z0-9_-]{16,}")
+"""What looks like a key of the model service or of ours, whoever's it is."""
+_SHORTEST_SECRET = 6
+"""Masking shorter ones would hide ordinary words."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why an execution ended badly."""
+
+    code: EndCode
+    message: str
+    details: JsonObject = field(default_factory=dict)
+    request_id: str | None = None
+    traceback: str | None = None
+
+    def as_file(self, **place: Any) -> JsonObject:
+        """Content of `error.json`; `place` says where it happened (agent, turn, call_id)."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "details": self.details,
+            "request_id": self.request_id,
+            "traceback": self.traceback,
+            **place,
+        }
+
+
+def of_outcome(outcome: Outcome) -> Broken:
+    """The engine's own verdict."""
+    return Broken(outcome.code or "INTERNAL", outcome.message, outcome.details)
+
+
+def of_exception(error: BaseException, secrets: Iterable[str], execution_id: str) -> Broken:
+    """What went wrong outside the engine's own verdicts: said plainly, or a bug with its number."""
+    if isinstance(error, EndExecution):
+        return Broken(error.code, error.message, error.details)
+    if isinstance(error, ModelFailure):
+        return Broken(error.code, error.message, {"kind": error.kind, "request_id": error.request_id})
+    request_id = uuid.uuid4().hex
+    trace = mask("".join(traceback.format_exception(error)), secrets)
+    if isinstance(error, CloutError):
+        details = {**error.details, "error_code": error.error_code, "request_id": request_id}
+        return Broken("INTERNAL", error.message, details, request_id, trace)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = "The disk is full. Free space on it, then run this again."
+    else:
+        message = (
+            "A fault inside CloutAgent ended this execution; it is not your doing. The server's log "
+            f"and this execution's error.json have the details under request id {request_id}."
+        )
+        _log.error("Execution %s failed, request id %s\n%s", execution_id, request_id, trace)
+    return Broken("INTERNAL", message, {"request_id": request_id}, request_id, trace)
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """`text` without the `secrets` and without anything that looks like a key."""
+    for secret in sorted((each for each in secrets if len(each) >= _SHORTEST_SECRET), key=len, reverse=True):
+        text = text.replace(secret, "[masked]")
+    return _KEYS.sub("[masked]", text)

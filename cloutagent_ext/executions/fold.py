@@ -1,0 +1,220 @@
+"""What the events of an execution add up to: the state that GET shows. Pure.
+
+The panel folds the same events in TypeScript; `tests/support/fixtures` holds logs with
+the state both must arrive at. What each field means where the schema leaves it open:
+
+- `duration_ms`: time in status `running`, by the events' own clock: from `start` (or
+  `resumed`) to the newest event. Waiting for a person does not count, nor does the time
+  between the last event before a death and the `interrupted` that tells of it. The
+  ending event brings the measured figure, which then stands.
+- `turns`: paid model turns of all agents, one per `cost_update`.
+- `current_step`: `starting`; `waiting for the model`, `thinking`, `writing`; the name of
+  the tool that runs (the one started last, when several do); `waiting to retry`;
+  `waiting for approval of <tool>`; `finishing`. A subagent's has its name before it:
+  `researcher#1: bash`. Null whenever nothing runs.
+- `position`: null when it is 0 (starts at once) and from `start` on.
+
+Two fields are no part of the log: `files`, which the worker counts, and `cancelling`,
+which is true between a cancel and the ending event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from ..schema.execution import ExecutionState, Failure, PercentOfLimit, Result, Spec, Usage
+from ..schema.project import Limits
+
+MAIN = "main"
+
+
+class Folded(ExecutionState):
+    """A state that can take the next event: with what the fold remembers and nobody else needs."""
+
+    _last_moment: float | None = PrivateAttr(default=None)
+    _calls: dict[str, str] = PrivateAttr(default_factory=dict)
+    """Open tool calls in the order they started: call id → what the step says."""
+
+    def open_call(self) -> str | None:
+        """Id of the tool call that was started last and has not come back, or None."""
+        return next(reversed(self._calls), None)
+
+
+def initial(spec: Spec) -> Folded:
+    """The state before the first event."""
+    return Folded(
+        execution_id=spec.execution_id,
+        project_id=spec.project_id,
+        project_name=spec.project_name,
+        status="queued",
+        version=spec.version,
+        model=spec.definition.agent.model,
+        simulated=spec.simulated,
+        origin=spec.origin,
+        limits=spec.limits,
+        created_at=spec.created_at,
+        metadata=spec.metadata,
+    )
+
+
+def apply(state: Folded, event: Mapping[str, Any]) -> Folded:
+    """`state` after `event` (changed in place). Types of a later version only move the id on."""
+    moment = datetime.fromisoformat(event["ts"]).timestamp()
+    if state.status == "running" and event["type"] != "interrupted" and state._last_moment is not None:
+        passed = round((moment - state._last_moment) * 1000)
+        state.duration_ms = (state.duration_ms or 0) + max(0, passed)
+    state._last_moment = moment
+    state.last_event_id = event["id"]
+    if fold := _FOLDS.get(event["type"]):
+        fold(state, event)
+    return state
+
+
+def _step(state: Folded, event: Mapping[str, Any], what: str) -> None:
+    agent = event.get("agent", MAIN)
+    state.current_step = what if agent == MAIN else f"{agent}: {what}"
+
+
+def _queued(state: Folded, event: Mapping[str, Any]) -> None:
+    state.status = "queued"
+    state.position = event["position"] or None
+
+
+def _start(state: Folded, event: Mapping[str, Any]) -> None:
+    state.status = "running"
+    state.position = None
+    state.started_at = state.started_at or event["ts"]
+    state.duration_ms = state.duration_ms or 0
+    state.version = event["version"]
+    state.model = event["model"]
+    state.limits = _model(Limits, event["limits"])
+    state.simulated = event["simulated"]
+    state.resumed_from = event.get("resumed_from")
+    state.forked_from = event.get("forked_from")
+    state.continued_from = event.get("continued_from")
+    state.current_step = "starting"
+
+
+def _interrupted(state: Folded, _: Mapping[str, Any]) -> None:
+    state.status = "interrupted"
+    state.position = None
+    state.current_step = None
+    state._calls.clear()
+
+
+def _resumed(state: Folded, _: Mapping[str, Any]) -> None:
+    state.status = "running"
+    state.current_step = "starting"
+
+
+def _agent_start(state: Folded, event: Mapping[str, Any]) -> None:
+    _step(state, event, "waiting for the model")
+
+
+def _agent_complete(state: Folded, event: Mapping[str, Any]) -> None:
+    if event.get("agent", MAIN) == MAIN:
+        state.current_step = "finishing"
+
+
+def _thinking(state: Folded, event: Mapping[str, Any]) -> None:
+    _step(state, event, "thinking")
+
+
+def _text(state: Folded, event: Mapping[str, Any]) -> None:
+    _step(state, event, "writing")
+
+
+def _tool_call(state: Folded, event: Mapping[str, Any]) -> None:
+    _step(state, event, event["tool"])
+    state._calls[event["call_id"]] = state.current_step or ""
+
+
+def _tool_result(state: Folded, event: Mapping[str, Any]) -> None:
+    state._calls.pop(event["call_id"], None)
+    if state._calls:
+        state.current_step = next(reversed(state._calls.values()))
+    else:
+        _step(state, event, "waiting for the model")
+
+
+def _approval_required(state: Folded, event: Mapping[str, Any]) -> None:
+    state.status = "waiting"
+    _step(state, event, f"waiting for approval of {event['tool']}")
+
+
+def _approval(state: Folded, _: Mapping[str, Any]) -> None:
+    state.status = "running"
+    state.current_step = next(reversed(state._calls.values()), "waiting for the model")
+
+
+def _cost_update(state: Folded, event: Mapping[str, Any]) -> None:
+    state.usage = _model(Usage, event["usage"])
+    state.total_cost_usd = event["total_cost_usd"]
+    state.percent_of_limit = _model(PercentOfLimit, event["percent_of_limit"])
+    state.turns += 1
+
+
+def _warning(state: Folded, event: Mapping[str, Any]) -> None:
+    if event["code"] == "RETRYING":
+        _step(state, event, "waiting to retry")
+
+
+def _end(state: Folded, event: Mapping[str, Any]) -> None:
+    state.usage = _model(Usage, event["usage"])
+    state.total_cost_usd = event["total_cost_usd"]
+    state.duration_ms = event["duration_ms"]
+    if event.get("result") is not None:
+        state.result = _model(Result, event["result"])
+    state.ended_at = event["ts"]
+    state.position = None
+    state.current_step = None
+    state.cancelling = False
+    state._calls.clear()
+
+
+def _complete(state: Folded, event: Mapping[str, Any]) -> None:
+    state.status = "completed"
+    _end(state, event)
+
+
+def _error(state: Folded, event: Mapping[str, Any]) -> None:
+    state.status = "failed"
+    state.error = Failure(code=event["code"], message=event["message"], details=event.get("details") or {})
+    _end(state, event)
+
+
+def _cancelled(state: Folded, event: Mapping[str, Any]) -> None:
+    state.status = "cancelled"
+    _end(state, event)
+
+
+def _model(kind: Any, value: Any) -> Any:
+    """`value` (a mapping from the log, or already the model) as `kind`, fields of later versions left out."""
+    if isinstance(value, kind):
+        return value
+    return kind(**{name: value[name] for name in kind.model_fields if name in value})
+
+
+_FOLDS: dict[str, Callable[[Folded, Mapping[str, Any]], None]] = {
+    "queued": _queued,
+    "start": _start,
+    "interrupted": _interrupted,
+    "resumed": _resumed,
+    "agent_start": _agent_start,
+    "agent_complete": _agent_complete,
+    "thinking": _thinking,
+    "text": _text,
+    "tool_call": _tool_call,
+    "tool_result": _tool_result,
+    "approval_required": _approval_required,
+    "approval": _approval,
+    "cost_update": _cost_update,
+    "warning": _warning,
+    "complete": _complete,
+    "error": _error,
+    "cancelled": _cancelled,
+}

@@ -1,0 +1,131 @@
+"""One execution that this process owns: its log, its state, and the ways to stop it.
+
+Every event goes through `emit`: written first, folded, then seen. Not here: when it may
+run (`queue`) and what it does (`worker`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..schema.execution import ExecutionState, Spec
+from . import fold, records
+from .log import EventLog
+from .owner import Owner
+
+_log = logging.getLogger(__name__)
+
+QUIET = frozenset({"text", "thinking", "hook"})
+"""Events that change no field of the state worth telling everybody about."""
+_TURNS = frozenset({"start", "cost_update"})
+"""Events after which `state.json` is replaced."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a running execution is being stopped, and by whom."""
+
+    ending: Literal["cancelled", "interrupted"]
+    by: str
+
+
+class Live:
+    """Owned by this process from acceptance (or recovery) to its end."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        folder: Path,
+        owner: Owner,
+        log: EventLog,
+        state: fold.Folded,
+        *,
+        changed: Callable[[str], None],
+        count_files: Callable[[], Awaitable[int]],
+    ) -> None:
+        self.spec = spec
+        self.folder = folder
+        self.owner = owner
+        self.log = log
+        self.state = state
+        self.since = time.monotonic()
+        """When it began to wait, by the monotonic clock."""
+        self.task: asyncio.Task[None] | None = None
+        """The worker, once it runs; awaited by the queue."""
+        self.done = asyncio.Event()
+        """Set when its end is on disk and nothing of it runs any more."""
+        self.stop_asked = asyncio.Event()
+        self.stop: Stop | None = None
+        self.given_up = False
+        """Its run did not stop in time; whatever it still says is not listened to."""
+        self._changed = changed
+        self._count_files = count_files
+        self._saving: asyncio.Task[None] | None = None
+        self._dirty = False
+
+    @property
+    def id(self) -> str:
+        return self.spec.execution_id
+
+    def ask_to_stop(self, stop: Stop) -> None:
+        """Stop it soon. The first one to ask decides how it ends."""
+        if self.stop is None:
+            self.stop = stop
+            if stop.ending == "cancelled":
+                self.state.cancelling = True
+            self.stop_asked.set()
+            self._changed(self.id)
+
+    async def emit(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
+        """The engine's `Events` port: `say`, as it wants it."""
+        return self.say(type, agent=agent, span=span, **fields)
+
+    def say(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
+        """Append one event, fold it, tell who watches; its id. Raises OSError when it cannot be written."""
+        event = self.log.write(type, agent=agent, span=span, **fields)
+        fold.apply(self.state, event)
+        if type in _TURNS:
+            self.save()
+        if type not in QUIET:
+            self._changed(self.id)
+        return int(event["id"])
+
+    def snapshot(self) -> ExecutionState:
+        """The state of this moment; it does not change any more."""
+        return ExecutionState.model_construct(**dict(self.state))
+
+    # ------------------------------------------------------------ state.json
+
+    def save(self) -> None:
+        """Replace `state.json` soon, without holding up whoever asks."""
+        self._dirty = True
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save(), name=f"state of {self.id}")
+
+    async def _save(self) -> None:
+        while self._dirty:
+            self._dirty = False
+            try:
+                self.state.files = await self._count_files()
+                await asyncio.to_thread(records.write_state, self.folder, self.snapshot())
+            except OSError as error:  # derived: it is rebuilt from the log when somebody needs it
+                _log.warning("state.json of execution %s was not written: %s", self.id, error)
+
+    async def saved(self) -> None:
+        """Return when `state.json` shows the state of this moment (or could not be written)."""
+        self.save()
+        while self._saving is not None and not self._saving.done():
+            await asyncio.shield(self._saving)
+
+    async def close(self, *, finished: bool) -> None:
+        """Let go of files and lock. `finished`: it has ended."""
+        await self.saved()
+        await self.log.close()
+        await asyncio.to_thread(self.owner.release, finished=finished)
+        self.done.set()

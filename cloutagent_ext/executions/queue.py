@@ -1,0 +1,362 @@
+"""The face of executions: accept one, look at it, follow it, cancel it, delete it.
+
+What is accepted is on disk before the answer and survives a crash. The checks are in
+`acceptance`, turns and slots in `scheduler`, the run in `worker`, what other processes
+left behind in `recovery`, what lies on disk in `records`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import durable
+from ..engine.ports import Clock, Kernels
+from ..engine.tools.registry import builtin
+from ..errors import Conflict, NotFound, Unavailable
+from ..schema.admin import FileRow
+from ..schema.base import Page
+from ..schema.execution import ENDED, Accepted, ExecuteRequest, ExecutionState, Origin, Spec
+from ..settings import Settings
+from . import fold, listing, records, recovery, worker
+from .acceptance import Acceptance
+from .ids import Ids
+from .live import Live
+from .log import EventLog
+from .owner import Owner
+from .records import Records
+from .repeats import Repeats
+from .scheduler import Scheduler
+from .watchers import Watchers
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..auth.principal import Principal
+    from ..engine.models import ModelProvider
+    from ..store.projects import ProjectStore
+
+_log = logging.getLogger(__name__)
+
+_UNFINISHED = frozenset({"queued", "running", "waiting"})
+"""Statuses in which somebody must own an execution."""
+
+
+class Executions:
+    """All executions of one data folder, as this process sees and runs them."""
+
+    def __init__(
+        self,
+        store: ProjectStore,
+        models: ModelProvider,
+        settings: Settings,
+        kernels: Kernels,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()))
+        self._records = Records(store)
+        self._repeats = Repeats(self._records)
+        self._watchers = Watchers()
+        self._ids = Ids()
+        self._taking_over = asyncio.Lock()
+        bindings = worker.Bindings(
+            store=store,
+            models=models,
+            kernels=kernels,
+            clock=clock,
+            data_dir=settings.data_dir,
+            root_dir=settings.root_dir,
+            secrets=lambda: [key for key in (models.settings.api_key,) if key],
+        )
+        self._scheduler = Scheduler(
+            run=partial(worker.work, bindings=bindings),
+            let_go=self._let_go,
+            clock=clock,
+            per_project=settings.max_concurrent,
+            in_all=settings.max_running,
+        )
+
+    # ------------------------------------------------------------ life
+
+    @property
+    def running(self) -> int:
+        """How many run in this process."""
+        return self._scheduler.running
+
+    @property
+    def active(self) -> bool:
+        """Whether anything runs or waits here: a reason not to shut the server down."""
+        return self._scheduler.active
+
+    async def start(self, *, recover: bool = True) -> None:
+        """Begin. With `recover`, what nobody owns gets its fate first.
+
+        Those that waited wait again, in their order; those that ran are said to be interrupted.
+        """
+        self._scheduler.start()
+        if recover:
+            found = [
+                (each, self._records.folder(project, each)) for each, project in await self._records.ids()
+            ]
+            for _, folder in await recovery.orphans(found):
+                await self._take_over(folder)
+        self._scheduler.pump()
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Take no more, give the running ones `grace_s` seconds (else the setting's), end the rest.
+
+        Those become `interrupted`; the waiting stay queued on disk for the next start.
+        Safe to call twice.
+        """
+        await self._scheduler.stop(self._settings.stop_grace_s if grace_s is None else grace_s)
+        self._watchers.close()
+
+    # ------------------------------------------------------------ accept
+
+    async def accept(
+        self,
+        project_id: str,
+        request: ExecuteRequest,
+        *,
+        principal: Principal,
+        origin: Origin,
+        idempotency_key: str | None = None,
+    ) -> Accepted:
+        """Check, freeze and keep the request; it runs, or waits. On disk when this returns.
+
+        The same `idempotency_key` within a day gives the first execution again. Raises
+        what `Acceptance.check` does, and Unavailable (QUEUE_FULL, SHUTTING_DOWN).
+        """
+        if self._scheduler.stopping:
+            raise Unavailable("The server is shutting down; try again when it is back.", code="SHUTTING_DOWN")
+        # In a task of ours: a caller that goes away must not leave half an acceptance.
+        accepting = self._accept(project_id, request, principal, origin, idempotency_key)
+        accepted: Accepted = await asyncio.shield(self._scheduler.spawn(accepting, "acceptance"))
+        return accepted
+
+    async def _accept(
+        self,
+        project_id: str,
+        request: ExecuteRequest,
+        principal: Principal,
+        origin: Origin,
+        idempotency_key: str | None,
+    ) -> Accepted:
+        async with self._repeats.first(project_id, idempotency_key) as first:
+            if first is not None:
+                with contextlib.suppress(NotFound):
+                    return _accepted(await self.state(first))
+            spec = await self._acceptance.check(
+                project_id,
+                request,
+                execution_id=self._ids.new(),
+                principal=principal,
+                origin=origin,
+                idempotency_key=idempotency_key,
+            )
+            async with self._scheduler.admission(spec) as (position, enter):
+                live = await self._create(spec, position)
+                enter(live)
+            self._repeats.remember(project_id, idempotency_key, spec.execution_id)
+            return _accepted(live.snapshot())
+
+    async def _create(self, spec: Spec, position: int) -> Live:
+        """Put it on disk, so that it survives a crash and a power cut."""
+        folder = self._records.folder(spec.project_id, spec.execution_id)
+        owner = await asyncio.to_thread(_place, folder, spec)
+        try:
+            log = await EventLog.create(folder)
+            live = self._own(spec, folder, owner, log, fold.initial(spec))
+            live.say("queued", execution_id=spec.execution_id, position=position)
+            await log.sync()
+            await asyncio.to_thread(durable.sync_folder, folder)
+        except BaseException:
+            await asyncio.to_thread(owner.release, finished=True)
+            await asyncio.to_thread(records.remove, folder)
+            raise
+        return live
+
+    def _own(self, spec: Spec, folder: Path, owner: Owner, log: EventLog, state: fold.Folded) -> Live:
+        count = self._workspace(spec.execution_id).count
+        return Live(spec, folder, owner, log, state, changed=self._watchers.changed, count_files=count)
+
+    def _let_go(self, live: Live) -> None:
+        if live.state.status in ENDED:
+            self._records.remember(live.snapshot())
+        self._watchers.changed(live.id)
+
+    # ------------------------------------------------------------ look
+
+    async def state(self, execution_id: str) -> ExecutionState:
+        """How it stands. Raises NotFound, UnreadableFile."""
+        if (live := self._scheduler.live.get(execution_id)) is not None:
+            return live.snapshot()
+        state = await self._records.state(execution_id)
+        if state.status in _UNFINISHED and not self._scheduler.stopping:
+            # Another process runs it, or none any more.
+            _, folder = await self._records.find(execution_id)
+            if await self._take_over(folder):
+                self._scheduler.pump()
+                live = self._scheduler.live.get(execution_id)
+                return live.snapshot() if live else await self._records.state(execution_id)
+        return state
+
+    async def list(
+        self,
+        *,
+        project: str | None = None,
+        status: str | None = None,
+        since: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[ExecutionState]:
+        """Newest first; `since`: made at or after that time. Raises InvalidRequest."""
+        ids = [execution_id for execution_id, _ in await self._records.ids(project)]
+        return await listing.page(ids, self.state, status=status, since=since, limit=limit, cursor=cursor)
+
+    async def log(self, execution_id: str) -> EventLog:
+        """Its log, to read. Raises NotFound."""
+        if (live := self._scheduler.live.get(execution_id)) is not None:
+            return live.log
+        _, folder = await self._records.find(execution_id)
+        try:
+            return await EventLog.reader(folder)
+        except FileNotFoundError:
+            raise NotFound(f"There is no execution {execution_id!r}.") from None
+
+    def changes(self) -> AsyncIterator[ExecutionState]:
+        """The newest state of each execution of this process whenever it changes; ends with `stop`."""
+        return self._watchers.follow(self.state)
+
+    async def wait(self, execution_id: str) -> ExecutionState:
+        """Its state when it has ended (or is left interrupted). Raises NotFound."""
+        state = await self.state(execution_id)
+        if (live := self._scheduler.live.get(execution_id)) is not None:
+            await live.done.wait()
+            return live.snapshot()
+        if state.status in _UNFINISHED:  # another process's
+            log = await self.log(execution_id)
+            async for _ in log.batches(max(1, log.last_id)):
+                pass
+            state = await self.state(execution_id)
+        return state
+
+    async def project_of(self, execution_id: str) -> str:
+        """The project it belongs to. Raises NotFound."""
+        if (live := self._scheduler.live.get(execution_id)) is not None:
+            return live.spec.project_id
+        project, _ = await self._records.find(execution_id)
+        return project
+
+    async def unfinished(self, project_id: str) -> list[str]:
+        """Executions of the project that run, wait or are interrupted, in whatever process; oldest first."""
+        found = [
+            (each, self._records.folder(project_id, each)) for each, _ in await self._records.ids(project_id)
+        ]
+        return [execution_id for execution_id, _ in await recovery.orphans(found)]
+
+    async def list_files(self, execution_id: str) -> list[FileRow]:
+        """The files it made or changed. Raises NotFound."""
+        await self.project_of(execution_id)
+        return await self._workspace(execution_id).files()
+
+    async def file_path(self, execution_id: str, path: str) -> Path:
+        """Where a file of its workspace lies, resolved and safe. Raises NotFound."""
+        await self.project_of(execution_id)
+        return await self._workspace(execution_id).file(path)
+
+    def _workspace(self, execution_id: str) -> Workspace:
+        return Workspace(self._settings.data_dir, execution_id)
+
+    # ------------------------------------------------------------ stop and remove
+
+    async def cancel(self, execution_id: str, by: str) -> ExecutionState:
+        """Stop it: at once where it waits or is interrupted, else within 5 s (`cancelling` until then).
+
+        Asking again changes nothing. Raises Conflict when it has ended or another process
+        runs it, NotFound.
+        """
+        live = await self._hold(execution_id)
+        if live is None:
+            state = await self.state(execution_id)
+            if state.status in ENDED:
+                raise Conflict(f"This execution has ended already ({state.status}).", status=state.status)
+            raise Conflict("Another process runs this execution; cancel it there.", status=state.status)
+        await self._scheduler.cancel(live, by)
+        return live.snapshot()
+
+    async def delete(self, execution_id: str) -> None:
+        """Remove it with its log and workspace. Raises Conflict while it runs or waits, NotFound."""
+        live = await self._hold(execution_id)
+        state = live.snapshot() if live else await self.state(execution_id)
+        if state.status not in ENDED and (live is None or state.status != "interrupted"):
+            raise Conflict("This execution has not ended; cancel it first.", status=state.status)
+        if live is not None:
+            if live.task is not None:
+                await live.done.wait()
+            else:
+                await self._scheduler.release(live)
+        await self._records.delete(execution_id)
+        self._repeats.forget(execution_id)
+        await self._workspace(execution_id).remove()
+
+    # ------------------------------------------------------------ what others left
+
+    async def _take_over(self, folder: Path) -> bool:
+        """Give what nobody owns its fate; whether there was anything to do."""
+        async with self._taking_over:
+            if folder.name in self._scheduler.live:
+                return True
+            live = await recovery.take_over(folder, self._own)
+            if live is None:
+                return False
+            if live.state.status == "queued":
+                self._scheduler.hold(live)
+            else:  # interrupted: said so, and nobody's
+                await live.close(finished=False)
+                self._let_go(live)
+            return True
+
+    async def _hold(self, execution_id: str) -> Live | None:
+        """The execution, if this process holds it or can, because it has not ended and nobody owns it."""
+        if (live := self._scheduler.live.get(execution_id)) is not None:
+            return live
+        _, folder = await self._records.find(execution_id)
+        async with self._taking_over:
+            if (live := self._scheduler.live.get(execution_id)) is None and await recovery.orphans(
+                [(execution_id, folder)]
+            ):
+                live = await recovery.take_over(folder, self._own)
+                if live is not None:
+                    self._scheduler.hold(live)
+                    self._scheduler.pump()
+            return live
+
+
+def _accepted(state: ExecutionState) -> Accepted:
+    waits = state.status == "queued" and state.position is not None
+    return Accepted(
+        execution_id=state.execution_id,
+        status="queued" if waits else "running",
+        position=state.position if waits else None,
+        stream_url=f"/cloutagent/api/v1/executions/{state.execution_id}/stream",
+    )
+
+
+def _place(folder: Path, spec: Spec) -> Owner:
+    """Make the folder of a new execution, owned, with its `spec.json` on the disk. Blocking."""
+    durable.make_folder(folder.parent)
+    with durable.Batch() as batch:
+        batch.mkdir(folder)
+        owner = Owner.take(folder)
+        if owner is None:
+            raise Conflict("Another process owns a new execution; try again.")
+        batch.write(folder / records.SPEC, spec.model_dump_json(indent=1).encode())
+        batch.sync()
+    return owner

@@ -1,0 +1,198 @@
+"""Executions as they lie on disk: which there are, what they were accepted with, how they stand.
+
+`projects/<id>/executions/<execution id>/` holds `spec.json`, `events.jsonl`, `state.json`,
+`error.json`, `journal` and, until it has ended, `owner`. The log is the truth; `state.json`
+is derived from it and is rebuilt when it is missing or cannot be read.
+
+Not here: executions that this process runs (`live`), and the pages of lists (`listing`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from ..errors import NotFound, UnreadableFile
+from ..schema.execution import ENDED, ExecutionState, Spec
+from . import fold, logfile
+from .ids import is_id
+
+SPEC, STATE, ERROR = "spec.json", "state.json", "error.json"
+_REMEMBERED = 512
+"""States of ended executions kept in memory; they never change."""
+_FOLLOWED = 32
+"""Folds kept for executions that another process runs."""
+
+
+class Places(Protocol):
+    """Where projects keep their executions: the part of `store.projects.ProjectStore` used here."""
+
+    async def ids(self) -> list[str]: ...
+
+    def executions_dir(self, project_id: str) -> Path: ...
+
+
+class Records:
+    """The executions of all projects of one data folder. Async; everything that blocks runs in threads."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._project_of: dict[str, str] = {}
+        self._ended: OrderedDict[str, ExecutionState] = OrderedDict()
+        self._folds: OrderedDict[str, fold.Folded] = OrderedDict()
+
+    def folder(self, project_id: str, execution_id: str) -> Path:
+        """Where an execution of a project lies, whether or not it exists."""
+        return self._places.executions_dir(project_id) / execution_id
+
+    async def find(self, execution_id: str) -> tuple[str, Path]:
+        """Project and folder of an execution. Raises NotFound."""
+        if is_id(execution_id):
+            known = self._project_of.get(execution_id)
+            projects = [known] if known else await self._places.ids()
+            folders = [(project, self.folder(project, execution_id)) for project in projects]
+            for project, folder in await asyncio.to_thread(_existing, folders):
+                self._project_of[execution_id] = project
+                return project, folder
+            self._project_of.pop(execution_id, None)
+        raise NotFound(f"There is no execution {execution_id!r}.")
+
+    async def ids(self, project_id: str | None = None) -> list[tuple[str, str]]:
+        """(execution, project) of everything that was ever accepted and is still kept, newest first."""
+        projects = await self._places.ids() if project_id is None else [project_id]
+        return await asyncio.to_thread(
+            lambda: sorted(
+                (
+                    (name, project)
+                    for project in projects
+                    for name in names(self._places.executions_dir(project))
+                ),
+                reverse=True,
+            )
+        )
+
+    async def spec(self, execution_id: str) -> Spec:
+        """What it was accepted with. Raises NotFound, UnreadableFile."""
+        _, folder = await self.find(execution_id)
+        return await asyncio.to_thread(read_spec, folder)
+
+    async def state(self, execution_id: str) -> ExecutionState:
+        """How it stands by its files. Raises NotFound, UnreadableFile."""
+        if (known := self._ended.get(execution_id)) is not None:
+            self._ended.move_to_end(execution_id)
+            return known
+        _, folder = await self.find(execution_id)
+        followed = self._folds.pop(execution_id, None)
+        state = await asyncio.to_thread(_read_state, folder, followed)
+        if state.status in ENDED:
+            self.remember(state)
+        elif isinstance(state, fold.Folded):
+            self._folds[execution_id] = state
+            while len(self._folds) > _FOLLOWED:
+                self._folds.popitem(last=False)
+        return state.model_copy()
+
+    def remember(self, state: ExecutionState) -> None:
+        """Keep the state of an ended execution in memory."""
+        self._folds.pop(state.execution_id, None)
+        self._ended[state.execution_id] = state
+        while len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+
+    async def delete(self, execution_id: str) -> None:
+        """Remove it from disk, at once as far as readers can see. Raises NotFound, OSError."""
+        _, folder = await self.find(execution_id)
+        await asyncio.to_thread(remove, folder)
+        self._project_of.pop(execution_id, None)
+        self._ended.pop(execution_id, None)
+        self._folds.pop(execution_id, None)
+
+
+def names(executions: Path) -> list[str]:
+    """Ids of the executions in a project's folder. Blocking."""
+    try:
+        with os.scandir(executions) as entries:
+            return [entry.name for entry in entries if is_id(entry.name)]
+    except FileNotFoundError:
+        return []
+
+
+def read_spec(folder: Path) -> Spec:
+    """What the execution in `folder` was accepted with. Blocking. Raises NotFound, UnreadableFile."""
+    try:
+        return Spec.model_validate_json((folder / SPEC).read_bytes())
+    except FileNotFoundError:
+        raise NotFound(f"There is no execution {folder.name!r}.") from None
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise UnreadableFile(
+            f"{folder.name}/{SPEC} cannot be read: {reason}. Restore it, or delete the execution.",
+            file=SPEC,
+            line=None,
+            reason=reason,
+        ) from None
+
+
+def refold(folder: Path, state: fold.Folded | None = None) -> fold.Folded:
+    """The state by the log alone; `state` is gone on with, when given. Blocking. Raises as `read_spec`."""
+    state = state or fold.initial(read_spec(folder))
+    offset = None
+    try:
+        while True:
+            found = logfile.read(folder / logfile.NAME, state.last_event_id + 1, offset)
+            if not found.lines:
+                return state
+            for line in found.lines:
+                fold.apply(state, json.loads(line))
+            offset = found.offset
+    except FileNotFoundError:
+        return state
+
+
+def _read_state(folder: Path, followed: fold.Folded | None) -> ExecutionState:
+    if followed is None:
+        try:
+            written = ExecutionState.model_validate_json((folder / STATE).read_bytes())
+            if written.status in ENDED:
+                return written
+        except (FileNotFoundError, ValidationError):
+            written = None
+    else:
+        written = followed
+    state = refold(folder, followed)
+    state.files = written.files if written else 0
+    return state
+
+
+def write_state(folder: Path, state: ExecutionState) -> None:
+    """Replace `state.json`. Blocking. Not synced: it can always be folded from the log again."""
+    write_derived(folder / STATE, state.model_dump_json(indent=2).encode())
+
+
+def write_derived(path: Path, data: bytes) -> None:
+    """Replace a file of which readers must see the old or the new one, and which the log can restore."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def write_error(folder: Path, error: dict[str, Any]) -> None:
+    """Write `error.json`. Blocking."""
+    write_derived(folder / ERROR, (json.dumps(error, indent=2, sort_keys=True, default=str) + "\n").encode())
+
+
+def _existing(folders: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    return [(project, folder) for project, folder in folders if (folder / SPEC).is_file()]
+
+
+def remove(folder: Path) -> None:
+    gone = folder.with_name(f".deleted-{folder.name}")
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

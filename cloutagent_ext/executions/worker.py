@@ -1,0 +1,241 @@
+"""Runs one execution: binds the engine's ports, plays it, and says how it ended.
+
+The last event comes when nothing of the execution runs any more: kernel, commands and
+whatever they started are gone. Not here: when it may run (`queue`), what an agent does
+(`engine.loop`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..engine import loop
+from ..engine.ports import Clock, Job, Kernels, Outcome, Ports
+from ..engine.tools.environment import child_environment
+from ..engine.tools.processes import end_all
+from ..engine.tools.toolbox import Toolbox
+from ..schema.execution import Result
+from . import failures, records
+from .acceptance import folders
+from .approvals import NoSecrets, Unattended
+from .journal import JournalFile
+from .live import Live, Stop
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..engine.models import ModelProvider
+    from ..store.projects import ProjectStore
+
+_log = logging.getLogger(__name__)
+
+_POLITE_S = 3.0
+"""Seconds that a cancelled run has to end by itself, before its processes are ended for it."""
+_FORCED_S = 1.5
+"""Seconds after that until the run is given up: a cancel must be over within 5."""
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """What every execution of this process is bound to."""
+
+    store: ProjectStore
+    models: ModelProvider
+    kernels: Kernels
+    clock: Clock
+    data_dir: Path
+    root_dir: Path | None
+    secrets: Callable[[], list[str]]
+    """Values to mask wherever a failure is written down."""
+
+
+async def work(live: Live, bindings: Bindings) -> None:
+    """Play `live` to its end. The ending event, `state.json` and `error.json` are written when this returns.
+
+    Raises OSError only where nothing more can be written at all.
+    """
+    began = bindings.clock.monotonic()
+    run = asyncio.create_task(_play(live, bindings), name=f"execution {live.id}")
+    try:
+        await _finished(run, live)
+    except asyncio.CancelledError:  # the whole process is being torn down: leave nothing behind
+        live.ask_to_stop(Stop("interrupted", "the server was stopped"))
+        run.cancel()
+        await asyncio.wait({run}, timeout=_FORCED_S)
+        await _end_processes(live.id)
+        raise
+    finally:
+        duration_ms = round((bindings.clock.monotonic() - began) * 1000)
+    await _end(live, run, duration_ms, bindings)
+
+
+async def _play(live: Live, bindings: Bindings) -> Outcome:
+    """Everything between `start` and the end; its own processes and kernel are closed when it returns."""
+    spec = live.spec
+    definition = spec.definition
+    await live.emit(
+        "start",
+        execution_id=spec.execution_id,
+        project_id=spec.project_id,
+        version=spec.version,
+        model=definition.agent.model,
+        limits=spec.limits.model_dump(),
+        simulated=spec.simulated,
+        origin=spec.origin,
+    )
+    workspace = Workspace(bindings.data_dir, spec.execution_id)
+    store, version = bindings.store, spec.version
+    await workspace.prepare(lambda target: store.copy_files(spec.project_id, target, version=version))
+    scenario = await store.scenario(spec.project_id, version=version) if spec.simulated else None
+    named: Mapping[Path, Literal["read", "write"]] = await asyncio.to_thread(
+        folders, definition, bindings.root_dir
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        journal = await JournalFile.open(live.folder, live.log)
+        stack.push_async_callback(journal.close)
+        models = await stack.enter_async_context(
+            bindings.models.open(
+                definition=definition,
+                scenario=scenario,
+                simulated=spec.simulated,
+                variables=spec.variables,
+            )
+        )
+        box = await stack.enter_async_context(
+            Toolbox(kernels=bindings.kernels, execution_id=spec.execution_id)
+        )
+        job = Job(
+            execution_id=spec.execution_id,
+            definition=definition,
+            project_name=spec.project_name,
+            prompt=spec.prompt,
+            variables=spec.variables,
+            limits=spec.limits,
+            workspace=workspace.path,
+            created_at=spec.created_at,
+            simulated=spec.simulated,
+            local_prices=bindings.models.local(),
+            folders=named,
+            env=child_environment(spec.execution_id, definition.agent.env, home=workspace.home),
+        )
+        ports = Ports(
+            models=models,
+            prices=bindings.models.prices,
+            events=_Gate(live),
+            journal=journal,
+            approvals=Unattended(),
+            kernels=bindings.kernels,
+            secrets=NoSecrets(),
+            clock=bindings.clock,
+        )
+        return await loop.run(job, ports, tools=box.tools)
+
+
+class _Gate:
+    """The engine's `Events` port: closed once the run is over, whatever still wants to speak."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    async def emit(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
+        if self._live.given_up:
+            raise asyncio.CancelledError(f"execution {self._live.id} is over")
+        return await self._live.emit(type, agent=agent, span=span, **fields)
+
+
+async def _finished(run: asyncio.Task[Outcome], live: Live) -> None:
+    """Return when `run` is done, or has been given up after it was asked to stop."""
+    asked = asyncio.create_task(live.stop_asked.wait())
+    try:
+        await asyncio.wait({run, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+    if run.done():
+        return
+    run.cancel()
+    await asyncio.wait({run}, timeout=_POLITE_S)
+    if run.done():
+        return
+    _log.warning("Execution %s does not stop by itself; ending its processes", live.id)
+    await _end_processes(live.id)
+    run.cancel()
+    await asyncio.wait({run}, timeout=_FORCED_S)
+    if not run.done():
+        live.given_up = True
+        _log.error("Execution %s did not stop; it is given up, its processes are gone", live.id)
+        run.add_done_callback(_swallow)
+
+
+def _swallow(run: asyncio.Task[Outcome]) -> None:
+    if not run.cancelled():
+        run.exception()
+
+
+async def _end_processes(execution_id: str) -> None:
+    try:
+        await end_all(execution_id)
+    except OSError as error:
+        _log.error("Processes of execution %s could not all be ended: %s", execution_id, error)
+
+
+async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, bindings: Bindings) -> None:
+    """Write down how it ended: `error.json` first, then the one ending event."""
+    known: dict[str, Any] = {
+        "usage": live.state.usage.model_dump(),
+        "total_cost_usd": live.state.total_cost_usd,
+        "duration_ms": duration_ms,
+        "result": None,
+    }
+    broken = None
+    if not run.done() or run.cancelled():
+        if live.stop is not None:
+            await stopped(live, live.stop, known)
+            return
+        broken = failures.of_exception(
+            RuntimeError("the run was cancelled by nobody"), bindings.secrets(), live.id
+        )
+    elif (error := run.exception()) is not None:
+        broken = failures.of_exception(error, bindings.secrets(), live.id)
+    else:
+        outcome = run.result()
+        known |= {
+            "usage": outcome.usage.model_dump(),
+            "total_cost_usd": outcome.total_cost_usd,
+            "result": outcome.result.model_dump() if outcome.result else None,
+        }
+        if outcome.status == "completed":
+            known["result"] = known["result"] or Result().model_dump()
+            await live.emit("complete", **known)
+            await live.log.sync()
+            return
+        broken = failures.of_outcome(outcome)
+    await failed(live, broken, known)
+
+
+async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> None:
+    """End it as failed: `error.json`, then the `error` event with what is known so far."""
+    content = broken.as_file(turn=live.state.turns, **_place(live))
+    await asyncio.to_thread(records.write_error, live.folder, content)
+    await live.emit("error", code=broken.code, message=broken.message, details=broken.details, **known)
+    await live.log.sync()
+
+
+async def stopped(live: Live, stop: Stop, known: dict[str, Any]) -> None:
+    """End it as somebody wished, or leave it interrupted."""
+    if stop.ending == "cancelled":
+        await live.emit("cancelled", by=stop.by, **known)
+    else:
+        await live.emit("interrupted", why=stop.by)
+    await live.log.sync()
+
+
+def _place(live: Live) -> dict[str, Any]:
+    """Which agent and call were at work, as far as the state knows."""
+    step = live.state.current_step or ""
+    agent = step.partition(": ")[0] if ": " in step else "main"
+    return {"agent": agent, "call_id": live.state.open_call()}
