@@ -40,7 +40,8 @@ async def open_desk(data_dir: Path | None, *, executes: bool) -> AsyncIterator[D
         await services.store.open()
         yield LocalDesk(services)
         return
-    await services.start()
+    # What a dead server left unfinished is the next server's business, not a single command's.
+    await services.start(recover=False)
     try:
         yield LocalDesk(services)
     finally:

@@ -6,6 +6,7 @@ Not here: executions (`runs`), the plain face (`sync`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar
@@ -51,11 +52,14 @@ class AsyncClient:
         origin: str = "notebook",
     ) -> AsyncClient:
         """See `cloutagent_ext.connect`. `origin` is what the execution's state says about its caller."""
-        servers = discovery.running() if url is None else [discovery.from_address(url, token)]
+        if url is None:
+            servers = await asyncio.to_thread(discovery.running)
+        else:
+            servers = [discovery.from_address(url, token)]
         asked: list[str] = []
         for server in servers:
             use = token if token is not None else server.token
-            transport = Transport(server.url, token=use, api_key=api_key, origin=origin)
+            transport = await Transport.open(server.url, token=use, api_key=api_key, origin=origin)
             try:
                 # A server that was looked up may be just going away: one try, then the next server.
                 await transport.json("GET", "health", tries=TRIES if url is not None else 1)

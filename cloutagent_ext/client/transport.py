@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -47,23 +48,33 @@ def file_path(path: str) -> str:
 class Transport:
     """One server, one identity. Belongs to the event loop that first used it."""
 
-    def __init__(
-        self, url: str, *, token: str | None = None, api_key: str | None = None, origin: str = "notebook"
-    ) -> None:
+    def __init__(self, url: str, client: httpx2.AsyncClient) -> None:
         self.url = url
-        self.by_key = api_key is not None
+        self._client = client
+
+    @classmethod
+    async def open(
+        cls, url: str, *, token: str | None = None, api_key: str | None = None, origin: str = "notebook"
+    ) -> Transport:
+        """To the server at `url` (ending in a slash), proved by `api_key`, else by Jupyter's `token`."""
         headers = {"X-CloutAgent-Origin": origin, "Accept": "application/json"}
         if api_key is not None:
             headers["X-API-Key"] = api_key
         elif token:
             headers["Authorization"] = f"token {token}"
-        self._client = httpx2.AsyncClient(
-            base_url=f"{url}cloutagent/api/",
-            headers=headers,
-            timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=5.0),
-            # A proxy of the environment has no business between a notebook and its own machine.
-            trust_env=not _on_loopback(url),
-        )
+
+        def client() -> httpx2.AsyncClient:
+            return httpx2.AsyncClient(
+                base_url=f"{url}cloutagent/api/",
+                headers=headers,
+                timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=5.0),
+                # A proxy of the environment has no business between a notebook and its own machine.
+                trust_env=not _on_loopback(url),
+                # Without TLS no certificates are needed, and reading them takes longer than a request.
+                verify=True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            )
+
+        return cls(url, await asyncio.to_thread(client))
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from cloutagent_ext.client import aconnect, connect
@@ -240,9 +242,12 @@ def test_a_closed_client_says_so(server: ScriptedHttp) -> None:
         client.projects()
 
 
-async def test_the_plain_face_works_inside_a_running_loop(server: ScriptedHttp) -> None:
-    with connect(server.url) as client:
-        assert client["Sales analyst"].run(wait=True).result.text == "done"
+def test_the_plain_face_works_inside_a_running_loop(server: ScriptedHttp) -> None:
+    async def cell() -> str:
+        with connect(server.url) as client:
+            return client["Sales analyst"].run(wait=True).result.text
+
+    assert asyncio.run(cell()) == "done"
 
 
 async def test_the_async_face_has_the_same_nouns(server: ScriptedHttp) -> None:
