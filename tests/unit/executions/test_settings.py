@@ -1,0 +1,54 @@
+"""Settings: one table, explicit sources, errors that name what to mend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cloutagent_ext.settings import SettingError, Settings
+
+
+def test_a_setting_wins_over_the_environment_which_wins_over_the_default(tmp_path: Path) -> None:
+    env = {"ANTHROPIC_API_KEY": "from-env", "MAX_CONCURRENT_EXECUTIONS": " 2 "}
+    by_env = Settings.from_environment(env, data_dir=tmp_path)
+    assert (by_env.api_key, by_env.max_concurrent, by_env.max_running) == ("from-env", 2, 16)
+    assert [by_env.source(name) for name in ("api_key", "max_running")] == ["environment", "default"]
+    given = Settings.from_environment(env, data_dir=tmp_path, api_key="given", max_concurrent=5)
+    assert (given.api_key, given.max_concurrent, given.source("api_key")) == ("given", 5, "setting")
+
+
+def test_only_the_environment_that_was_handed_in_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "ANTHROPIC_API_KEY", "the machine's own")
+    assert Settings.from_environment({}, data_dir=tmp_path).api_key is None
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1", "2.5", "1e99", "nan"])
+def test_a_value_that_cannot_be_taken_is_named_with_its_variable(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="MAX_CONCURRENT_EXECUTIONS takes a whole number of at least 1"):
+        Settings.from_environment({"MAX_CONCURRENT_EXECUTIONS": text}, data_dir=tmp_path)
+
+
+def test_a_key_is_never_shown(tmp_path: Path) -> None:
+    assert "secret-key" not in repr(
+        Settings.from_environment({"ANTHROPIC_API_KEY": "secret-key"}, data_dir=tmp_path)
+    )
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    with pytest.raises(TypeError, match="max_concurent"):
+        Settings.from_environment({}, max_concurent=3)
+
+
+def test_jupyters_data_folder_is_the_default_place() -> None:
+    settings = Settings.from_environment({"JUPYTER_DATA_DIR": "/somewhere/jupyter"})
+    assert settings.data_dir == Path("/somewhere/jupyter/cloutagent")
+
+
+def test_every_setting_says_what_it_does() -> None:
+    rows = Settings.rows()
+    assert all(row.help.endswith(".") for row in rows)
+    assert {row.name for row in rows} == {name for name in Settings.__dataclass_fields__ if name != "sources"}
