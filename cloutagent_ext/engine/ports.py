@@ -147,7 +147,7 @@ class Kernel(Protocol):
 
 class Kernels(Protocol):
     async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
-        """A fresh kernel in `cwd` whose environment is exactly `env`; raises `ToolError` where none can start."""
+        """A fresh kernel in `cwd` with exactly `env`; raises `ToolError` where none can start."""
         ...
 
 
@@ -203,7 +203,7 @@ class Events(Protocol):
 
 
 class Journal(Protocol):
-    """What a crash resumes from: wire JSON of every model reply and tool result, before and after each effect."""
+    """What a crash resumes from: wire JSON of each reply and tool result, before and after each effect."""
 
     async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """Append `{"kind": kind, **fields}`; with `sync` it has reached the disk when this returns."""
@@ -220,7 +220,9 @@ class Decision:
 
 
 class Approvals(Protocol):
-    async def decide(self, *, call_id: str, tool: str, arguments: JsonObject, agent: str, span: str) -> Decision:
+    async def decide(
+        self, *, call_id: str, tool: str, arguments: JsonObject, agent: str, span: str
+    ) -> Decision:
         """Somebody's decision about a call that must ask. May wait for days; never raises."""
         ...
 

@@ -1,0 +1,257 @@
+"""Ceilings on money and tokens: reserve before each model call, settle after it.
+
+A reservation is the worst that the call can cost: its whole prompt at the dearer of
+input and cache-write price, and `max_tokens` of output. So money spent plus money
+reserved never exceeds the limit, however many subagents call at once; everything here
+between looking and booking runs without an `await`. Tokens differ in one point: a
+prefix that the previous call of the same conversation had in the cache, less than four
+minutes ago, is taken as cached, since cache reads do not count towards `max_tokens`.
+
+A subagent's own limits are a budget inside its caller's. Not here: time and turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..schema.events import WarningCode
+from ..schema.execution import Usage
+from .ports import EndExecution, Price, Prices, Wire
+
+MIN_OUTPUT_TOKENS = 256
+"""A reply that may be shorter than this is not worth asking for."""
+WARN_AT = 0.8
+"""Part of a limit at which one warning is given."""
+_EPSILON = 1e-9
+"""Dollars below which a difference is the rounding of floats."""
+
+_FREE = Price(input=0.0, output=0.0, cache_read=0.0, cache_write_5m=0.0)
+
+
+class OwnLimit(EndExecution):
+    """A subagent reached a limit of its own; its caller may go on. `owner` is that subagent's budget."""
+
+    def __init__(self, owner: Budget, end: EndExecution) -> None:
+        super().__init__(end.code, end.message, **end.details)
+        self.owner = owner
+
+
+@dataclass
+class Reservation:
+    """Money and tokens held for one model call."""
+
+    model: str
+    max_tokens: int
+    """Output that was granted: what was asked for, or what still fits."""
+    cost: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What one call came to."""
+
+    usage: Usage
+    cost: float | None
+    warnings: list[tuple[WarningCode, str]] = field(default_factory=list)
+
+
+class Budget:
+    """What may be spent, is spent and is reserved: one for an execution, one for each limited subagent."""
+
+    def __init__(
+        self,
+        prices: Prices,
+        *,
+        max_cost_usd: float | None,
+        max_tokens: int | None,
+        local_prices: bool = False,
+        parent: Budget | None = None,
+        owner: str = "the execution",
+    ) -> None:
+        self.max_cost_usd = max_cost_usd
+        self.max_tokens = max_tokens
+        self.parent = parent
+        self.usage = Usage()
+        self.cost: float | None = 0.0
+        self.reserved_cost = 0.0
+        self.reserved_tokens = 0
+        self._prices = prices
+        self._local = local_prices
+        self._owner = owner
+        self._open = 0
+        self._settled = asyncio.Event()
+        self._warned: set[WarningCode] = set()
+
+    def within(self, *, max_cost_usd: float | None, max_tokens: int | None, owner: str) -> Budget:
+        """A budget inside this one: what it spends counts here too."""
+        return Budget(
+            self._prices,
+            max_cost_usd=max_cost_usd,
+            max_tokens=max_tokens,
+            local_prices=self._local,
+            parent=self,
+            owner=owner,
+        )
+
+    # ------------------------------------------------------------ before a call
+
+    def fits(self, model: str, *, prompt_tokens: int, cached_tokens: int, max_tokens: int) -> bool:
+        """Whether a call would get all the output it asks for, as things stand."""
+        price = self._price(model)
+        return all(
+            level._room(price, prompt_tokens, cached_tokens)[0] >= max_tokens for level in self._levels()
+        )
+
+    async def reserve(
+        self, model: str, *, prompt_tokens: int, cached_tokens: int = 0, max_tokens: int
+    ) -> Reservation:
+        """Hold the worst case of a call; waits while other calls hold what it needs.
+
+        Grants less output where less fits, and raises `EndExecution` (`OwnLimit` for a
+        subagent's own ceiling) where fewer than 256 tokens of output would fit.
+        """
+        price = self._price(model)
+        while True:
+            tightest, granted, code = self, max_tokens, ""
+            for level in self._levels():
+                room, why = level._room(price, prompt_tokens, cached_tokens)
+                if room < granted:
+                    tightest, granted, code = level, room, why
+            if granted >= max_tokens or not tightest._open:
+                break
+            # Calls on their way usually cost far less than they hold: wait for one of them.
+            await tightest._settled.wait()
+        if granted < min(MIN_OUTPUT_TOKENS, max_tokens):
+            raise tightest._exhausted(code, model, price, prompt_tokens)
+        held = Reservation(
+            model,
+            granted,
+            cost=0.0 if price is None else _worst(price, prompt_tokens, granted),
+            tokens=max(0, prompt_tokens - cached_tokens) + granted,
+        )
+        for level in self._levels():
+            level.reserved_cost += held.cost
+            level.reserved_tokens += held.tokens
+            level._open += 1
+        return held
+
+    # ------------------------------------------------------------ after a call
+
+    def settle(self, held: Reservation, wire: Wire | None) -> Settled:
+        """Release `held` and book the call's wire usage (None: it cost nothing)."""
+        usage, cost = Usage(), 0.0 if self._price(held.model) is not None else None
+        if wire is not None:
+            usage = usage_of(wire)
+            cost = self._prices.cost(held.model, wire)
+            if cost is None and self._local:
+                cost = 0.0
+        root = self
+        for level in self._levels():
+            level.reserved_cost = max(0.0, level.reserved_cost - held.cost)
+            level.reserved_tokens -= held.tokens
+            level._open -= 1
+            if wire is not None:
+                level.usage = level.usage + usage
+                level.cost = None if level.cost is None or cost is None else level.cost + cost
+            settled, level._settled = level._settled, asyncio.Event()
+            settled.set()
+            root = level
+        return Settled(usage, cost, list(root._new_warnings()))
+
+    def percent_of_cost(self) -> float | None:
+        """0 to 100, None without a limit or a known price."""
+        if self.max_cost_usd is None or self.cost is None:
+            return None
+        return min(100.0, round(100 * self.cost / self.max_cost_usd, 2))
+
+    def percent_of_tokens(self) -> float | None:
+        """0 to 100, None without a limit."""
+        if self.max_tokens is None:
+            return None
+        return min(100.0, round(100 * self.usage.counted / self.max_tokens, 2))
+
+    # ------------------------------------------------------------ inside
+
+    def _levels(self) -> Iterator[Budget]:
+        level: Budget | None = self
+        while level is not None:
+            yield level
+            level = level.parent
+
+    def _price(self, model: str) -> Price | None:
+        return self._prices.of(model) or (_FREE if self._local else None)
+
+    def _room(self, price: Price | None, prompt_tokens: int, cached_tokens: int) -> tuple[int, str]:
+        """Output tokens that fit here, and the limit that says so."""
+        room, code = 2**31, ""
+        if self.max_tokens is not None:
+            fresh = max(0, prompt_tokens - cached_tokens)
+            room = self.max_tokens - self.usage.counted - self.reserved_tokens - fresh
+            code = "TOKEN_LIMIT_EXCEEDED"
+        if self.max_cost_usd is not None:
+            if price is None or self.cost is None:
+                return -1, "PRICE_UNKNOWN"
+            left = self.max_cost_usd - self.cost - self.reserved_cost - _worst(price, prompt_tokens, 0)
+            affordable = math.floor((left + _EPSILON) * 1_000_000 / price.output) if price.output else 2**31
+            if left < -_EPSILON:
+                affordable = -1
+            if affordable < room:
+                room, code = affordable, "COST_LIMIT_EXCEEDED"
+        return room, code
+
+    def _exhausted(self, code: str, model: str, price: Price | None, prompt_tokens: int) -> EndExecution:
+        if code == "PRICE_UNKNOWN":
+            end = EndExecution(
+                "COST_LIMIT_EXCEEDED",
+                f"No price is known for the model {model}, so the limit of ${self.max_cost_usd:g} cannot be "
+                "kept. Give it a price in the settings, or remove the money limit.",
+                model=model,
+            )
+        elif code == "COST_LIMIT_EXCEEDED":
+            left = max(0.0, (self.max_cost_usd or 0) - (self.cost or 0))
+            needed = _worst(price or _FREE, prompt_tokens, MIN_OUTPUT_TOKENS)
+            end = EndExecution(
+                "COST_LIMIT_EXCEEDED",
+                f"The next model call could cost ${needed:.4f}, but of the ${self.max_cost_usd:g} of "
+                f"{self._owner} only ${left:.4f} are left. Raise `max_cost_usd`.",
+                max_cost_usd=self.max_cost_usd,
+                spent_usd=self.cost,
+            )
+        else:
+            end = EndExecution(
+                "TOKEN_LIMIT_EXCEEDED",
+                f"The next model call needs more tokens than are left of the {self.max_tokens} of "
+                f"{self._owner} ({self.usage.counted} are used). Raise `max_tokens` of the limits.",
+                max_tokens=self.max_tokens,
+                used_tokens=self.usage.counted,
+            )
+        return end if self.parent is None else OwnLimit(self, end)
+
+    def _new_warnings(self) -> Iterator[tuple[WarningCode, str]]:
+        cost, tokens = self.percent_of_cost(), self.percent_of_tokens()
+        if cost is not None and cost >= WARN_AT * 100 and "COST_80" not in self._warned:
+            self._warned.add("COST_80")
+            yield "COST_80", f"{cost:.0f} % of the money limit of ${self.max_cost_usd:g} is spent."
+        if tokens is not None and tokens >= WARN_AT * 100 and "TOKENS_80" not in self._warned:
+            self._warned.add("TOKENS_80")
+            yield "TOKENS_80", f"{tokens:.0f} % of the limit of {self.max_tokens} tokens is used."
+
+
+def usage_of(wire: Wire) -> Usage:
+    """Wire usage as the contract's four numbers."""
+    counts = {
+        name: value if isinstance(value := wire.get(name), int) and value > 0 else 0 for name in _FIELDS
+    }
+    return Usage(**counts)
+
+
+_FIELDS = tuple(Usage.model_fields)
+
+
+def _worst(price: Price, prompt_tokens: int, output_tokens: int) -> float:
+    dearest = max(price.input, price.cache_write_5m)
+    return (prompt_tokens * dearest + output_tokens * price.output) / 1_000_000

@@ -1,0 +1,223 @@
+"""One agent from its first prompt to its answer: turn after turn, as the stop reasons say.
+
+Not here: how a turn is sent (`turn`), how tools run (`dispatch`), what a subagent is (`subagents`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..schema.execution import EndCode
+from .arguments import describe, validator_for
+from .assembly import Reply
+from .context import Run, Totals
+from .dispatch import run_calls
+from .models.catalogue import facts_of
+from .ports import EndExecution
+from .scope import Scope
+from .text import clean
+from .transcript import Transcript, settings_for
+from .turn import Turns
+
+MAX_PAUSES = 5
+"""Times in a row that a reply may pause to be continued."""
+MAX_REPAIRS = 2
+"""Times that an answer which does not fit `output_schema` is sent back."""
+_UNKNOWN_MODEL_OUTPUT = 32_000
+"""Longest reply asked of a model that is not in the catalogue, in tokens."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an agent came to."""
+
+    text: str
+    data: Any = None
+
+
+class Conversation:
+    """One run of one agent. `text` and `totals` hold also after a failure."""
+
+    def __init__(self, run: Run, scope: Scope) -> None:
+        self.text = ""
+        self.totals = Totals()
+        self._run = run
+        self._scope = scope
+        self._transcript = Transcript(
+            agent=scope.agent,
+            span=scope.span,
+            model=scope.model,
+            system=scope.system,
+            tools=scope.tools.values(),
+            settings=settings_for(
+                scope.model,
+                thinking=scope.thinking,
+                effort=scope.effort,
+                output_schema=scope.output_schema,
+            ),
+            journal=run.ports.journal,
+        )
+        facts = facts_of(scope.model)
+        # A prefix that is too short for the cache is not worth waiting for.
+        cacheable = facts is not None and self._transcript.prefix_tokens >= facts.cache_minimum
+        self._largest = facts.max_output_tokens if facts else _UNKNOWN_MODEL_OUTPUT
+        self._turns = Turns(
+            run,
+            agent=scope.agent,
+            model=run.ports.models.for_agent(scope.agent_id),
+            transcript=self._transcript,
+            budget=scope.budget,
+            totals=self.totals,
+            warmup=run.warmups[scope.agent_id] if scope.shared and cacheable else None,
+        )
+
+    async def run(self) -> Answer:
+        """Its answer. Raises `EndExecution` where it comes to none."""
+        scope, emit = self._scope, self._run.ports.events.emit
+        await emit(
+            "agent_start",
+            agent=scope.agent,
+            span=scope.span,
+            name=scope.name,
+            subagent=None if scope.call_id is None else scope.agent_id,
+            call_id=scope.call_id,
+            model=scope.model,
+            prompt=clean(scope.prompt),
+        )
+        try:
+            answer = await self._converse()
+        except EndExecution:
+            await self._complete()
+            raise
+        await self._complete()
+        return answer
+
+    async def _complete(self) -> None:
+        await self._run.ports.events.emit(
+            "agent_complete",
+            agent=self._scope.agent,
+            span=self._scope.span,
+            call_id=self._scope.call_id,
+            result=self.text,
+            usage=self.totals.usage.model_dump(),
+            total_cost_usd=self.totals.cost,
+            turns=self.totals.turns,
+        )
+
+    async def _converse(self) -> Answer:
+        scope, transcript = self._scope, self._transcript
+        await transcript.start(scope.prompt)
+        room = min(scope.max_tokens, self._largest)
+        pauses = repairs = 0
+        while True:
+            span = self._next_turn()
+            reply = await self._turns.take(span, room)
+            if reply.stop_reason == "max_tokens" and _ends_in_a_call(reply):
+                room = self._more_room(room)
+                await self._run.warn(
+                    "RETRYING",
+                    f"The reply was cut inside a tool call; asking again with room for {room} tokens.",
+                    agent=scope.agent,
+                    span=span,
+                    kind="max_tokens",
+                )
+                continue
+            await transcript.add_reply(reply, span=span, now=self._run.ports.clock.monotonic())
+            if text := clean(reply.text):
+                self.text = text
+            match reply.stop_reason:
+                case "tool_use" if reply.tool_uses:
+                    results = await run_calls(self._run, scope, span, reply.tool_uses)
+                    await transcript.add_user(results, span=span)
+                    pauses = 0
+                case "pause_turn" if pauses < MAX_PAUSES:
+                    pauses += 1
+                case "end_turn" | "stop_sequence":
+                    self.text = clean(reply.text)
+                    data, problem = self._data()
+                    if problem is None:
+                        return Answer(self.text, data)
+                    if repairs == MAX_REPAIRS:
+                        raise EndExecution(
+                            "MODEL_ERROR",
+                            f"The answer does not fit the output schema: {problem}",
+                            kind="output_schema",
+                        )
+                    repairs += 1
+                    again = (
+                        f"That answer does not fit the required JSON schema ({problem}). "
+                        "Answer again, with the JSON only."
+                    )
+                    await transcript.add_user([{"type": "text", "text": again}], span=span)
+                case _:
+                    raise self._stopped(reply, room)
+
+    def _next_turn(self) -> str:
+        if self.totals.turns >= self._scope.max_turns:
+            raise EndExecution(
+                "TURN_LIMIT_EXCEEDED",
+                f"{self._scope.name} was not done after {self._scope.max_turns} turns. "
+                "Raise `max_turns` of the limits.",
+                max_turns=self._scope.max_turns,
+            )
+        self.totals.turns += 1
+        return f"{self._scope.span}/{self.totals.turns}"
+
+    def _more_room(self, room: int) -> int:
+        """Twice the room for a reply that was cut in a call, once; `EndExecution` where that cannot help."""
+        larger = min(room * 2, self._largest)
+        if self._turns.lowered or room > self._scope.max_tokens or larger <= room:
+            raise self._cut(room)
+        return larger
+
+    def _cut(self, room: int) -> EndExecution:
+        if self._turns.lowered:
+            budget = self._scope.budget
+            by_cost = (budget.percent_of_cost() or 0) >= (budget.percent_of_tokens() or 0)
+            code: EndCode = "COST_LIMIT_EXCEEDED" if by_cost else "TOKEN_LIMIT_EXCEEDED"
+            return EndExecution(
+                code, "The reply was cut: the limit left no room for more.", kind="max_tokens"
+            )
+        return EndExecution(
+            "MODEL_ERROR",
+            f"The reply was cut at {room} tokens. Raise `max_tokens` of the agent, or ask for less at once.",
+            kind="max_tokens",
+            max_tokens=room,
+        )
+
+    def _stopped(self, reply: Reply, room: int) -> EndExecution:
+        """Why a stop reason other than an answer ends the run."""
+        reason = reply.stop_reason
+        if reason == "max_tokens":
+            return self._cut(room)
+        if reason == "refusal":
+            details = reply.stop_details or {}
+            why = details.get("explanation") or details.get("category") or "no reason given"
+            return EndExecution(
+                "MODEL_REFUSED", f"The model refused to answer ({why}).", stop_details=details, kind="refusal"
+            )
+        messages = {
+            "model_context_window_exceeded": "The conversation has outgrown the model's context window. "
+            "Split the task, or let tools answer shorter.",
+            "pause_turn": f"The model paused {MAX_PAUSES + 1} times in a row without going on.",
+            "tool_use": "The model stopped to call a tool and named none.",
+        }
+        said = messages.get(reason or "", f"The model stopped for a reason we do not know ({reason}).")
+        return EndExecution("MODEL_ERROR", said, kind=reason or "no_stop_reason")
+
+    def _data(self) -> tuple[Any, str | None]:
+        """The answer as JSON and None, or None and what is wrong with it; free text is always right."""
+        schema = self._scope.output_schema
+        if schema is None:
+            return None, None
+        try:
+            data = json.loads(self.text)
+        except ValueError as error:
+            return None, f"it is not JSON: {error}"
+        return data, describe(validator_for(schema), data)
+
+
+def _ends_in_a_call(reply: Reply) -> bool:
+    return bool(reply.content) and reply.content[-1].get("type") == "tool_use"

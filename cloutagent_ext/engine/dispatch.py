@@ -1,0 +1,162 @@
+"""The tool calls of one turn: checked, allowed, run side by side, answered in their order.
+
+Whatever goes wrong with a call is a result that the model reads; only `EndExecution`
+ends the run. Calls that share a lock run one after the other, in the order of the calls.
+Each leaves journal records before and after its effect (`tool_started`, `tool_done`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+
+from ..schema.base import JsonObject
+from ..schema.events import OutputPart, TextPart, WarningCode
+from .context import Run
+from .ports import EndExecution, Tool, ToolContext, ToolError, Wire
+from .results import tidy, to_wire
+from .scope import Scope
+from .text import clean, clean_json
+
+log = logging.getLogger(__name__)
+
+
+async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list[Wire]:
+    """A `tool_result` block for each `tool_use` block of `uses`, in the same order."""
+    for use in uses:
+        tool = scope.tools.get(use["name"])
+        await run.ports.events.emit(
+            "tool_call",
+            agent=scope.agent,
+            span=f"{span}/{use['id']}",
+            call_id=use["id"],
+            tool=clean(use["name"]),
+            source=tool.source if tool is not None else "builtin",
+            input=_shown(use.get("input")),
+        )
+    if len(uses) == 1:
+        return [await _one(run, scope, span, uses[0])]
+    tasks = [asyncio.create_task(_one(run, scope, span, use)) for use in uses]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        # Reached with unfinished calls when one ended the execution or somebody cancelled it.
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for outcome in ended:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+            raise outcome
+    return [task.result() for task in tasks]
+
+
+async def _one(run: Run, scope: Scope, span: str, use: Wire) -> Wire:
+    call_id, name = use["id"], use["name"]
+    clock = run.ports.clock
+    started = clock.monotonic()
+    try:
+        parts, is_error = tidy(await _run(run, scope, span, use)), False
+    except ToolError as error:
+        parts, is_error = tidy([TextPart(text=str(error) or "The tool failed without a word.")]), True
+    content = await to_wire(parts, run.job.workspace)
+    result: Wire = {"type": "tool_result", "tool_use_id": call_id, "content": content}
+    if is_error:
+        result["is_error"] = True
+    await run.ports.journal.record("tool_done", agent=scope.agent, span=span, call_id=call_id, result=result)
+    await run.ports.events.emit(
+        "tool_result",
+        agent=scope.agent,
+        span=f"{span}/{call_id}",
+        call_id=call_id,
+        tool=clean(name),
+        is_error=is_error,
+        output=[part.model_dump() for part in parts],
+        duration_ms=round((clock.monotonic() - started) * 1000),
+    )
+    return result
+
+
+async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]:
+    name, call_id = use["name"], use["id"]
+    tool = scope.tools.get(name)
+    if tool is None:
+        there = ", ".join(sorted(scope.tools)) or "none"
+        raise ToolError(f"There is no tool called {name}. Tools you may call: {there}.")
+    arguments = await _permitted(run, scope, span, tool, use)
+    lock = tool.lock(arguments)
+    async with run.locks[lock] if lock is not None else nullcontext():
+        await run.ports.journal.record(
+            "tool_started",
+            sync=not tool.read_only,
+            agent=scope.agent,
+            span=span,
+            call_id=call_id,
+            tool=name,
+            arguments=arguments,
+            read_only=tool.read_only,
+        )
+        context = ToolContext(
+            execution_id=run.job.execution_id,
+            agent=scope.agent,
+            call_id=call_id,
+            span=f"{span}/{call_id}",
+            workspace=run.job.workspace,
+            env=run.job.env,
+            warn=_warner(run, scope, f"{span}/{call_id}"),
+            folders=run.job.folders,
+            network=run.job.definition.agent.network,
+        )
+        try:
+            return await tool.run(arguments, context)
+        except (ToolError, EndExecution):
+            raise
+        except Exception as error:
+            reference = uuid.uuid4().hex
+            log.exception("Tool %s failed in execution %s (%s)", name, run.job.execution_id, reference)
+            raise ToolError(f"The tool {name} failed: {type(error).__name__}: {error}") from error
+
+
+async def _permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) -> JsonObject:
+    """The arguments to run with, once they fit and the call is allowed; raises `ToolError` otherwise."""
+    arguments: JsonObject = use.get("input") or {}
+    _check(run, tool, arguments)
+    arguments = clean_json(arguments)
+    verdict = scope.rules.decide(tool.name, arguments, tool.default_permission)
+    if verdict.permission == "deny":
+        raise ToolError(f"This call is not allowed here (rule {verdict.rule!r}: deny). Do without it.")
+    if verdict.permission == "allow":
+        return arguments
+    async with run.stopwatch.paused():
+        decision = await run.ports.approvals.decide(
+            call_id=use["id"],
+            tool=tool.name,
+            arguments=arguments,
+            agent=scope.agent,
+            span=f"{span}/{use['id']}",
+        )
+    if not decision.allow:
+        raise ToolError(decision.message or f"This call was refused by {decision.by}. Do without it.")
+    if decision.arguments is not None:
+        arguments = decision.arguments
+        _check(run, tool, arguments)
+    return arguments
+
+
+def _check(run: Run, tool: Tool, arguments: object) -> None:
+    if (problem := run.checks.problem(tool, arguments)) is not None:
+        raise ToolError(f"The arguments do not fit the schema of {tool.name}: {problem}")
+
+
+def _shown(arguments: object) -> JsonObject:
+    cleaned = clean_json(arguments or {})
+    return cleaned if isinstance(cleaned, dict) else {"value": cleaned}
+
+
+def _warner(run: Run, scope: Scope, span: str) -> Callable[[WarningCode, str], Awaitable[None]]:
+    async def warn(code: WarningCode, message: str) -> None:
+        await run.warn(code, message, agent=scope.agent, span=span)
+
+    return warn

@@ -1,0 +1,142 @@
+"""The way in: one execution from its job to its outcome.
+
+Pure but for its ports: it reads no project and knows no server. It emits everything
+between `start` and the ending event, which are the worker's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+
+from ..schema.execution import EndCode, Result
+from .budget import WARN_AT, Budget
+from .context import Run, Stopwatch
+from .conversation import Conversation
+from .permissions import Rules
+from .ports import EndExecution, Job, Outcome, Ports, Tool
+from .prompt import fill
+from .scope import Scope
+from .subagents import tools_of
+
+log = logging.getLogger(__name__)
+
+
+async def run(job: Job, ports: Ports, tools: Mapping[str, Tool]) -> Outcome:
+    """Run `job` to its end.
+
+    `tools`: the built-in tools by name, this execution's own; whoever made them ends what
+    they hold. Always an `Outcome`; raises only `CancelledError`, when it is cancelled.
+    """
+    limits = job.limits
+    budget = Budget(
+        ports.prices,
+        max_cost_usd=limits.max_cost_usd,
+        max_tokens=limits.max_tokens,
+        local_prices=job.local_prices or job.simulated,
+    )
+    this = Run(job, ports, budget, Stopwatch(ports.clock, limits.timeout_s), tools)
+    main: Conversation | None = None
+    try:
+        async with asyncio.timeout(limits.timeout_s) as deadline:
+            this.stopwatch.timeout = deadline
+            async with _watching_time(this):
+                await this.checks.load()
+                await _announce(this)
+                main = Conversation(this, _main_scope(this))
+                answer = await main.run()
+        return Outcome(
+            "completed",
+            Result(text=answer.text, data=answer.data),
+            budget.usage,
+            budget.cost,
+            main.totals.turns,
+        )
+    except TimeoutError:
+        if not deadline.expired():
+            return _internal(this, main)
+        message = f"It was not done after {limits.timeout_s} s of running. Raise `timeout_s` of the limits."
+        return _failed(this, main, "TIMEOUT", message, timeout_s=limits.timeout_s)
+    except EndExecution as end:
+        return _failed(this, main, end.code, end.message, **end.details)
+    except Exception:
+        return _internal(this, main)
+
+
+def _main_scope(this: Run) -> Scope:
+    job, agent = this.job, this.job.definition.agent
+    return Scope(
+        agent="main",
+        agent_id="main",
+        name=agent.name,
+        span="main",
+        model=agent.model,
+        system=fill(agent.system_prompt, job.variables, this.builtins),
+        prompt=fill(job.prompt, job.variables, this.builtins),
+        tools=tools_of(this, None, this.budget),
+        rules=Rules(agent.permissions),
+        budget=this.budget,
+        max_turns=job.limits.max_turns,
+        max_tokens=agent.max_tokens,
+        thinking=agent.thinking,
+        effort=agent.effort,
+        output_schema=agent.output_schema,
+    )
+
+
+async def _announce(this: Run) -> None:
+    job = this.job
+    if job.simulated:
+        await this.warn_once(
+            "SIMULATED", "The simulated model plays this run: no model is asked, and nothing is charged."
+        )
+    elif job.local_prices and this.ports.prices.of(job.definition.agent.model) is None:
+        await this.warn_once(
+            "PRICE_LOCAL",
+            f"No price is known for {job.definition.agent.model} at this base URL: its tokens count as free.",
+        )
+
+
+@asynccontextmanager
+async def _watching_time(this: Run) -> AsyncIterator[None]:
+    """One warning when most of the time is used."""
+
+    async def watch() -> None:
+        warn_at = WARN_AT * this.stopwatch.limit_s
+        while (left := warn_at - this.stopwatch.elapsed_s()) > 0:  # noqa: ASYNC110 - pauses move it away
+            await asyncio.sleep(max(left, 0.05))
+        await this.warn_once(
+            "TIME_80", f"{WARN_AT:.0%} of the limit of {this.stopwatch.limit_s:g} s is used."
+        )
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _failed(this: Run, main: Conversation | None, code: EndCode, message: str, **details: object) -> Outcome:
+    text = main.text if main is not None else ""
+    return Outcome(
+        "failed",
+        Result(text=text) if text else None,
+        this.budget.usage,
+        this.budget.cost,
+        main.totals.turns if main is not None else 0,
+        code=code,
+        message=message,
+        details=details,
+    )
+
+
+def _internal(this: Run, main: Conversation | None) -> Outcome:
+    request_id = uuid.uuid4().hex
+    log.exception("Execution %s failed (request %s)", this.job.execution_id, request_id)
+    message = "Something went wrong inside CloutAgent. The server's log has the rest under this request id."
+    return _failed(this, main, "INTERNAL", message, request_id=request_id)

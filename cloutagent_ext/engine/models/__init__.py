@@ -1,0 +1,152 @@
+"""Models an agent can talk to: live (`anthropic`), simulated, and what they cost.
+
+`ModelProvider` decides which one an execution gets and opens it. Live and simulated
+both enter below the SDK, so every run parses the same wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from ...schema.admin import ModelRow
+from ...schema.base import JsonObject
+from ...schema.project import Definition
+from ..ports import Model, Models, Price
+from .catalogue import rows
+from .prices import ListPrices
+
+if TYPE_CHECKING:
+    import anthropic
+
+SIMULATED_URL = "http://simulated.invalid"
+"""Address of the simulated model; never looked up, its transport answers."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Where model calls go, as the settings say at this moment."""
+
+    api_key: str | None = None
+    base_url: str | None = None
+    source: Literal["setting", "environment", "base_url", "none"] = "none"
+    """Where the key comes from."""
+    simulated_pace: float = 0.0
+    """Words a second of the simulated model; 0 means at once."""
+
+
+class ClientModels:
+    """`ports.Models` on one client; the simulated one is told which agent is speaking."""
+
+    def __init__(self, client: anthropic.AsyncAnthropic, *, simulated: bool = False) -> None:
+        self._client = client
+        self._simulated = simulated
+
+    def for_agent(self, agent: str) -> Model:
+        from .anthropic import LiveModel
+
+        if not self._simulated:
+            return LiveModel(self._client)
+        from .simulated import AGENT_HEADER
+
+        return LiveModel(self._client, headers={AGENT_HEADER: agent})
+
+
+class ModelProvider:
+    """Opens models for executions. One connection pool per key and address, until `close`."""
+
+    def __init__(
+        self, settings: Callable[[], ModelSettings], *, price_overrides: Mapping[str, Price] | None = None
+    ) -> None:
+        self._settings = settings
+        self._prices = ListPrices(price_overrides)
+        self._clients: dict[tuple[str | None, str | None], anthropic.AsyncAnthropic] = {}
+        self._opening = asyncio.Lock()
+
+    @property
+    def settings(self) -> ModelSettings:
+        """The settings as they are now."""
+        return self._settings()
+
+    @property
+    def prices(self) -> ListPrices:
+        """Price lists. `await prices.load()` first on an event loop, else the first question blocks it."""
+        return self._prices
+
+    def usable(self) -> bool:
+        """Whether a live model can be called: a key or a base URL is set."""
+        settings = self.settings
+        return bool(settings.api_key or settings.base_url)
+
+    def simulated(self, definition: Definition) -> bool:
+        """Whether the simulated model plays `definition`."""
+        return definition.agent.simulate or not self.usable()
+
+    def local(self) -> bool:
+        """Whether calls go to an address that is not Anthropic's, where an unknown price counts as 0."""
+        host = urlsplit(self.settings.base_url or "").hostname
+        return host is not None and host != "anthropic.com" and not host.endswith(".anthropic.com")
+
+    def models(self) -> list[ModelRow]:
+        """The table of known models with their prices."""
+        return rows(self._prices)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        *,
+        definition: Definition,
+        scenario: JsonObject | None,
+        simulated: bool,
+        variables: Mapping[str, str],
+    ) -> AsyncIterator[Models]:
+        """One execution's models, price lists loaded: `async with provider.open(…) as models`."""
+        await self._prices.load()
+        if not simulated:
+            yield ClientModels(await self._client())
+            return
+        async with open_simulated(
+            scenario=scenario, variables=variables, pace=self.settings.simulated_pace
+        ) as models:
+            yield models
+
+    async def close(self) -> None:
+        """Close the connections to live models."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.close()
+
+    async def _client(self) -> anthropic.AsyncAnthropic:
+        settings = self.settings
+        address = (settings.api_key, settings.base_url)
+        async with self._opening:
+            if address not in self._clients:
+                from .anthropic import connect
+
+                self._clients[address] = await connect(*address)
+            return self._clients[address]
+
+
+@asynccontextmanager
+async def open_simulated(
+    *, scenario: JsonObject | None, variables: Mapping[str, str], pace: float = 0.0
+) -> AsyncIterator[Models]:
+    """The simulated model of one execution; `pace` in words a second, 0 for at once."""
+    client = await asyncio.to_thread(_simulated_client, scenario, dict(variables), pace)
+    try:
+        yield ClientModels(client, simulated=True)
+    finally:
+        await client.close()
+
+
+def _simulated_client(
+    scenario: JsonObject | None, variables: Mapping[str, str], pace: float
+) -> anthropic.AsyncAnthropic:
+    from .anthropic import build_client
+    from .simulated import SimulatedTransport
+
+    return build_client(None, SIMULATED_URL, transport=SimulatedTransport(scenario, variables, pace))

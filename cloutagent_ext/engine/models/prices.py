@@ -1,0 +1,112 @@
+"""What a model's tokens cost, in US dollars: the `genai-prices` tables (offline), overrides first.
+
+"Unknown" is a real answer, not zero. Not here: what an execution has spent (`engine.budget`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import ModuleType
+
+from ..ports import Price, Wire
+
+_PROVIDER = "anthropic"
+_MILLION = 1_000_000
+
+_MISSING_UPSTREAM: dict[str, Price] = {
+    # Listed by the service, not yet in the tables of genai-prices 0.2.3.
+    "claude-mythos-5-1": Price(input=10.0, output=50.0, cache_read=0.25, cache_write_5m=12.5),
+}
+
+
+class ListPrices:
+    """`ports.Prices` over the offline tables; an entry of `overrides` replaces a model's whole price."""
+
+    def __init__(self, overrides: Mapping[str, Price] | None = None) -> None:
+        self._overrides = {**_MISSING_UPSTREAM, **(overrides or {})}
+        self._found: dict[str, Price | None] = {}
+        self._tables: ModuleType | None = None
+
+    async def load(self) -> None:
+        """Import the tables (a third of a second, in a thread). Without it the first question pays for it."""
+        await asyncio.to_thread(self._load)
+
+    def _load(self) -> ModuleType:
+        if self._tables is None:
+            import genai_prices
+
+            genai_prices.calc_price(
+                genai_prices.Usage(input_tokens=1), "claude-opus-5-5", provider_id=_PROVIDER
+            )
+            self._tables = genai_prices
+        return self._tables
+
+    def of(self, model: str) -> Price | None:
+        """Highest list price of `model`: where a price grows with the prompt, that of the longest prompt."""
+        if model not in self._found:
+            self._found[model] = self._overrides.get(model) or self._highest(model)
+        return self._found[model]
+
+    def cost(self, model: str, usage: Wire) -> float | None:
+        """Exact price of one response's wire `usage` in US dollars, or None when the price is unknown."""
+        if (override := self._overrides.get(model)) is not None:
+            return linear_cost(override, usage)
+        fresh, written, read = (_count(usage, name) for name in _INPUTS)
+        tools = usage.get("server_tool_use") or {}
+        return self._calculate(
+            model,
+            input_tokens=fresh + written + read,
+            cache_write_tokens=written,
+            cache_write_1h_tokens=_written_for_1h(usage),
+            cache_read_tokens=read,
+            output_tokens=_count(usage, "output_tokens"),
+            web_searches=_count(tools, "web_search_requests"),
+        )
+
+    def _highest(self, model: str) -> Price | None:
+        # One whole million of prompt reaches the highest tier of every model.
+        prompt = self._calculate(model, input_tokens=_MILLION)
+        both = self._calculate(model, input_tokens=_MILLION, output_tokens=_MILLION)
+        read = self._calculate(model, input_tokens=_MILLION, cache_read_tokens=_MILLION)
+        write = self._calculate(model, input_tokens=_MILLION, cache_write_tokens=_MILLION)
+        if prompt is None or both is None or read is None or write is None:
+            return None
+        return Price(
+            input=prompt, output=round(both - prompt, 9), cache_read=read, cache_write_5m=max(write, prompt)
+        )
+
+    def _calculate(self, model: str, **tokens: int) -> float | None:
+        tables = self._load()
+        try:
+            result = tables.calc_price(tables.Usage(**tokens), model, provider_id=_PROVIDER)
+        except LookupError:
+            return None
+        return float(result.total_price)
+
+
+_INPUTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+def _count(usage: Wire, name: str) -> int:
+    value = usage.get(name)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _written_for_1h(usage: Wire) -> int:
+    split = usage.get("cache_creation")
+    return _count(split, "ephemeral_1h_input_tokens") if isinstance(split, dict) else 0
+
+
+def linear_cost(price: Price, usage: Wire) -> float:
+    """`usage` at `price`, in US dollars; cache entries kept for an hour cost twice the input to write."""
+    fresh, written, read = (_count(usage, name) for name in _INPUTS)
+    for_1h = min(_written_for_1h(usage), written)
+    dollars = (
+        fresh * price.input
+        + (written - for_1h) * price.cache_write_5m
+        + for_1h * price.input * 2
+        + read * price.cache_read
+        + _count(usage, "output_tokens") * price.output
+    )
+    return dollars / _MILLION

@@ -1,0 +1,136 @@
+"""Delegation: each subagent is a tool `agent__<id>` of its caller.
+
+It has its own prompt, model, tools, limits and conversation; its answer is the tool's
+result. Instances are named `<id>#k` over the whole execution. What it spends counts
+against its caller's budget too. A subagent that fails is an error result, or ends the
+execution as SUBAGENT_FAILED where the project calls it essential.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from ..schema.base import JsonObject
+from ..schema.events import OutputPart, TextPart
+from ..schema.project import Subagent
+from .budget import Budget, OwnLimit
+from .context import Run
+from .conversation import Conversation
+from .permissions import Rules
+from .ports import EndExecution, Tool, ToolContext, ToolError
+from .prompt import fill
+from .scope import Scope
+from .wiring import PREFIX, children
+
+_ITS_OWN = frozenset({"MODEL_ERROR", "MODEL_REFUSED", "TURN_LIMIT_EXCEEDED"})
+"""Endings of a subagent that its caller can react to; the others end the execution."""
+
+
+class Delegation:
+    """The tool by which one agent calls one subagent (`ports.Tool`)."""
+
+    read_only = False
+    default_permission: Literal["allow", "ask"] = "allow"
+    source = "subagent"
+    touches = "what the subagent's own tools may touch"
+
+    def __init__(self, run: Run, subagent: Subagent, caller: Budget) -> None:
+        self.name = PREFIX + subagent.id
+        self.description = subagent.description or f"Delegates a task to {subagent.name}."
+        self.input_schema: JsonObject = {
+            "type": "object",
+            "properties": {
+                "prompt": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "The whole task. It sees nothing else of this conversation.",
+                }
+            },
+            "required": ["prompt"],
+            "additionalProperties": False,
+        }
+        self._run = run
+        self._subagent = subagent
+        self._caller = caller
+
+    def lock(self, arguments: JsonObject) -> str | None:
+        return None
+
+    async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
+        """The subagent's answer. Raises `ToolError` where it fails and the project can do without."""
+        places = self._run.places.setdefault(
+            self._subagent.id,
+            asyncio.Semaphore(self._subagent.max_parallel_instances if self._subagent.parallel else 1),
+        )
+        async with places:
+            return [TextPart(text=await self._answer(arguments["prompt"], context))]
+
+    async def _answer(self, prompt: str, context: ToolContext) -> str:
+        limits = self._subagent.limits
+        budget = self._caller.within(
+            max_cost_usd=limits.max_cost_usd if limits else None,
+            max_tokens=limits.max_tokens if limits else None,
+            owner=f"the subagent {self._subagent.name}",
+        )
+        timeout_s = limits.timeout_s if limits else None
+        conversation = Conversation(self._run, self._scope(prompt, context, budget))
+        try:
+            async with asyncio.timeout(timeout_s) as deadline:
+                return (await conversation.run()).text
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise self._failed(
+                "TIMEOUT", f"It was not done after {timeout_s} s.", conversation.text
+            ) from error
+        except OwnLimit as error:
+            if error.owner is not budget:
+                raise
+            raise self._failed(error.code, error.message, conversation.text) from error
+        except EndExecution as error:
+            if error.code not in _ITS_OWN:
+                raise
+            raise self._failed(error.code, error.message, conversation.text) from error
+
+    def _failed(self, code: str, why: str, said: str) -> Exception:
+        message = f"The subagent {self._subagent.name} failed ({code}): {why}"
+        if self._subagent.essential:
+            return EndExecution(
+                "SUBAGENT_FAILED", message, subagent=self._subagent.id, cause={"code": code, "message": why}
+            )
+        return ToolError(f"{message}\nIts last words: {said}" if said else message)
+
+    def _scope(self, prompt: str, context: ToolContext, budget: Budget) -> Scope:
+        run, subagent, main = self._run, self._subagent, self._run.job.definition.agent
+        run.instances[subagent.id] += 1
+        label = f"{subagent.id}#{run.instances[subagent.id]}"
+        own_turns = subagent.limits.max_turns if subagent.limits else None
+        return Scope(
+            agent=label,
+            agent_id=subagent.id,
+            name=subagent.name,
+            span=f"{context.span}/{label}",
+            model=subagent.model or main.model,
+            system=fill(subagent.prompt, run.job.variables, run.builtins),
+            prompt=prompt,
+            tools=tools_of(run, subagent, budget),
+            rules=Rules(subagent.permissions),
+            budget=budget,
+            max_turns=min(own_turns or run.job.limits.max_turns, run.job.limits.max_turns),
+            max_tokens=main.max_tokens,
+            thinking=main.thinking,
+            effort=main.effort,
+            call_id=context.call_id,
+            shared=subagent.parallel and subagent.max_parallel_instances > 1,
+        )
+
+
+def tools_of(run: Run, agent: Subagent | None, budget: Budget) -> dict[str, Tool]:
+    """Tools of `agent` (None: the main one): its built-in ones and its subagents, by name."""
+    names = run.job.definition.agent.tools if agent is None else agent.tools
+    tools: dict[str, Tool] = {name: run.tools[name] for name in names if name in run.tools}
+    for child in children(run.job.definition, agent):
+        delegation: Tool = Delegation(run, child, budget)
+        tools[delegation.name] = delegation
+    return tools

@@ -1,0 +1,162 @@
+"""One conversation as append-only wire JSON, and the request that continues it.
+
+System prompt and tools are frozen at the start; messages are only ever appended, and an
+assistant message goes back exactly as it came, because thinking signatures bind to all
+before them. Each part is journalled when it enters, so that a resume can rebuild the
+conversation: `conversation` (frozen parts and first message), `assistant`, `user`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from .assembly import Reply
+from .models.catalogue import facts_of
+from .ports import Journal, Tool, Wire
+from .text import IMAGE_TOKENS, clean, clean_json, most_tokens
+
+_CACHE = {"type": "ephemeral"}
+CACHE_LIFE_S = 240.0
+"""Seconds for which a cached prefix is counted on; the service keeps it for 300."""
+
+
+class Transcript:
+    """The conversation of one agent."""
+
+    def __init__(
+        self,
+        *,
+        agent: str,
+        span: str,
+        model: str,
+        system: str,
+        tools: Iterable[Tool],
+        settings: Wire,
+        journal: Journal,
+    ) -> None:
+        self.model = model
+        self._agent = agent
+        self._span = span
+        self._journal = journal
+        self._frozen = _frozen(model, system, tools, settings)
+        self._frozen_size = len(json.dumps(self._frozen))
+        self.messages: list[Wire] = []
+        self._known_tokens: int | None = None
+        self._cached_tokens = 0
+        self._cached_at = float("-inf")
+        self._new_tokens = most_tokens(self._frozen_size)
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Estimate of system prompt and tools, which all conversations of one agent share."""
+        return self._frozen_size // 4
+
+    async def start(self, prompt: str) -> None:
+        """The first message."""
+        message = {"role": "user", "content": [{"type": "text", "text": clean(prompt) or " "}]}
+        await self._journal.record(
+            "conversation", agent=self._agent, span=self._span, request=self._frozen, message=message
+        )
+        self._append(message)
+
+    async def add_reply(self, reply: Reply, *, span: str, now: float) -> None:
+        """A complete reply of the model, as it came."""
+        message = {"role": "assistant", "content": reply.content}
+        await self._journal.record(
+            "assistant",
+            agent=self._agent,
+            span=span,
+            content=reply.content,
+            stop_reason=reply.stop_reason,
+            usage=reply.usage,
+            message_id=reply.message_id,
+            cost_usd=reply.cost,
+        )
+        self.messages.append(message)
+        written, read = (
+            int(reply.usage.get(name) or 0)
+            for name in ("cache_creation_input_tokens", "cache_read_input_tokens")
+        )
+        self._cached_tokens, self._cached_at = written + read, now
+        prompt = int(reply.usage.get("input_tokens") or 0) + written + read
+        # What the model said becomes prompt; its own count is exact where the service gives one.
+        if prompt:
+            self._known_tokens = prompt + int(reply.usage.get("output_tokens") or 0)
+            self._new_tokens = 0
+        else:
+            self._new_tokens += _tokens_of(message)
+
+    async def add_user(self, content: list[Wire], *, span: str) -> None:
+        """Tool results, all of one turn in one message, or another word of ours."""
+        message = {"role": "user", "content": content}
+        await self._journal.record("user", agent=self._agent, span=span, message=message)
+        self._append(message)
+
+    def _append(self, message: Wire) -> None:
+        self.messages.append(message)
+        self._new_tokens += _tokens_of(message)
+
+    def prompt_tokens(self) -> int:
+        """At least the tokens of the next request: the last count plus a generous estimate of what is new."""
+        return (self._known_tokens or 0) + self._new_tokens
+
+    def cached_tokens(self, now: float) -> int:
+        """Tokens of the next request that the previous call left in the cache."""
+        return self._cached_tokens if now - self._cached_at < CACHE_LIFE_S else 0
+
+    def request(self, max_tokens: int) -> Wire:
+        """Body of the next POST /v1/messages."""
+        return {**self._frozen, "max_tokens": max_tokens, "messages": self.messages}
+
+
+def _frozen(model: str, system: str, tools: Iterable[Tool], settings: Wire) -> Wire:
+    request: Wire = {"model": model, "cache_control": _CACHE}
+    if system.strip():
+        request["system"] = [{"type": "text", "text": clean(system), "cache_control": _CACHE}]
+    # By name: the same set of tools makes the same bytes, so the cache finds them.
+    ordered = sorted(tools, key=lambda tool: tool.name)
+    if ordered:
+        request["tools"] = [
+            {
+                "name": tool.name,
+                "description": clean(tool.description),
+                "input_schema": clean_json(tool.input_schema),
+            }
+            for tool in ordered
+        ]
+    return {**request, **settings}
+
+
+def settings_for(model: str, *, thinking: str, effort: str | None, output_schema: Wire | None) -> Wire:
+    """How to think and answer, as fields of a request; fixed for a conversation, or its cache is lost."""
+    facts = facts_of(model)
+    settings: Wire = {}
+    if facts is not None:
+        chosen = facts.auto if thinking == "auto" else facts.off
+        if chosen is not None:
+            settings["thinking"] = dict(chosen)
+    output: Wire = {}
+    if effort is not None and (facts is None or effort in facts.efforts):
+        output["effort"] = effort
+    if output_schema is not None:
+        output["format"] = {"type": "json_schema", "schema": clean_json(output_schema)}
+    if output:
+        settings["output_config"] = output
+    return settings
+
+
+def _tokens_of(message: Wire) -> int:
+    """More tokens than `message` can have; pictures by number, not by their bytes."""
+    images = 0
+
+    def size(block: Wire) -> int:
+        nonlocal images
+        if block.get("type") == "image":
+            images += 1
+            return 0
+        if isinstance(inner := block.get("content"), list):
+            return 60 + sum(size(part) for part in inner)
+        return len(json.dumps(block, ensure_ascii=False).encode("utf-8", "replace"))
+
+    return most_tokens(20 + sum(size(block) for block in message["content"])) + images * IMAGE_TOKENS

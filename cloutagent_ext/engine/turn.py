@@ -1,0 +1,199 @@
+"""One model turn: reserve, send, show what comes, settle; again where the service fails.
+
+A failed attempt leaves nothing in the transcript. What it had said stays in the log,
+made void by the RETRYING warning of the same span. Not here: what a reply means
+(`engine.conversation`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+from .assembly import Assembly, Reply
+from .budget import Budget, Reservation
+from .coalesce import Coalescer, Kind
+from .context import Run, Totals
+from .ports import EndExecution, Model, ModelFailure, Wire
+from .retry import retrying
+from .transcript import Transcript
+from .warmup import Warmup
+
+MAX_ATTEMPT_S = 1800.0
+"""Longest single reply, in seconds, however steadily it drips."""
+_COUNT_MARGIN = 1.01
+"""The service calls its own count an estimate."""
+
+_BILLED = frozenset({"incomplete", "connection", "timeout", "malformed", "too_slow"})
+"""Failures after which the service has charged for what it had read and said."""
+_SHOWN: dict[str, Kind] = {"text_delta": "text", "thinking_delta": "thinking"}
+
+
+class Turns:
+    """The model calls of one conversation."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        agent: str,
+        model: Model,
+        transcript: Transcript,
+        budget: Budget,
+        totals: Totals,
+        warmup: Warmup | None = None,
+    ) -> None:
+        self._run = run
+        self._agent = agent
+        self._model = model
+        self._transcript = transcript
+        self._budget = budget
+        self._totals = totals
+        self._warmup = warmup
+        self._stream = Coalescer(run.ports.events, agent)
+        self._last_cost: float | None = None
+        self.lowered = False
+        """Whether the last reply had less room than the agent's `max_tokens`, for want of budget."""
+
+    async def take(self, span: str, max_tokens: int) -> Reply:
+        """The model's next reply, complete, paid for, not yet in the transcript. Raises `EndExecution`."""
+        self._stream.span = span
+        tries = 0
+
+        async def attempt() -> Reply:
+            nonlocal tries
+            tries += 1
+            return await self._attempt(span, max_tokens, tries)
+
+        async def say(failure: ModelFailure, tried: int, wait_s: float) -> None:
+            await self._run.warn(
+                "RETRYING",
+                f"{failure.message} Trying again in {wait_s:.1f} s (try {tried + 1}).",
+                agent=self._agent,
+                span=span,
+                kind=failure.kind,
+                wait_s=round(wait_s, 3),
+                request_id=failure.request_id,
+            )
+
+        warming = self._warmup is not None and await self._warmup.enter()
+        try:
+            return await retrying(attempt, clock=self._run.ports.clock, say=say)
+        except ModelFailure as failure:
+            raise _end(failure, tries) from failure
+        finally:
+            if warming and self._warmup is not None:
+                self._warmup.open()
+            self._warmup = None
+
+    async def _attempt(self, span: str, max_tokens: int, number: int) -> Reply:
+        held = await self._reserve(span, max_tokens)
+        assembly = Assembly()
+        spent: Wire | None = None
+        try:
+            request = self._transcript.request(held.max_tokens)
+            await self._run.ports.journal.record(
+                "model_call", agent=self._agent, span=span, attempt=number, max_tokens=held.max_tokens
+            )
+            await self._receive(request, assembly)
+            reply = assembly.reply()
+            spent = reply.usage
+        except ModelFailure as failure:
+            if assembly.started and failure.kind in _BILLED:
+                spent = assembly.usage
+            raise
+        except BaseException:  # cancelled: what the service had begun, it charges for
+            spent = assembly.usage if assembly.started else None
+            raise
+        finally:
+            await self._settle(held, spent, span, complete=spent is not None and assembly.complete)
+        reply.cost = self._last_cost
+        return reply
+
+    async def _settle(self, held: Reservation, spent: Wire | None, span: str, *, complete: bool) -> None:
+        settled = self._budget.settle(held, spent)
+        self._last_cost = settled.cost
+        if spent is None:
+            return
+        self._totals.add(settled)
+        await self._run.book(settled, agent=self._agent, span=span)
+        if not complete:
+            await self._run.warn_once(
+                "USAGE_LOWER_BOUND",
+                "A reply was broken off, so the service has not said all it charges for: cost and tokens "
+                "are at least what is shown.",
+                agent=self._agent,
+                span=span,
+            )
+
+    async def _reserve(self, span: str, max_tokens: int) -> Reservation:
+        transcript, model = self._transcript, self._transcript.model
+        prompt = transcript.prompt_tokens()
+        cached = transcript.cached_tokens(self._run.ports.clock.monotonic())
+        if not self._budget.fits(model, prompt_tokens=prompt, cached_tokens=cached, max_tokens=max_tokens):
+            # The generous estimate does not fit: a real count may.
+            counted = await self._model.count_tokens(transcript.request(max_tokens))
+            if counted is not None:
+                prompt = int(counted * _COUNT_MARGIN) + 1
+        held = await self._budget.reserve(
+            model, prompt_tokens=prompt, cached_tokens=min(cached, prompt), max_tokens=max_tokens
+        )
+        self.lowered = held.max_tokens < max_tokens
+        if self.lowered:
+            await self._run.warn_once(
+                "OUTPUT_LOWERED",
+                f"The limits leave room for a reply of {held.max_tokens} tokens instead of {max_tokens}.",
+                agent=self._agent,
+                span=span,
+            )
+        return held
+
+    async def _receive(self, request: Wire, assembly: Assembly) -> None:
+        try:
+            async with asyncio.timeout(MAX_ATTEMPT_S) as cap:
+                await self._read(request, assembly)
+        except TimeoutError as error:
+            if not cap.expired():
+                raise
+            raise ModelFailure(
+                f"The reply was not complete after {MAX_ATTEMPT_S:.0f} s.", retryable=True, kind="too_slow"
+            ) from error
+        finally:
+            await self._stream.discard()
+
+    async def _read(self, request: Wire, assembly: Assembly) -> None:
+        stream, shown = self._stream, None
+        delta, add = assembly.delta, stream.add
+        async with aclosing(self._model.stream(request)) as events:  # type: ignore[type-var]
+            async for event in events:
+                if event["type"] == "content_block_delta":
+                    piece = delta(event)
+                    if piece is None or (kind := _SHOWN.get(piece[0])) is None:
+                        continue
+                    if kind is not shown:
+                        if shown is not None:
+                            await stream.finish(shown)
+                        shown = kind
+                    add(kind, piece[1])
+                    continue
+                if self._warmup is not None:
+                    self._warmup.open()
+                closed = assembly.event(event)
+                if event["type"] == "content_block_start" and (text := event["content_block"].get("text")):
+                    shown = "text"
+                    add("text", text)
+                if closed is not None and shown is not None and closed.get("type") == shown:
+                    await stream.finish(shown)
+                    shown = None
+        if shown is not None and assembly.complete:
+            await stream.finish(shown)
+
+
+def _end(failure: ModelFailure, tries: int) -> EndExecution:
+    tried = f" (tried {tries} times)" if tries > 1 else ""
+    details = {"kind": failure.kind, "tries": tries}
+    if failure.retry_after_s is not None:
+        details["retry_after_s"] = failure.retry_after_s
+    if failure.request_id:
+        details["request_id"] = failure.request_id
+    return EndExecution(failure.code, failure.message + tried, **details)
