@@ -1,0 +1,157 @@
+/**
+ * The requests of the panel, one method a route.
+ *
+ * Not here: how a request is proved to the server (`transport.ts`) and the event stream (`stream.ts`).
+ */
+import { ApiError, errorOf } from './errors';
+import type {
+  Accepted,
+  CreatedProject,
+  Definition,
+  ExecuteRequest,
+  ExecutionState,
+  FileRow,
+  ModelList,
+  Page,
+  Project,
+  ProjectRow,
+  TemplateRow,
+  ToolRow,
+  UiPatch,
+  Validation
+} from './types';
+
+/** Sends one request below the API's root, with the user's proof of identity added. */
+export type Transport = (path: string, init?: RequestInit) => Promise<Response>;
+
+/** A project together with the tag that a later save must show. */
+export interface Tagged {
+  project: Project;
+  etag: string | null;
+}
+
+const JSON_HEADERS = { 'Content-Type': 'application/json' };
+
+function query(parameters: Record<string, string | number | undefined>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== '') {
+      search.set(name, String(value));
+    }
+  }
+  const text = search.toString();
+  return text ? `?${text}` : '';
+}
+
+/** A file path as URL segments: slashes stay, everything else is escaped. */
+export function escapePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}
+
+/** Fields that GET gives and a save leaves out. */
+const READ_ONLY = ['id', 'version', 'published_version', 'trusted', 'updated_at', 'api_key'];
+
+/** What of `project` a person edits. */
+export function definitionOf(project: Project): Definition {
+  const rest = Object.entries(project).filter(([name]) => !READ_ONLY.includes(name));
+  return Object.fromEntries(rest) as unknown as Definition;
+}
+
+export class Client {
+  constructor(readonly transport: Transport) {}
+
+  templates(): Promise<Page<TemplateRow>> {
+    return this._json('templates');
+  }
+
+  tools(): Promise<Page<ToolRow>> {
+    return this._json('tools');
+  }
+
+  models(): Promise<ModelList> {
+    return this._json('models');
+  }
+
+  projects(q?: string, limit = 100): Promise<Page<ProjectRow>> {
+    return this._json(`projects${query({ q, limit })}`);
+  }
+
+  createProject(name: string, template?: string): Promise<CreatedProject> {
+    return this._json('projects', this._body('POST', { name, template: template ?? null }));
+  }
+
+  async project(id: string): Promise<Tagged> {
+    return this._tagged(await this._send(`projects/${id}`));
+  }
+
+  /** Replace the definition; a stale `etag` fails with PRECONDITION_FAILED and changes nothing. */
+  async saveProject(id: string, definition: Definition, etag: string | null): Promise<Tagged> {
+    const init = this._body('PUT', definition);
+    if (etag) {
+      init.headers = { ...JSON_HEADERS, 'If-Match': etag };
+    }
+    return this._tagged(await this._send(`projects/${id}`, init));
+  }
+
+  async patchUi(id: string, patch: UiPatch): Promise<void> {
+    await this._send(`projects/${id}/ui`, this._body('PATCH', patch));
+  }
+
+  async deleteProject(id: string): Promise<void> {
+    await this._send(`projects/${id}`, { method: 'DELETE' });
+  }
+
+  validate(id: string): Promise<Validation> {
+    return this._json(`projects/${id}/validate`, this._body('POST', {}));
+  }
+
+  execute(id: string, request: ExecuteRequest): Promise<Accepted> {
+    return this._json(`projects/${id}/execute`, this._body('POST', request));
+  }
+
+  executions(filter: { project?: string; limit?: number } = {}): Promise<Page<ExecutionState>> {
+    return this._json(`executions${query(filter)}`);
+  }
+
+  execution(id: string): Promise<ExecutionState> {
+    return this._json(`executions/${id}`);
+  }
+
+  cancel(id: string): Promise<ExecutionState> {
+    return this._json(`executions/${id}/cancel`, this._body('POST', {}));
+  }
+
+  executionFiles(id: string): Promise<Page<FileRow>> {
+    return this._json(`executions/${id}/files`);
+  }
+
+  /** The bytes of a file that an execution made. */
+  async executionFile(id: string, path: string): Promise<Blob> {
+    return (await this._send(`executions/${id}/files/${escapePath(path)}`)).blob();
+  }
+
+  private _body(method: string, value: unknown): RequestInit {
+    return { method, body: JSON.stringify(value), headers: JSON_HEADERS };
+  }
+
+  private async _send(path: string, init?: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await this.transport(path, init);
+    } catch (error) {
+      throw new ApiError(error instanceof Error ? error.message : String(error), 0, 'OFFLINE');
+    }
+    if (!response.ok) {
+      throw await errorOf(response);
+    }
+    return response;
+  }
+
+  private async _json<T>(path: string, init?: RequestInit): Promise<T> {
+    return (await (await this._send(path, init)).json()) as T;
+  }
+
+  private async _tagged(response: Response): Promise<Tagged> {
+    return { project: (await response.json()) as Project, etag: response.headers.get('ETag') };
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * What is known right now about executions: one per browser tab, shared by sidebar, tabs and Running panel.
+ *
+ * Holds the latest state of recent executions and the tab's one event stream. The stream is open only
+ * while somebody looks: a hidden page closes it, and catches up when it is seen again.
+ */
+import type { Client } from './client';
+import type { Connection } from './stream';
+import { EventStream } from './stream';
+import type { ExecutionEvent, ExecutionState } from './types';
+
+/** How many executions the first look asks for. */
+const RECENT = 30;
+/** A page may be hidden this long before its stream is given back. */
+const HIDDEN_MS = 5_000;
+
+export class LiveExecutions {
+  constructor(private _client: Client) {
+    this._stream = new EventStream({
+      transport: _client.transport,
+      onState: state => this.note(state),
+      onConnection: connection => this._onConnection(connection)
+    });
+    document.addEventListener('visibilitychange', this._onVisibility);
+  }
+
+  dispose(): void {
+    document.removeEventListener('visibilitychange', this._onVisibility);
+    clearTimeout(this._hiding);
+    this._stream.close();
+    this._listeners.clear();
+    this._observers.clear();
+  }
+
+  /** Recent executions, newest first. The same array until something changes. */
+  get states(): readonly ExecutionState[] {
+    return this._states;
+  }
+
+  get connection(): Connection {
+    return this._connection;
+  }
+
+  /** Call `listener` after every change, and keep the stream open meanwhile. */
+  subscribe = (listener: () => void): (() => void) => {
+    this._listeners.add(listener);
+    this._stream.open();
+    return () => {
+      this._listeners.delete(listener);
+      if (!this._listeners.size) {
+        this._stream.close();
+      }
+    };
+  };
+
+  /** Call `listener` after every change that somebody else's subscription brings. */
+  observe(listener: () => void): () => void {
+    this._observers.add(listener);
+    return () => {
+      this._observers.delete(listener);
+    };
+  }
+
+  /** Hear one execution's events from its first. */
+  watch(executionId: string, onEvents: (events: ExecutionEvent[]) => void): () => void {
+    return this._stream.watch(executionId, onEvents);
+  }
+
+  /** Take in a state that somebody got from the server. */
+  note(state: ExecutionState): void {
+    const old = this._states.find(other => other.execution_id === state.execution_id);
+    if (old && old.last_event_id > state.last_event_id) {
+      return;
+    }
+    const rest = this._states.filter(other => other !== old);
+    this._states = [...rest, state].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+    this._tell();
+  }
+
+  /** Ask for the recent executions again. */
+  async refresh(): Promise<void> {
+    const page = await this._client.executions({ limit: RECENT });
+    this._states = page.items;
+    this._tell();
+  }
+
+  private _onConnection(connection: Connection): void {
+    const opened = connection === 'open' && this._connection !== 'open';
+    this._connection = connection;
+    this._tell();
+    if (opened) {
+      // States that changed before the stream was open are not told again.
+      this.refresh().catch(() => undefined);
+    }
+  }
+
+  private _onVisibility = (): void => {
+    clearTimeout(this._hiding);
+    if (document.hidden) {
+      this._hiding = setTimeout(() => this._stream.close(), HIDDEN_MS);
+    } else if (this._listeners.size) {
+      this._stream.open();
+    }
+  };
+
+  private _tell(): void {
+    for (const listener of [...this._listeners, ...this._observers]) {
+      listener();
+    }
+  }
+
+  private _states: ExecutionState[] = [];
+  private _connection: Connection = 'idle';
+  private _listeners = new Set<() => void>();
+  private _observers = new Set<() => void>();
+  private _hiding: ReturnType<typeof setTimeout> | undefined;
+  private _stream: EventStream;
+}

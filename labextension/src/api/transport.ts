@@ -1,0 +1,13 @@
+/**
+ * Requests through Jupyter's own connection: token, XSRF cookie and base URL are its business.
+ */
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { Transport } from './client';
+
+/** A transport for the server that `settings` names. */
+export function jupyterTransport(settings: ServerConnection.ISettings): Transport {
+  const root = URLExt.join(settings.baseUrl, 'cloutagent', 'api', 'v1');
+  return (path, init = {}) => ServerConnection.makeRequest(`${root}/${path}`, init, settings);
+}

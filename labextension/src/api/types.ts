@@ -1,0 +1,73 @@
+/**
+ * Short names for the generated types of the contract.
+ *
+ * Nothing is described here: `generated.ts` comes from the server's OpenAPI document.
+ */
+import type { components } from './generated';
+
+type Schemas = components['schemas'];
+
+export type Project = Schemas['Project'];
+export type CreatedProject = Schemas['CreatedProject'];
+export type ProjectRow = Schemas['ProjectRow'];
+export type Definition = Schemas['Definition'];
+export type Agent = Schemas['Agent'];
+export type Subagent = Schemas['Subagent'];
+export type Hook = Schemas['Hook'];
+export type McpServer = Schemas['McpServer'];
+export type Note = Schemas['Note'];
+export type Limits = Schemas['Limits'];
+export type PartialLimits = Schemas['PartialLimits'];
+export type Position = Schemas['Position'];
+export type UiPatch = Partial<Schemas['UiPatch']>;
+export type Problem = Schemas['Problem'];
+export type Validation = Schemas['Validation'];
+export type TemplateRow = Schemas['TemplateRow'];
+export type ToolRow = Schemas['ToolRow'];
+export type ModelRow = Schemas['ModelRow'];
+export type ModelList = Schemas['ModelList'];
+export type FileRow = Schemas['FileRow'];
+export type Accepted = Schemas['Accepted'];
+export type ExecuteRequest = Partial<Schemas['ExecuteRequest']>;
+export type ExecutionState = Schemas['ExecutionState'];
+export type Status = ExecutionState['status'];
+export type Usage = Schemas['Usage'];
+export type PercentOfLimit = Schemas['PercentOfLimit'];
+
+export type TextPart = Schemas['TextPart'];
+export type ImagePart = Schemas['ImagePart'];
+export type FilePart = Schemas['FilePart'];
+export type DisplayPart = Schemas['DisplayPart'];
+export type OutputPart = TextPart | ImagePart | FilePart | DisplayPart;
+
+/** One line of an execution's log. */
+export type ExecutionEvent =
+  | Schemas['Queued']
+  | Schemas['Start']
+  | Schemas['Interrupted']
+  | Schemas['Resumed']
+  | Schemas['AgentStart']
+  | Schemas['AgentComplete']
+  | Schemas['Thinking']
+  | Schemas['Text']
+  | Schemas['ToolCall']
+  | Schemas['ToolResult']
+  | Schemas['ApprovalRequired']
+  | Schemas['Approval']
+  | Schemas['HookEventRecord']
+  | Schemas['CostUpdate']
+  | Schemas['Warning_']
+  | Schemas['Complete']
+  | Schemas['Error']
+  | Schemas['Cancelled'];
+
+/** One page of a list. */
+export interface Page<Item> {
+  items: Item[];
+  next_cursor: string | null;
+}
+
+/** Statuses that never change again. */
+export function hasEnded(status: Status): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled';
+}

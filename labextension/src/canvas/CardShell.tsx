@@ -1,0 +1,176 @@
+/**
+ * What all cards share: shape, colour of their kind, state, badge for problems, handles, and the line
+ * that says what the card does while it runs and what it cost afterwards.
+ */
+import { Handle, Position } from '@xyflow/react';
+import type { ReactNode } from 'react';
+
+import { useProject, useUi } from '../ui/context';
+import { duration, elapsed, money, tokens } from '../ui/format';
+import { useNow } from '../ui/hooks';
+import type { GlyphName } from '../ui/glyphs';
+import { Icon } from '../ui/Icon';
+import { cardStateLabel } from '../ui/labels';
+import type { CardKind } from '../graph/graph';
+import type { CardRun } from '../stores/monitor';
+
+export interface ShellProps {
+  id: string;
+  kind: Exclude<CardKind, 'note'>;
+  name: string;
+  subtitle: string;
+  selected: boolean;
+  enabled?: boolean;
+  /** Facts, already worded: label and value. */
+  facts?: [string, string][];
+}
+
+/** What the card did in the execution that is shown, undefined when nothing. */
+export function useRun(id: string): CardRun | undefined {
+  return useProject(state => state.monitor?.cards[id]);
+}
+
+function Badge({ id, run, enabled }: { id: string; run?: CardRun; enabled: boolean }): JSX.Element | null {
+  const { trans } = useUi();
+  const active = useProject(state => state.monitor !== null && state.monitor.endedAt === null);
+  if (!enabled) {
+    return <span className="ca-Badge">{trans.__('off')}</span>;
+  }
+  if (!run) {
+    return active && id.startsWith('subagent:') ? <span className="ca-Badge">{trans.__('waits')}</span> : null;
+  }
+  const words =
+    run.state === 'running' && run.turn ? trans.__('turn %1', run.turn) : cardStateLabel(trans, run.state);
+  return (
+    <span className="ca-Badge" data-state={run.state}>
+      {run.state === 'done' && <Icon name="check" />}
+      {run.state === 'failed' && <Icon name="error" />}
+      {run.state === 'running' && <span className="ca-Dot" data-state="running" aria-hidden="true" />}
+      {words}
+    </span>
+  );
+}
+
+function Problems({ id }: { id: string }): JSX.Element | null {
+  const { trans } = useUi();
+  const count = useProject(
+    state => state.validation?.problems.filter(each => each.node === id && each.severity !== 'info').length ?? 0
+  );
+  const bad = useProject(
+    state => state.validation?.problems.some(each => each.node === id && each.severity === 'error') ?? false
+  );
+  if (!count) {
+    return null;
+  }
+  const label = trans._n('%1 problem', '%1 problems', count, count);
+  return (
+    <span className="ca-Card-problems" data-severity={bad ? 'error' : 'warning'} title={label}>
+      <span className="ca-Hidden">{label}</span>
+      <span aria-hidden="true">{count}</span>
+    </span>
+  );
+}
+
+/** Tools that have an icon of their own. */
+export function toolGlyph(tool: string): GlyphName {
+  switch (tool) {
+    case 'bash':
+      return 'terminal';
+    case 'python':
+      return 'code';
+    case 'view':
+    case 'file_create':
+    case 'str_replace':
+      return 'file';
+    case 'glob':
+    case 'grep':
+      return 'find';
+    default:
+      return 'tool';
+  }
+}
+
+function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
+  const { trans } = useUi();
+  const skew = useProject(state => state.skewMs);
+  const total = useProject(state => (id === 'agent' ? state.monitor : null));
+  const going = run.endedAt === null;
+  const now = useNow(going) - skew;
+  const used = total ? total.tokens : run.tokens;
+  const cost = total ? total.totalCostUsd : run.costUsd;
+  const many = run.instances > 1 ? ` · ×${run.instances}` : '';
+  const doing = run.tool ?? trans.__('thinks');
+  const since = run.toolSince ?? run.startedAt;
+  return (
+    <div className="ca-Card-run">
+      {going ? (
+        <span className="ca-Card-doing">
+          <Icon name={run.tool ? toolGlyph(run.tool) : 'thinking'} />
+          <span className="ca-Clip">{`${doing} · ${elapsed(now - since)}${many}`}</span>
+        </span>
+      ) : (
+        <span className="ca-Card-doing" data-state={run.state}>
+          <span className="ca-Clip">{`${duration((run.endedAt ?? since) - run.startedAt)}${many}`}</span>
+        </span>
+      )}
+      <span className="ca-Card-tokens">{trans.__('%1 tok', tokens(used))}</span>
+      <strong>{money(cost)}</strong>
+    </div>
+  );
+}
+
+/** How much of its tightest limit the execution has used, drawn along the agent's lower edge. */
+function Progress(): JSX.Element | null {
+  const most = useProject(state => {
+    const percent = state.monitor && state.monitor.endedAt === null ? state.monitor.percent : null;
+    return percent ? Math.max(percent.cost ?? 0, percent.tokens ?? 0, percent.time ?? 0) : null;
+  });
+  return most === null ? null : (
+    <span className="ca-Card-progress" style={{ width: `${Math.min(100, Math.max(2, most))}%` }} />
+  );
+}
+
+export function CardShell(props: ShellProps & { children?: ReactNode }): JSX.Element {
+  const { id, kind, name, subtitle, selected, enabled = true, facts = [], children } = props;
+  const run = useRun(id);
+  const usesTokens = kind === 'agent' || kind === 'subagent';
+  return (
+    <div
+      className="ca-Card"
+      data-kind={kind}
+      data-state={run?.state ?? 'idle'}
+      data-off={!enabled || undefined}
+      data-selected={selected || undefined}
+      data-stack={(run?.active ?? 0) > 1 || undefined}
+    >
+      <Handle type="source" position={Position.Left} id="left" isConnectable={false} />
+      <div className="ca-Card-face">
+        <div className="ca-Card-head">
+          <span className="ca-Card-icon">
+            <Icon name={kind} />
+          </span>
+          <span className="ca-Card-title">
+            <strong className="ca-Clip">{name}</strong>
+            <span className="ca-Card-subtitle">{subtitle}</span>
+          </span>
+          <Badge id={id} run={run} enabled={enabled} />
+        </div>
+        {facts.length > 0 && (
+          <dl className="ca-Card-facts">
+            {facts.map(([label, value]) => (
+              <div key={label}>
+                <dt>{label}</dt>
+                <dd title={value}>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        )}
+        {children}
+        {run && usesTokens && <RunLine id={id} run={run} />}
+        {kind === 'agent' && <Progress />}
+      </div>
+      <Problems id={id} />
+      <Handle type="source" position={Position.Right} id="right" isConnectable={false} />
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * The floating "Running · 7 s · $0.01 · Stop": there from the press of Run until the end.
+ */
+import { Panel } from '@xyflow/react';
+
+import { isActive } from '../stores/select';
+import { useActions, useProject, useUi } from '../ui/context';
+import { elapsed, money } from '../ui/format';
+import { useNow } from '../ui/hooks';
+import { Icon } from '../ui/Icon';
+import { StateDot } from '../ui/StateDot';
+
+export function RunPill(): JSX.Element | null {
+  const { trans } = useUi();
+  const actions = useActions();
+  const active = useProject(isActive);
+  const monitor = useProject(state => state.monitor);
+  const skew = useProject(state => state.skewMs);
+  const cancelling = useProject(
+    state => state.executions.find(each => each.execution_id === state.executionId)?.cancelling ?? false
+  );
+  const now = useNow(active) - skew;
+  if (!active || !monitor) {
+    return null;
+  }
+  const queued = monitor.status === 'queued';
+  const title = cancelling
+    ? trans.__('Stopping')
+    : queued
+      ? trans.__('Queued')
+      : monitor.status === 'waiting'
+        ? trans.__('Waits for you')
+        : trans.__('Running');
+  const facts = queued
+    ? monitor.position
+      ? trans.__('place %1', monitor.position)
+      : trans.__('starting')
+    : [elapsed(now - (monitor.startedAt ?? now)), money(monitor.totalCostUsd)].join(' · ');
+  return (
+    <Panel position="bottom-center" className="ca-Pill">
+      <StateDot state={monitor.status} />
+      <strong>{title}</strong>
+      <span className="ca-Pill-facts">{facts}</span>
+      <button type="button" className="ca-Stop" disabled={cancelling} onClick={() => void actions.stop()}>
+        <Icon name="stop" solid />
+        {trans.__('Stop')}
+      </button>
+    </Panel>
+  );
+}

@@ -1,0 +1,72 @@
+/**
+ * The graph as React Flow takes it: pure, and careful to keep objects that did not change.
+ */
+import type { Node } from '@xyflow/react';
+
+import type { Edge, Graph } from '../graph/graph';
+import { CARD_WIDTH } from '../graph/layout';
+import type { Wire } from './WireEdge';
+
+const data = new WeakMap<object, { item: object }>();
+
+/** The same data object for the same item, so that memoised cards stay as they are. */
+function dataOf(item: object): { item: object } {
+  let known = data.get(item);
+  if (!known) {
+    known = { item };
+    data.set(item, known);
+  }
+  return known;
+}
+
+/** Nodes for `graph`; what React Flow knows of the `old` ones (size, drag) is kept. */
+export function nodesOf(
+  graph: Graph,
+  old: readonly Node[],
+  selected: string | null,
+  label: (id: string, kind: string) => string
+): Node[] {
+  const known = new Map(old.map(node => [node.id, node]));
+  return graph.cards.map(card => {
+    const before = known.get(card.id);
+    const now = {
+      id: card.id,
+      type: card.kind,
+      position: card.position,
+      data: dataOf(card.item),
+      selected: card.id === selected,
+      ariaLabel: label(card.id, card.kind)
+    };
+    const same =
+      before &&
+      before.data === now.data &&
+      before.selected === now.selected &&
+      before.ariaLabel === now.ariaLabel &&
+      before.position.x === now.position.x &&
+      before.position.y === now.position.y;
+    return same ? before : { ...before, ...now };
+  });
+}
+
+function centre(graph: Graph, id: string): number {
+  const card = graph.cards.find(each => each.id === id);
+  return card ? card.position.x + CARD_WIDTH[card.kind] / 2 : 0;
+}
+
+/** Edges leave and reach cards on the sides that face each other. */
+export function wiresOf(graph: Graph, label: (edge: Edge) => string): Wire[] {
+  return graph.edges.map(edge => {
+    const rightwards = centre(graph, edge.target) >= centre(graph, edge.source);
+    return {
+      id: edge.id,
+      type: 'wire',
+      source: edge.source,
+      target: edge.target,
+      sourceHandle: rightwards ? 'right' : 'left',
+      targetHandle: rightwards ? 'left' : 'right',
+      ariaLabel: label(edge),
+      focusable: false,
+      data: { kind: edge.kind }
+    };
+  });
+}

@@ -1,0 +1,46 @@
+/**
+ * Ids of all commands, and the schemas of their arguments.
+ */
+
+export namespace CommandIDs {
+  export const newProject = 'cloutagent:new-project';
+  export const showProjects = 'cloutagent:show-projects';
+  export const openProject = 'cloutagent:open-project';
+  export const openFromUrl = 'cloutagent:open-from-url';
+  export const run = 'cloutagent:run-project';
+  export const stop = 'cloutagent:stop-execution';
+  export const check = 'cloutagent:check-project';
+  export const save = 'cloutagent:save-project';
+}
+
+/** No arguments. */
+export const NO_ARGS = { type: 'object', properties: {}, additionalProperties: false } as const;
+
+export const NEW_PROJECT_ARGS = {
+  type: 'object',
+  properties: {
+    template: { type: 'string', description: 'Id of the starter project; asked for when missing.' },
+    name: { type: 'string', description: 'Name of the project; the template’s when missing.' }
+  }
+} as const;
+
+export const OPEN_PROJECT_ARGS = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', description: 'Id of the project.' },
+    name: { type: 'string', description: 'Name of the project, when its id is not known.' },
+    execution: { type: 'string', description: 'Execution to show.' },
+    notebook: { type: 'string', description: 'Notebook to open beside it, relative to the server’s root.' },
+    mode: { type: 'string', description: 'Where to insert the tab, as in Lab’s shell: tab-after, split-right, …' }
+  }
+} as const;
+
+/** Arguments of a router command. */
+export const URL_ARGS = {
+  type: 'object',
+  properties: {
+    path: { type: 'string', description: 'Path of the location.' },
+    search: { type: 'string', description: 'Query of the location.' },
+    hash: { type: 'string', description: 'Fragment of the location.' }
+  }
+} as const;

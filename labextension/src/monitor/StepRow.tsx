@@ -1,0 +1,250 @@
+/**
+ * One row of the tree, by kind of step. Memoised: only rows whose step changed are drawn again.
+ */
+import { memo } from 'react';
+import type { ReactNode } from 'react';
+
+import { toolGlyph } from '../canvas/CardShell';
+import type { AgentStep, Monitor, Step, StepState, ToolStep } from '../stores/monitor';
+import type { Row } from '../stores/rows';
+import { useActions, useProject, useUi } from '../ui/context';
+import { duration, elapsed, firstLine, money, tokens } from '../ui/format';
+import type { GlyphName } from '../ui/glyphs';
+import { useNow } from '../ui/hooks';
+import { Icon } from '../ui/Icon';
+import type { Translation } from '../ui/labels';
+
+import { Output, Picture, picturesOf } from './Output';
+import { inputLine, inputText, outputLine } from './summary';
+
+/** How long a step took, or takes so far. */
+function Time({ step }: { step: Step }): JSX.Element {
+  const going = step.endedAt === null;
+  const skew = useProject(state => (going ? state.skewMs : 0));
+  const now = useNow(going) - skew;
+  const exact = step.kind === 'tool' ? step.durationMs : null;
+  const text = going
+    ? elapsed(now - step.startedAt)
+    : duration(exact ?? (step.endedAt ?? step.startedAt) - step.startedAt);
+  return <span className={going ? 'ca-Row-time ca-mod-going' : 'ca-Row-time'}>{text}</span>;
+}
+
+function stateWords(trans: Translation, state: StepState): string {
+  switch (state) {
+    case 'running':
+      return trans.__('running');
+    case 'done':
+      return trans.__('done');
+    case 'failed':
+      return trans.__('failed');
+    case 'stopped':
+      return trans.__('stopped');
+  }
+}
+
+/** Tokens and money of an agent, those of the whole run for the main one. */
+function Price({ agent, depth }: { agent: AgentStep; depth: number }): JSX.Element {
+  const { trans } = useUi();
+  const whole = useProject(state => (depth === 0 ? state.monitor : null));
+  const used = whole ? whole.tokens : agent.tokens;
+  const cost = whole ? whole.totalCostUsd : agent.costUsd;
+  return <span className="ca-Row-price">{[trans.__('%1 tok', tokens(used)), money(cost)].join(' · ')}</span>;
+}
+
+interface LineProps {
+  row: Row;
+  icon?: GlyphName;
+  title: ReactNode;
+  detail?: ReactNode;
+  aside: ReactNode;
+}
+
+function Line({ row, icon, title, detail, aside }: LineProps): JSX.Element {
+  const { trans } = useUi();
+  const { step, expandable, open } = row;
+  return (
+    <div className="ca-Row-line">
+      <span className="ca-Row-fold">{expandable && <Icon name={open ? 'down' : 'right'} />}</span>
+      {icon && (
+        <span className="ca-Row-icon">
+          <Icon name={icon} />
+        </span>
+      )}
+      <span className="ca-Row-title">{title}</span>
+      {detail && <span className="ca-Row-detail">{detail}</span>}
+      <span className="ca-Row-aside">
+        {(step.state === 'failed' || step.state === 'stopped') && (
+          <span className="ca-Badge" data-state={step.state}>
+            {stateWords(trans, step.state)}
+          </span>
+        )}
+        {aside}
+      </span>
+    </div>
+  );
+}
+
+function AgentRow({ row, agent }: { row: Row; agent: AgentStep }): JSX.Element {
+  const projectName = useProject(state => state.saved?.name);
+  const isMain = agent.label === 'main';
+  const instance = /#([2-9]|\d\d+)$/.exec(agent.label)?.[1];
+  const name = isMain && agent.name === 'main' ? (projectName ?? agent.name) : agent.name;
+  return (
+    <Line
+      row={row}
+      title={
+        <strong data-kind={isMain ? 'agent' : 'subagent'}>{instance ? `${name} ${instance}` : name}</strong>
+      }
+      detail={isMain ? undefined : firstLine(agent.prompt)}
+      aside={
+        <>
+          {!isMain && <Time step={row.step} />}
+          <Price agent={agent} depth={row.depth} />
+        </>
+      }
+    />
+  );
+}
+
+function ToolRow({ row, step }: { row: Row; step: ToolStep }): JSX.Element {
+  const { trans } = useUi();
+  const said = outputLine(step.output);
+  const pictures = picturesOf(step.output);
+  return (
+    <>
+      <Line
+        row={row}
+        icon={step.source === 'subagent' ? 'subagent' : step.source.startsWith('mcp:') ? 'mcp' : toolGlyph(step.tool)}
+        title={step.tool}
+        detail={<code>{inputLine(step.input)}</code>}
+        aside={
+          <>
+            {step.waitsForPerson && <span className="ca-Badge">{trans.__('waits for you')}</span>}
+            <Time step={step} />
+          </>
+        }
+      />
+      {row.open ? (
+        <div className="ca-Row-inside">
+          <pre className="ca-Row-input">{inputText(step.input)}</pre>
+          {step.output.length > 0 && <Output output={step.output} />}
+        </div>
+      ) : (
+        <>
+          {said && (
+            <div className="ca-Row-said" data-state={step.state}>
+              {said}
+            </div>
+          )}
+          {pictures.map(part => (
+            <div key={part.path} className="ca-Row-inside">
+              <Picture path={part.path} alt={part.alt} />
+            </div>
+          ))}
+        </>
+      )}
+    </>
+  );
+}
+
+function Prose({ row, step }: { row: Row; step: Extract<Step, { kind: 'text' | 'thinking' }> }): JSX.Element {
+  const { trans, RenderOutput } = useUi();
+  const executionId = useProject(state => state.executionId);
+  if (step.kind === 'thinking') {
+    return (
+      <>
+        <Line
+          row={row}
+          icon="thinking"
+          title={trans.__('Thinking')}
+          detail={row.open ? undefined : step.state === 'running' ? lastLine(step.content) : firstLine(step.content)}
+          aside={<Time step={step} />}
+        />
+        {row.open && <div className="ca-Row-inside ca-Row-thought">{step.content}</div>}
+      </>
+    );
+  }
+  return (
+    <div className="ca-Row-prose">
+      {step.state === 'running' ? (
+        <div className="ca-Row-stream">{step.content}</div>
+      ) : (
+        <RenderOutput data={{ 'text/markdown': step.content }} executionId={executionId} />
+      )}
+    </div>
+  );
+}
+
+/** While thinking goes on, its newest line is the interesting one. */
+function lastLine(text: string): string {
+  return firstLine(text.trimEnd().split('\n').reverse().join('\n'));
+}
+
+function Contents({ row }: { row: Row }): JSX.Element {
+  const { trans } = useUi();
+  const { step, delegate } = row;
+  if (delegate) {
+    return <AgentRow row={row} agent={delegate} />;
+  }
+  switch (step.kind) {
+    case 'agent':
+      return <AgentRow row={row} agent={step} />;
+    case 'turn': {
+      const facts = step.tokens === null ? [] : [trans.__('%1 tok', tokens(step.tokens)), money(step.costUsd)];
+      return <Line row={row} title={trans.__('Turn %1', step.number)} aside={<span>{facts.join(' · ')}</span>} />;
+    }
+    case 'thinking':
+    case 'text':
+      return <Prose row={row} step={step} />;
+    case 'tool':
+      return <ToolRow row={row} step={step} />;
+    case 'hook':
+      return (
+        <Line row={row} icon="hook" title={step.hook} detail={[step.outcome, step.message].filter(Boolean).join(' · ')} aside={<Time step={step} />} />
+      );
+    case 'warning':
+      return <Line row={row} icon="warning" title={step.message} aside={null} />;
+  }
+}
+
+export const StepRow = memo(
+  function StepRow({ row, index, focused }: { row: Row; index: number; focused: boolean }) {
+    const actions = useActions();
+    const { step, depth, expandable, open } = row;
+    return (
+      <div
+        className="ca-Row"
+        role="treeitem"
+        aria-level={depth + 1}
+        aria-expanded={expandable ? open : undefined}
+        aria-selected={focused}
+        tabIndex={focused ? 0 : -1}
+        data-index={index}
+        data-kind={step.kind}
+        data-state={step.state}
+        style={{ '--ca-depth': depth } as React.CSSProperties}
+        onClick={event => {
+          const target = event.target as HTMLElement;
+          if (expandable && target.closest('.ca-Row-line')) {
+            actions.toggleStep(step.id);
+          }
+        }}
+      >
+        <Contents row={row} />
+      </div>
+    );
+  },
+  (a, b) =>
+    a.row.step === b.row.step &&
+    a.row.delegate === b.row.delegate &&
+    a.row.open === b.row.open &&
+    a.row.expandable === b.row.expandable &&
+    a.row.depth === b.row.depth &&
+    a.index === b.index &&
+    a.focused === b.focused
+);
+
+/** The way it ended: the result as text, or what went wrong. */
+export function hasOutcome(monitor: Monitor): boolean {
+  return monitor.result !== null || monitor.error !== null;
+}

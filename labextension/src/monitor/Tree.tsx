@@ -1,0 +1,140 @@
+/**
+ * The tree of steps that grows while an execution goes on, with its outcome at the end.
+ *
+ * Follow mode keeps the newest row in view; scrolling up ends it, the button brings it back.
+ */
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { KeyboardEvent } from 'react';
+
+import { rowsOf } from '../stores/rows';
+import { useActions, useProject, useUi } from '../ui/context';
+import { Icon } from '../ui/Icon';
+import { advice, endLabel } from '../ui/labels';
+
+import { hasOutcome, StepRow } from './StepRow';
+
+/** Distance from the end, in CSS pixels, that still counts as being at the end. */
+const NEAR_END = 24;
+
+function Outcome(): JSX.Element | null {
+  const { trans, RenderOutput } = useUi();
+  const monitor = useProject(state => state.monitor);
+  if (!monitor || !hasOutcome(monitor)) {
+    return null;
+  }
+  const { error, result } = monitor;
+  const help = error && advice(trans, error.code);
+  return (
+    <section className="ca-Outcome" data-state={monitor.status} aria-label={trans.__('Result')}>
+      {error && (
+        <div className="ca-Outcome-error" role="alert">
+          <Icon name="error" />
+          <div>
+            <strong>{endLabel(trans, error.code)}</strong> {error.message} {help}
+          </div>
+        </div>
+      )}
+      {result && (
+        <>
+          <h3 className="ca-Outcome-title">
+            <Icon name="result" />
+            {error ? trans.__('What there was by then') : trans.__('Result')}
+          </h3>
+          <RenderOutput data={{ 'text/markdown': result }} executionId={monitor.executionId} />
+        </>
+      )}
+    </section>
+  );
+}
+
+export function Tree(): JSX.Element {
+  const { trans } = useUi();
+  const actions = useActions();
+  const monitor = useProject(state => state.monitor);
+  const toggled = useProject(state => state.toggled);
+  const following = useProject(state => state.following);
+  const rows = useMemo(() => (monitor ? rowsOf(monitor, toggled) : []), [monitor, toggled]);
+  const [focused, setFocused] = useState(0);
+  const scroller = useRef<HTMLDivElement>(null);
+  const bottom = useRef(0);
+
+  useEffect(() => {
+    const node = scroller.current;
+    if (!node || !following) {
+      return;
+    }
+    const toEnd = () => {
+      node.scrollTop = node.scrollHeight;
+      bottom.current = node.scrollTop;
+    };
+    toEnd();
+    // Pictures and rendered text grow after they were put in.
+    const observer = new ResizeObserver(toEnd);
+    [...node.children].forEach(child => observer.observe(child));
+    return () => observer.disconnect();
+  }, [rows, following]);
+
+  const onScroll = () => {
+    const node = scroller.current;
+    if (node) {
+      const up = node.scrollTop < bottom.current - 2;
+      bottom.current = node.scrollTop;
+      const atEnd = node.scrollHeight - node.clientHeight - node.scrollTop < NEAR_END;
+      if (atEnd) {
+        actions.follow(true);
+      } else if (up) {
+        actions.follow(false);
+      }
+    }
+  };
+
+  const focus = (index: number) => {
+    const next = Math.max(0, Math.min(rows.length - 1, index));
+    setFocused(next);
+    const row = scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"]`);
+    row?.focus();
+    row?.scrollIntoView?.({ block: 'nearest' });
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const at = (event.target as HTMLElement).closest<HTMLElement>('[role=treeitem]')?.dataset.index;
+    const row = at === undefined ? undefined : rows[Number(at)];
+    if (!row || (event.target as HTMLElement).getAttribute('role') !== 'treeitem') {
+      return;
+    }
+    const index = Number(at);
+    const parent = () => rows.slice(0, index).map((each, i) => ({ each, i })).reverse().find(({ each }) => each.depth < row.depth)?.i;
+    const moves: Record<string, () => void> = {
+      ArrowDown: () => focus(index + 1),
+      ArrowUp: () => focus(index - 1),
+      Home: () => focus(0),
+      End: () => focus(rows.length - 1),
+      ArrowRight: () => (row.expandable && !row.open ? actions.toggleStep(row.step.id) : focus(index + 1)),
+      ArrowLeft: () => (row.expandable && row.open ? actions.toggleStep(row.step.id) : focus(parent() ?? index)),
+      Enter: () => row.expandable && actions.toggleStep(row.step.id)
+    };
+    if (event.key in moves) {
+      event.preventDefault();
+      actions.follow(false);
+      moves[event.key]();
+    }
+  };
+
+  return (
+    <div className="ca-Tree">
+      <div className="ca-Tree-scroll" ref={scroller} onScroll={onScroll}>
+        <div role="tree" aria-label={trans.__('Steps of the execution')} onKeyDown={onKeyDown}>
+          {rows.map((row, index) => (
+            <StepRow key={row.step.id} row={row} index={index} focused={index === Math.min(focused, rows.length - 1)} />
+          ))}
+        </div>
+        <Outcome />
+      </div>
+      {!following && (
+        <button type="button" className="ca-Follow" onClick={() => actions.follow(true)}>
+          <Icon name="down" />
+          {trans.__('Follow')}
+        </button>
+      )}
+    </div>
+  );
+}

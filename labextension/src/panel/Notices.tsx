@@ -1,0 +1,111 @@
+/**
+ * What the tab has to say, one strip each: a stale save, a failure with what to do, the first key,
+ * a connection that is not well.
+ */
+import type { ReactNode } from 'react';
+
+import { useActions, useProject, useUi } from '../ui/context';
+import type { GlyphName } from '../ui/glyphs';
+import { Icon } from '../ui/Icon';
+import { advice } from '../ui/labels';
+
+function Strip(props: {
+  tone: 'error' | 'warning' | 'info';
+  icon: GlyphName;
+  children: ReactNode;
+  onDismiss?: () => void;
+}): JSX.Element {
+  const { trans } = useUi();
+  return (
+    <div className="ca-Strip" data-tone={props.tone} role={props.tone === 'error' ? 'alert' : 'status'}>
+      <Icon name={props.icon} />
+      <div className="ca-Strip-body">{props.children}</div>
+      {props.onDismiss && (
+        <button type="button" className="ca-Button" aria-label={trans.__('Dismiss')} onClick={props.onDismiss}>
+          <Icon name="close" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Problems that the check found, each a way to its card. */
+function Problems(): JSX.Element | null {
+  const { trans } = useUi();
+  const actions = useActions();
+  const open = useProject(state => state.problemsOpen);
+  const validation = useProject(state => state.validation);
+  if (!open || !validation) {
+    return null;
+  }
+  const tone = validation.problems.some(each => each.severity === 'error')
+    ? 'error'
+    : validation.problems.length
+      ? 'warning'
+      : 'info';
+  return (
+    <Strip tone={tone} icon={tone === 'info' ? 'check' : 'warning'} onDismiss={() => actions.closeProblems()}>
+      {validation.problems.length === 0 ? (
+        trans.__('Checked: nothing stands in the way of a run.')
+      ) : (
+        <ul className="ca-Problems">
+          {validation.problems.map((problem, index) => (
+            <li key={index} data-severity={problem.severity}>
+              {problem.node && (
+                <button type="button" className="ca-Link" onClick={() => actions.openProperties(problem.node)}>
+                  {problem.node.slice(problem.node.indexOf(':') + 1)}
+                </button>
+              )}
+              <span>{problem.message}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Strip>
+  );
+}
+
+export function Notices(): JSX.Element {
+  const { trans } = useUi();
+  const actions = useActions();
+  const stale = useProject(state => state.stale);
+  const trouble = useProject(state => state.trouble);
+  const firstKey = useProject(state => state.firstKey);
+  const lost = useProject(state => state.connection === 'reconnecting');
+  const what = trouble && advice(trans, trouble.code);
+  return (
+    <div className="ca-Notices">
+      {lost && (
+        <Strip tone="warning" icon="refresh">
+          {trans.__('Connection lost. Reconnecting; nothing is missed, runs go on.')}
+        </Strip>
+      )}
+      {stale && (
+        <Strip tone="warning" icon="warning">
+          {trans.__('This project was changed elsewhere since it was opened here. Nothing was overwritten.')}
+          <button type="button" className="ca-Link" onClick={() => void actions.reloadAfterConflict()}>
+            {trans.__('Reload (drops unsaved edits)')}
+          </button>
+        </Strip>
+      )}
+      {trouble && (
+        <Strip tone="error" icon="error" onDismiss={() => actions.dismissTrouble()}>
+          {trouble.code === 'OFFLINE' && what ? what : [trouble.message, what].filter(Boolean).join(' ')}
+        </Strip>
+      )}
+      {firstKey && (
+        <Strip tone="info" icon="info" onDismiss={() => actions.dismissKey()}>
+          {trans.__('Key for programs outside Jupyter, shown only now:')} <code>{firstKey}</code>
+          <button
+            type="button"
+            className="ca-Link"
+            onClick={() => void navigator.clipboard.writeText(firstKey).catch(() => undefined)}
+          >
+            {trans.__('Copy')}
+          </button>
+        </Strip>
+      )}
+      <Problems />
+    </div>
+  );
+}

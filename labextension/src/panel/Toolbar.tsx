@@ -1,0 +1,144 @@
+/**
+ * The tab's toolbar: run, what a run may cost, check, save, undo, redo, properties.
+ */
+import { isActive, isDirty, willSimulate } from '../stores/select';
+import { useActions, useProject, useUi } from '../ui/context';
+import { money } from '../ui/format';
+import type { GlyphName } from '../ui/glyphs';
+import { Icon } from '../ui/Icon';
+
+function ToolButton(props: {
+  icon: GlyphName;
+  label: string;
+  text?: boolean;
+  disabled?: boolean;
+  pressed?: boolean;
+  onClick: () => void;
+}): JSX.Element {
+  const { icon, label, text, disabled, pressed, onClick } = props;
+  return (
+    <button
+      type="button"
+      className="ca-Button"
+      aria-label={label}
+      title={label}
+      aria-pressed={pressed}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      <Icon name={icon} />
+      {text && <span className="ca-Button-text">{label}</span>}
+    </button>
+  );
+}
+
+/** What the next run costs at least, what it may cost at most, and who plays it. */
+function Quote(): JSX.Element | null {
+  const { trans } = useUi();
+  const estimate = useProject(state => state.validation?.estimate ?? null);
+  const cap = useProject(state => state.history?.definition.limits.max_cost_usd ?? null);
+  const simulate = useProject(willSimulate);
+  const most = cap === null ? trans.__('no money limit') : trans.__('cap %1', money(cap));
+  if (simulate) {
+    return (
+      <span className="ca-Quote" title={trans.__('No model key is set, or the project asks for it: the simulated model plays. Tools really run.')}>
+        <span className="ca-Chip" data-tone="info">
+          {trans.__('simulated model')}
+        </span>
+      </span>
+    );
+  }
+  const least = estimate?.cost_usd === null || !estimate ? null : money(estimate.cost_usd);
+  return (
+    <span className="ca-Quote" title={trans.__('The first model call costs about this; a run never costs more than the cap.')}>
+      {least ? trans.__('from %1, %2', least, most) : most}
+    </span>
+  );
+}
+
+function CheckButton(): JSX.Element {
+  const { trans } = useUi();
+  const actions = useActions();
+  const validation = useProject(state => state.validation);
+  const checking = useProject(state => state.checking);
+  const open = useProject(state => state.problemsOpen);
+  const found = validation?.problems.filter(each => each.severity !== 'info') ?? [];
+  const state = checking
+    ? 'checking'
+    : validation === null
+      ? 'unknown'
+      : found.some(each => each.severity === 'error')
+        ? 'error'
+        : found.length
+          ? 'warning'
+          : 'ok';
+  const label =
+    state === 'checking'
+      ? trans.__('Checking')
+      : state === 'unknown'
+        ? trans.__('Check')
+        : found.length
+          ? trans._n('%1 problem', '%1 problems', found.length, found.length)
+          : trans.__('Checked');
+  return (
+    <button
+      type="button"
+      className="ca-Button ca-Check"
+      data-state={state}
+      aria-expanded={open}
+      title={trans.__('Check the project without running anything')}
+      disabled={checking}
+      onClick={() => (open ? actions.closeProblems() : void actions.checkAloud())}
+    >
+      <Icon name={found.length ? 'warning' : 'check'} />
+      <span className="ca-Button-text">{label}</span>
+    </button>
+  );
+}
+
+export function Toolbar(): JSX.Element {
+  const { trans } = useUi();
+  const actions = useActions();
+  const active = useProject(isActive);
+  const starting = useProject(state => state.starting);
+  const dirty = useProject(isDirty);
+  const saving = useProject(state => state.saving);
+  const canUndo = useProject(state => (state.history?.past.length ?? 0) > 0);
+  const canRedo = useProject(state => (state.history?.future.length ?? 0) > 0);
+  const properties = useProject(state => state.propertiesOpen);
+  const selected = useProject(state => state.selected);
+  return (
+    <div className="ca-Toolbar" role="toolbar" aria-label={trans.__('Project')}>
+      <button
+        type="button"
+        className="ca-Run"
+        disabled={starting}
+        title={trans.__('Run the agent')}
+        onClick={() => void actions.run()}
+      >
+        <Icon name="run" solid />
+        {starting ? trans.__('Starting') : trans.__('Run')}
+      </button>
+      <ToolButton icon="stop" label={trans.__('Stop')} text disabled={!active} onClick={() => void actions.stop()} />
+      <Quote />
+      <span className="ca-Toolbar-line" />
+      <CheckButton />
+      <ToolButton
+        icon="save"
+        label={saving ? trans.__('Saving') : trans.__('Save')}
+        text
+        disabled={!dirty || saving}
+        onClick={() => void actions.save()}
+      />
+      <ToolButton icon="undo" label={trans.__('Undo')} disabled={!canUndo} onClick={() => actions.undo()} />
+      <ToolButton icon="redo" label={trans.__('Redo')} disabled={!canRedo} onClick={() => actions.redo()} />
+      <span className="ca-Toolbar-space" />
+      <ToolButton
+        icon="properties"
+        label={trans.__('Properties')}
+        pressed={properties}
+        onClick={() => (properties ? actions.closeProperties() : actions.openProperties(selected))}
+      />
+    </div>
+  );
+}

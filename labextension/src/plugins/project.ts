@@ -1,0 +1,147 @@
+/**
+ * Project tabs: opening them, bringing them back after a reload, and commands for the one in front.
+ */
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILabStatus, ILayoutRestorer } from '@jupyterlab/application';
+import type { IWidgetTracker } from '@jupyterlab/apputils';
+import { ICommandPalette, IThemeManager, WidgetTracker, showErrorMessage } from '@jupyterlab/apputils';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Token } from '@lumino/coreutils';
+import type { DockLayout } from '@lumino/widgets';
+
+import type { Client } from '../api/client';
+import { CommandIDs, NO_ARGS, OPEN_PROJECT_ARGS } from '../commands';
+import { isActive, isDirty } from '../stores/select';
+import { IAgents } from '../tokens';
+import { agentIcon, checkIcon, runIcon, saveIcon, stopIcon } from '../widgets/icons';
+import { ProjectWidget } from '../widgets/ProjectWidget';
+
+/** Open project tabs. */
+export type IProjectTracker = IWidgetTracker<ProjectWidget>;
+export const IProjectTracker = new Token<IProjectTracker>(
+  'cloutagent:IProjectTracker',
+  'A tracker of open agent project tabs.'
+);
+
+/** The id of the project called `name`; null when there is none. */
+async function idOf(client: Client, name: string): Promise<string | null> {
+  const page = await client.projects(name);
+  const same = page.items.filter(row => row.name === name);
+  return same[0]?.id ?? null;
+}
+
+export const project: JupyterFrontEndPlugin<IProjectTracker> = {
+  id: 'cloutagent:project',
+  description: 'Opens agent projects as tabs with a canvas and an execution monitor.',
+  autoStart: true,
+  provides: IProjectTracker,
+  requires: [IAgents, IRenderMimeRegistry],
+  optional: [ITranslator, ILayoutRestorer, ICommandPalette, IThemeManager, ILabStatus],
+  activate: (
+    app: JupyterFrontEnd,
+    agents: IAgents,
+    rendermime: IRenderMimeRegistry,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    themes: IThemeManager | null,
+    status: ILabStatus | null
+  ): IProjectTracker => {
+    const trans = (translator ?? nullTranslator).load('cloutagent');
+    const tracker = new WidgetTracker<ProjectWidget>({ namespace: 'cloutagent' });
+    const { commands, shell } = app;
+
+    const open = async (id: string, mode: DockLayout.InsertMode | undefined): Promise<ProjectWidget> => {
+      const known = tracker.find(widget => widget.projectId === id);
+      if (known) {
+        shell.activateById(known.id);
+        return known;
+      }
+      const widget = new ProjectWidget({ projectId: id, agents, rendermime, trans, themes, status });
+      shell.add(widget, 'main', { mode, type: 'Agent project' });
+      await tracker.add(widget);
+      shell.activateById(widget.id);
+      return widget;
+    };
+
+    commands.addCommand(CommandIDs.openProject, {
+      label: trans.__('Open Agent Project'),
+      caption: trans.__('Open an agent project by id or name'),
+      icon: agentIcon,
+      describedBy: { args: OPEN_PROJECT_ARGS },
+      execute: async args => {
+        const name = args.name ? String(args.name) : null;
+        const id = args.id ? String(args.id) : name && (await idOf(agents.client, name));
+        if (!id) {
+          await showErrorMessage(
+            trans.__('No such agent project'),
+            name
+              ? trans.__('No project is called "%1". Look in the sidebar "Agents" for those there are.', name)
+              : trans.__('Name the project to open, or choose it in the sidebar "Agents".')
+          );
+          return null;
+        }
+        const widget = await open(id, args.mode as DockLayout.InsertMode | undefined);
+        if (args.execution) {
+          widget.actions.show(String(args.execution));
+          widget.actions.showTab('steps');
+        }
+        if (args.notebook) {
+          await commands.execute('docmanager:open', {
+            path: String(args.notebook),
+            factory: 'Notebook',
+            options: { mode: 'split-right', ref: widget.id }
+          });
+        }
+        return widget;
+      }
+    });
+
+    const current = () => (shell.currentWidget === tracker.currentWidget ? tracker.currentWidget : null);
+    commands.addCommand(CommandIDs.run, {
+      label: trans.__('Run Agent'),
+      caption: trans.__('Run the agent of the project in front'),
+      icon: runIcon,
+      describedBy: { args: NO_ARGS },
+      isEnabled: () => current() !== null,
+      execute: () => current()?.actions.run()
+    });
+    commands.addCommand(CommandIDs.stop, {
+      label: trans.__('Stop Agent Execution'),
+      caption: trans.__('Stop the execution that the project in front shows'),
+      icon: stopIcon,
+      describedBy: { args: NO_ARGS },
+      isEnabled: () => isActive(current()?.actions.store.getState() ?? { monitor: null }),
+      execute: () => current()?.actions.stop()
+    });
+    commands.addCommand(CommandIDs.check, {
+      label: trans.__('Check Agent Project'),
+      caption: trans.__('Check the project in front without running anything'),
+      icon: checkIcon,
+      describedBy: { args: NO_ARGS },
+      isEnabled: () => current() !== null,
+      execute: () => current()?.actions.checkAloud()
+    });
+    commands.addCommand(CommandIDs.save, {
+      label: trans.__('Save Agent Project'),
+      caption: trans.__('Save the changes of the project in front'),
+      icon: saveIcon,
+      describedBy: { args: NO_ARGS },
+      isEnabled: () => isDirty(current()?.actions.store.getState() ?? { saved: null, history: null }),
+      execute: () => current()?.actions.save()
+    });
+    const category = trans.__('Agents');
+    for (const command of [CommandIDs.run, CommandIDs.stop, CommandIDs.check, CommandIDs.save]) {
+      palette?.addItem({ command, category });
+    }
+    if (restorer) {
+      void restorer.restore(tracker, {
+        command: CommandIDs.openProject,
+        args: widget => ({ id: widget.projectId }),
+        name: widget => widget.projectId
+      });
+    }
+    return tracker;
+  }
+};

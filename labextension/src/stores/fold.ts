@@ -1,0 +1,262 @@
+/**
+ * From events to what the monitor shows: a pure fold, the panel's counterpart of the server's.
+ *
+ * `fold(monitor, events)` never changes its argument; steps that a batch does not touch stay the same
+ * objects, so that their rows need not be drawn again.
+ */
+import type { ExecutionEvent, Usage } from '../api/types';
+import { cardOfAgent } from '../graph/graph';
+
+import type { Draft } from './draft';
+import { add, begun, card, closeInside, ensureTurn, forgetSaid, parentSpan, prose, shownUnder, update } from './draft';
+import type { AgentStep, Monitor, StepState, ToolStep, TurnStep } from './monitor';
+
+/** Tokens that count towards the limit: uncached input, cache writes and output. */
+export function countedTokens(usage: Usage): number {
+  return usage.input_tokens + usage.cache_creation_input_tokens + usage.output_tokens;
+}
+
+/** Sum of two amounts of money, of which either may be unknown. */
+function plus(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
+}
+
+/** `monitor` after `events`; those it has already seen are passed over. */
+export function fold(monitor: Monitor, events: readonly ExecutionEvent[]): Monitor {
+  const draft: Draft = {
+    ...monitor,
+    steps: new Map(monitor.steps),
+    roots: [...monitor.roots],
+    cards: { ...monitor.cards }
+  };
+  for (const event of events) {
+    if (event.id > draft.lastEventId) {
+      take(draft, event);
+      draft.lastEventId = event.id;
+      draft.lastEvent = event;
+    }
+  }
+  return draft;
+}
+
+function end(draft: Draft, event: Extract<ExecutionEvent, { type: 'complete' | 'error' | 'cancelled' }>, at: number): void {
+  const state: StepState = event.type === 'complete' ? 'done' : event.type === 'error' ? 'failed' : 'stopped';
+  draft.roots.forEach(id => closeInside(draft, id, state, at));
+  for (const [id, run] of Object.entries(draft.cards)) {
+    if (run.endedAt === null) {
+      draft.cards[id] = { ...run, state, endedAt: at, active: 0, tool: null, toolSince: null };
+    }
+  }
+  draft.status = event.type === 'complete' ? 'completed' : event.type === 'error' ? 'failed' : 'cancelled';
+  draft.usage = event.usage;
+  draft.tokens = countedTokens(event.usage);
+  draft.totalCostUsd = event.total_cost_usd;
+  draft.durationMs = event.duration_ms;
+  draft.endedAt = at;
+  draft.result = event.result?.text || null;
+  draft.error = event.type === 'error' ? { code: event.code, message: event.message } : null;
+}
+
+function callAt(draft: Draft, span: string): ToolStep | undefined {
+  const step = draft.steps.get(span);
+  return step?.kind === 'tool' ? step : undefined;
+}
+
+function take(draft: Draft, event: ExecutionEvent): void {
+  const at = Date.parse(event.ts);
+  switch (event.type) {
+    case 'queued':
+      draft.status = 'queued';
+      draft.position = event.position || null;
+      return;
+    case 'start':
+      draft.status = 'running';
+      draft.position = null;
+      draft.version = event.version;
+      draft.model = event.model;
+      draft.limits = event.limits;
+      draft.simulated = event.simulated;
+      draft.startedAt ??= at;
+      return;
+    case 'interrupted':
+      draft.status = 'interrupted';
+      return;
+    case 'resumed':
+      draft.status = 'running';
+      return;
+    case 'agent_start':
+      add(draft, {
+        ...begun(event.span, parentSpan(event.span), at),
+        kind: 'agent',
+        name: event.name,
+        label: event.agent,
+        model: event.model,
+        prompt: event.prompt,
+        result: null,
+        tokens: 0,
+        costUsd: 0
+      });
+      card(draft, cardOfAgent(event.agent), at, run => ({
+        state: 'running',
+        endedAt: null,
+        instances: run.instances + 1,
+        active: run.active + 1
+      }));
+      return;
+    case 'agent_complete':
+      closeInside(draft, event.span, 'done', at);
+      update<AgentStep>(draft, event.span, 'agent', { result: event.result });
+      card(draft, cardOfAgent(event.agent), at, run => {
+        const active = Math.max(0, run.active - 1);
+        return active ? { active } : { active, state: 'done', endedAt: at, tool: null, toolSince: null };
+      });
+      return;
+    case 'thinking':
+    case 'text':
+      prose(draft, event, at);
+      return;
+    case 'tool_call': {
+      const turn = parentSpan(event.span);
+      if (turn !== null) {
+        ensureTurn(draft, turn, event.agent, at);
+      }
+      add(draft, {
+        ...begun(event.span, shownUnder(draft, turn ?? event.span), at),
+        kind: 'tool',
+        tool: event.tool,
+        source: event.source,
+        input: event.input,
+        output: [],
+        durationMs: null,
+        waitsForPerson: false
+      });
+      card(draft, cardOfAgent(event.agent), at, run => ({
+        tool: event.tool,
+        toolSince: at,
+        calls: run.calls + 1
+      }));
+      if (event.source.startsWith('mcp:')) {
+        card(draft, event.source, at, run => ({
+          state: 'running',
+          endedAt: null,
+          active: run.active + 1,
+          calls: run.calls + 1
+        }));
+      }
+      return;
+    }
+    case 'tool_result': {
+      const call = callAt(draft, event.span);
+      const state: StepState = event.is_error ? 'failed' : 'done';
+      if (call) {
+        closeInside(draft, call.id, state, at);
+        update<ToolStep>(draft, call.id, 'tool', {
+          state,
+          endedAt: at,
+          output: event.output,
+          durationMs: event.duration_ms,
+          waitsForPerson: false
+        });
+        if (call.source.startsWith('mcp:')) {
+          card(draft, call.source, at, run => {
+            const active = Math.max(0, run.active - 1);
+            return active ? { active } : { active, state, endedAt: at };
+          });
+        }
+        if (call.source === 'subagent' && event.is_error) {
+          failedSubagents(draft, call, at);
+        }
+      }
+      card(draft, cardOfAgent(event.agent), at, run =>
+        run.tool === event.tool ? { tool: null, toolSince: null } : {}
+      );
+      return;
+    }
+    case 'approval_required':
+    case 'approval': {
+      const call = callAt(draft, event.span);
+      const waits = event.type === 'approval_required';
+      if (call) {
+        update<ToolStep>(draft, call.id, 'tool', { waitsForPerson: waits });
+      }
+      draft.status = waits ? 'waiting' : 'running';
+      card(draft, cardOfAgent(event.agent), at, () => ({ state: waits ? 'waiting' : 'running' }));
+      return;
+    }
+    case 'hook':
+      add(draft, {
+        ...begun(`hook:${event.id}`, shownUnder(draft, event.span), at),
+        kind: 'hook',
+        state: event.outcome === 'failed' ? 'failed' : 'done',
+        endedAt: at,
+        hook: event.hook,
+        on: event.on,
+        outcome: event.outcome,
+        message: event.message,
+        durationMs: event.duration_ms
+      });
+      card(draft, `hook:${event.hook}`, at, run => ({
+        state: event.outcome === 'failed' ? 'failed' : 'done',
+        endedAt: at,
+        calls: run.calls + 1
+      }));
+      return;
+    case 'cost_update': {
+      draft.usage = event.usage;
+      draft.tokens = countedTokens(event.usage);
+      draft.totalCostUsd = event.total_cost_usd;
+      draft.percent = event.percent_of_limit;
+      draft.turns += 1;
+      const tokens = countedTokens(event.turn_usage);
+      ensureTurn(draft, event.span, event.agent, at);
+      update<TurnStep>(draft, event.span, 'turn', { tokens, costUsd: event.turn_cost_usd });
+      const owner = draft.steps.get(parentSpan(event.span) ?? event.span);
+      if (owner?.kind === 'agent') {
+        update<AgentStep>(draft, owner.id, 'agent', {
+          tokens: owner.tokens + tokens,
+          costUsd: plus(owner.costUsd, event.turn_cost_usd)
+        });
+      }
+      card(draft, cardOfAgent(event.agent), at, run => ({
+        tokens: run.tokens + tokens,
+        costUsd: plus(run.costUsd, event.turn_cost_usd)
+      }));
+      return;
+    }
+    case 'warning':
+      if (event.code === 'RETRYING') {
+        forgetSaid(draft, event.span);
+      }
+      if (event.code === 'SIMULATED') {
+        draft.simulated = true;
+        return; // The monitor says so for the whole execution; a row would say it twice.
+      }
+      add(draft, {
+        ...begun(`warning:${event.id}`, shownUnder(draft, event.span), at),
+        kind: 'warning',
+        state: 'done',
+        endedAt: at,
+        code: event.code,
+        message: event.message
+      });
+      return;
+    case 'complete':
+    case 'error':
+    case 'cancelled':
+      end(draft, event, at);
+      return;
+  }
+}
+
+/** A delegation that failed leaves its card failed, whether or not the subagent could still say so. */
+function failedSubagents(draft: Draft, call: ToolStep, at: number): void {
+  for (const id of draft.steps.get(call.id)?.children ?? []) {
+    const agent = draft.steps.get(id);
+    if (agent?.kind === 'agent') {
+      card(draft, cardOfAgent(agent.label), at, run => {
+        const active = run.endedAt === null ? Math.max(0, run.active - 1) : run.active;
+        return active ? { active } : { active, state: 'failed', endedAt: at, tool: null, toolSince: null };
+      });
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * One project tab's state: the definition being edited, its selection, its saves and its execution.
+ *
+ * One store per widget, handed down by context (`ui/context.tsx`). The rules live in the pure modules
+ * (`graph/`, `fold.ts`) and in `actions.ts`, which talks to the server; this file only holds the shape.
+ */
+import { createStore } from 'zustand/vanilla';
+import type { StoreApi } from 'zustand/vanilla';
+
+import type { Connection } from '../api/stream';
+import type { ExecutionState, FileRow, ModelList, Project, ToolRow, Validation } from '../api/types';
+import type { History } from '../graph/history';
+
+import type { Monitor } from './monitor';
+import type { Toggled } from './rows';
+
+/** A failed request, as the panel shows it. */
+export interface Trouble {
+  code: string;
+  message: string;
+}
+
+export type MonitorTab = 'steps' | 'files';
+
+export interface ProjectState {
+  projectId: string;
+  /** The project as last read or saved; null until it is there. */
+  saved: Project | null;
+  etag: string | null;
+  history: History | null;
+  loadTrouble: Trouble | null;
+  /** The last thing that went wrong, until it is dismissed. */
+  trouble: Trouble | null;
+  saving: boolean;
+  /** A save was refused because the project has changed elsewhere. */
+  stale: boolean;
+
+  selected: string | null;
+  propertiesOpen: boolean;
+  validation: Validation | null;
+  checking: boolean;
+  problemsOpen: boolean;
+  models: ModelList | null;
+  tools: ToolRow[];
+  /** Text of the project's first key, right after it was made here. */
+  firstKey: string | null;
+
+  /** Executions of this project, newest first. */
+  executions: readonly ExecutionState[];
+  executionId: string | null;
+  monitor: Monitor | null;
+  /** This clock minus the server's, in milliseconds, as well as it is known. */
+  skewMs: number;
+  starting: boolean;
+  /** The dialog that asks for values before a run. */
+  asking: boolean;
+  lastVariables: Record<string, string>;
+  files: FileRow[] | null;
+  connection: Connection;
+
+  drawer: { open: boolean; height: number; tab: MonitorTab; file: string | null };
+  toggled: Toggled;
+  following: boolean;
+  /** Width of the tab in CSS pixels. */
+  width: number;
+}
+
+export type ProjectStore = StoreApi<ProjectState>;
+
+/** Below this width, properties slide over the canvas instead of standing beside it. */
+export const NARROW_PX = 820;
+/** Height of the drawer before anybody resized it, in CSS pixels. */
+const DRAWER_PX = 280;
+
+export function createProjectStore(projectId: string, firstKey: string | null = null): ProjectStore {
+  return createStore<ProjectState>(() => ({
+    projectId,
+    saved: null,
+    etag: null,
+    history: null,
+    loadTrouble: null,
+    trouble: null,
+    saving: false,
+    stale: false,
+    selected: null,
+    propertiesOpen: false,
+    validation: null,
+    checking: false,
+    problemsOpen: false,
+    models: null,
+    tools: [],
+    firstKey,
+    executions: [],
+    executionId: null,
+    monitor: null,
+    skewMs: 0,
+    starting: false,
+    asking: false,
+    lastVariables: {},
+    files: null,
+    connection: 'idle',
+    drawer: { open: false, height: DRAWER_PX, tab: 'steps', file: null },
+    toggled: new Set(),
+    following: true,
+    width: 0
+  }));
+}

@@ -1,0 +1,78 @@
+/**
+ * The steps of an execution as the list of rows that the monitor draws: pure.
+ *
+ * A turn adds no depth (its rows stand under a quiet heading), and a delegation is one row: the call and
+ * the subagent inside it are the same thing to a reader.
+ */
+import type { AgentStep, Monitor, Step, ToolStep } from './monitor';
+
+export interface Row {
+  step: Step;
+  depth: number;
+  /** Whether there are rows inside, and whether they are shown. */
+  expandable: boolean;
+  open: boolean;
+  /** The subagent that a delegation's row stands for. */
+  delegate?: AgentStep;
+}
+
+/** Steps whose folding the reader has changed. */
+export type Toggled = ReadonlySet<string>;
+
+function delegateOf(monitor: Monitor, step: Step): AgentStep | undefined {
+  if (step.kind !== 'tool' || step.source !== 'subagent') {
+    return undefined;
+  }
+  const agents = step.children.map(id => monitor.steps.get(id)).filter(each => each?.kind === 'agent');
+  return agents.length === 1 ? (agents[0] as AgentStep) : undefined;
+}
+
+/** The last text of the main agent when the execution's result only repeats it. */
+function repeated(monitor: Monitor): string | null {
+  if (monitor.result === null) {
+    return null;
+  }
+  let found: string | null = null;
+  const walk = (ids: readonly string[], depth: number) => {
+    for (const id of ids) {
+      const step = monitor.steps.get(id);
+      if (step?.kind === 'text') {
+        found = step.content.trim() === monitor.result?.trim() ? id : null;
+      } else if (step && depth < 2) {
+        walk(step.kind === 'agent' || step.kind === 'turn' ? step.children : [], depth + 1);
+      }
+    }
+  };
+  walk(monitor.roots, 0);
+  return found;
+}
+
+/** Whether a row's inside is shown before the reader has said anything. */
+export function opensByItself(step: Step | ToolStep): boolean {
+  return step.kind === 'agent' || step.kind === 'turn' || (step.kind === 'tool' && step.source === 'subagent');
+}
+
+/** The rows to draw, in order. */
+export function rowsOf(monitor: Monitor, toggled: Toggled): Row[] {
+  const rows: Row[] = [];
+  const hidden = repeated(monitor);
+  const visit = (id: string, depth: number): void => {
+    const step = monitor.steps.get(id);
+    if (!step || id === hidden) {
+      return;
+    }
+    const delegate = delegateOf(monitor, step);
+    const inside = delegate
+      ? [...step.children.filter(child => child !== delegate.id), ...delegate.children]
+      : step.children;
+    const contents = step.kind === 'tool' && step.source !== 'subagent';
+    const expandable = inside.length > 0 || contents || step.kind === 'thinking';
+    const open = expandable && opensByItself(step) !== toggled.has(id);
+    rows.push({ step, depth, expandable, open, delegate });
+    if (open) {
+      inside.forEach(child => visit(child, step.kind === 'turn' ? depth : depth + 1));
+    }
+  };
+  monitor.roots.forEach(id => visit(id, 0));
+  return rows;
+}

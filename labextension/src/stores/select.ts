@@ -1,0 +1,58 @@
+/**
+ * Answers that are worked out from a project's state: pure selectors, used by views and actions alike.
+ */
+import type { Definition, ExecutionState } from '../api/types';
+import { hasEnded } from '../api/types';
+
+import type { ProjectState } from './project';
+
+/** What counts as an edit: all but the view, and where cards stand, which save themselves. */
+function edited(definition: Definition): Record<string, unknown> {
+  return { ...definition, ui: definition.ui.notes };
+}
+
+/** Whether there are edits that only this tab has. */
+export function isDirty(state: Pick<ProjectState, 'saved' | 'history'>): boolean {
+  const { saved, history } = state;
+  if (!saved || !history) {
+    return false;
+  }
+  const draft = edited(history.definition);
+  const before = edited(saved);
+  return Object.keys(draft).some(
+    key => draft[key] !== before[key] && JSON.stringify(draft[key]) !== JSON.stringify(before[key])
+  );
+}
+
+/** Whether the shown execution is still going on. */
+export function isActive(state: Pick<ProjectState, 'monitor'>): boolean {
+  return state.monitor !== null && !hasEnded(state.monitor.status);
+}
+
+/** Names of variables that a run must be given: required, and without a default. */
+export function variablesToAsk(definition: Definition): string[] {
+  return Object.entries(definition.variables)
+    .filter(([, variable]) => variable.required && variable.default === null)
+    .map(([name]) => name);
+}
+
+/** Whether a run needs a prompt because the project brings no task. */
+export function needsPrompt(definition: Definition): boolean {
+  return definition.agent.task.trim() === '';
+}
+
+/** The execution to show first: the newest that is going on, else the newest. */
+export function executionToShow(executions: readonly ExecutionState[]): ExecutionState | null {
+  return executions.find(each => !hasEnded(each.status)) ?? executions[0] ?? null;
+}
+
+/** Whether this execution is played by the simulated model. */
+export function isSimulated(state: Pick<ProjectState, 'monitor' | 'executions' | 'executionId'>): boolean {
+  const known = state.executions.find(each => each.execution_id === state.executionId);
+  return state.monitor?.simulated ?? known?.simulated ?? false;
+}
+
+/** Whether the next run would be simulated, as far as is known. */
+export function willSimulate(state: Pick<ProjectState, 'models' | 'history'>): boolean {
+  return state.history?.definition.agent.simulate === true || state.models?.credentials === 'none';
+}

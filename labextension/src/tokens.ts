@@ -1,0 +1,24 @@
+/**
+ * What the plugins share, and other extensions may use.
+ */
+import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+
+import type { Client } from './api/client';
+import type { LiveExecutions } from './api/live';
+
+/** Agent projects and executions of this Jupyter server. */
+export interface IAgents {
+  readonly client: Client;
+  readonly live: LiveExecutions;
+  /** Projects were made, saved or deleted in this browser tab. */
+  readonly projectsChanged: ISignal<IAgents, void>;
+  notifyProjectsChanged(): void;
+  /** Texts of first keys, by project, until the tab that shows them once has taken them. */
+  readonly firstKeys: Map<string, string>;
+}
+
+export const IAgents = new Token<IAgents>(
+  'cloutagent:IAgents',
+  'Agent projects and executions of this Jupyter server: requests, live states, change signals.'
+);

@@ -1,0 +1,63 @@
+/**
+ * What views are handed from outside: translation, outputs rendered by Lab, and the tab's own store.
+ *
+ * Views import nothing of Lab; the shells in `widgets/` fill these contexts.
+ */
+import { createContext, useContext } from 'react';
+import type { ReactNode } from 'react';
+import { useStore } from 'zustand';
+
+import type { Client } from '../api/client';
+import type { ProjectActions } from '../stores/actions';
+import type { ProjectState, ProjectStore } from '../stores/project';
+
+import type { Translation } from './labels';
+
+/** A mime bundle drawn by Lab's rendermime, sanitised. Relative links are files of `executionId`. */
+export type RenderOutput = (props: { data: Record<string, unknown>; executionId: string | null }) => JSX.Element;
+
+export interface Ui {
+  trans: Translation;
+  client: Client;
+  RenderOutput: RenderOutput;
+  dark: boolean;
+}
+
+const UiContext = createContext<Ui | null>(null);
+const TabContext = createContext<{ store: ProjectStore; actions: ProjectActions } | null>(null);
+
+export function UiProvider({ value, children }: { value: Ui; children: ReactNode }): JSX.Element {
+  return <UiContext.Provider value={value}>{children}</UiContext.Provider>;
+}
+
+export function TabProvider(props: {
+  value: { store: ProjectStore; actions: ProjectActions };
+  children: ReactNode;
+}): JSX.Element {
+  return <TabContext.Provider value={props.value}>{props.children}</TabContext.Provider>;
+}
+
+export function useUi(): Ui {
+  const ui = useContext(UiContext);
+  if (!ui) {
+    throw new Error('useUi needs a UiProvider around it');
+  }
+  return ui;
+}
+
+function useTab(): { store: ProjectStore; actions: ProjectActions } {
+  const tab = useContext(TabContext);
+  if (!tab) {
+    throw new Error('a project view needs a TabProvider around it');
+  }
+  return tab;
+}
+
+export function useActions(): ProjectActions {
+  return useTab().actions;
+}
+
+/** A part of the tab's state; the view is drawn again only when that part changes. */
+export function useProject<T>(select: (state: ProjectState) => T): T {
+  return useStore(useTab().store, select);
+}

@@ -1,0 +1,104 @@
+/**
+ * Words for codes, translated: one switch each, with literal strings so that extraction finds them.
+ */
+import type { Status } from '../api/types';
+import type { CardKind } from '../graph/graph';
+import type { CardRun } from '../stores/monitor';
+
+/** The part of Lab's translation bundle that views use. */
+export interface Translation {
+  __(text: string, ...values: (string | number)[]): string;
+  _n(one: string, many: string, count: number, ...values: (string | number)[]): string;
+}
+
+export function statusLabel(trans: Translation, status: Status): string {
+  switch (status) {
+    case 'queued':
+      return trans.__('queued');
+    case 'running':
+      return trans.__('running');
+    case 'waiting':
+      return trans.__('waits for you');
+    case 'interrupted':
+      return trans.__('interrupted');
+    case 'completed':
+      return trans.__('done');
+    case 'failed':
+      return trans.__('failed');
+    case 'cancelled':
+      return trans.__('stopped');
+  }
+}
+
+export function cardStateLabel(trans: Translation, state: CardRun['state']): string {
+  switch (state) {
+    case 'running':
+      return trans.__('running');
+    case 'waiting':
+      return trans.__('waits for you');
+    case 'done':
+      return trans.__('done');
+    case 'failed':
+      return trans.__('failed');
+    case 'stopped':
+      return trans.__('stopped');
+  }
+}
+
+export function kindLabel(trans: Translation, kind: CardKind): string {
+  switch (kind) {
+    case 'agent':
+      return trans.__('agent');
+    case 'subagent':
+      return trans.__('subagent');
+    case 'hook':
+      return trans.__('hook');
+    case 'mcp':
+      return trans.__('MCP server');
+    case 'note':
+      return trans.__('note');
+  }
+}
+
+/** Why an execution ended, in a word or two. */
+export function endLabel(trans: Translation, code: string): string {
+  switch (code) {
+    case 'COST_LIMIT_EXCEEDED':
+      return trans.__('cost limit');
+    case 'TOKEN_LIMIT_EXCEEDED':
+      return trans.__('token limit');
+    case 'TURN_LIMIT_EXCEEDED':
+      return trans.__('turn limit');
+    case 'TIMEOUT':
+      return trans.__('time limit');
+    case 'QUEUE_TIMEOUT':
+      return trans.__('waited too long');
+    case 'INTERRUPTED':
+      return trans.__('interrupted');
+    default:
+      return trans.__('failed');
+  }
+}
+
+/** What a person can do about a failed request or execution. */
+export function advice(trans: Translation, code: string): string | null {
+  switch (code) {
+    case 'OFFLINE':
+      return trans.__('The Jupyter server does not answer. Check that it still runs, then try again.');
+    case 'COST_LIMIT_EXCEEDED':
+      return trans.__('Raise the cost limit in the properties, or ask for less, then run again.');
+    case 'TOKEN_LIMIT_EXCEEDED':
+      return trans.__('Raise the token limit in the properties, or ask for less, then run again.');
+    case 'TURN_LIMIT_EXCEEDED':
+      return trans.__('Raise the turn limit in the properties, or split the task, then run again.');
+    case 'TIMEOUT':
+      return trans.__('Raise the time limit in the properties, or split the task, then run again.');
+    case 'MODEL_UNAVAILABLE':
+    case 'MODEL_ERROR':
+      return trans.__('Check the model key and the connection to the model service, then run again.');
+    case 'QUEUE_FULL':
+      return trans.__('Stop an execution that waits, or try again when one has ended.');
+    default:
+      return null;
+  }
+}

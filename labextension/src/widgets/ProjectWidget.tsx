@@ -1,0 +1,149 @@
+/**
+ * The shell of one project's tab: title, unsaved dot, close question. The view is loaded when it is shown.
+ */
+import type { ILabStatus } from '@jupyterlab/application';
+import type { IThemeManager } from '@jupyterlab/apputils';
+import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import type { Message } from '@lumino/messaging';
+import { lazy, Suspense } from 'react';
+
+import { ProjectActions } from '../stores/actions';
+import { createProjectStore } from '../stores/project';
+import { isDirty } from '../stores/select';
+import type { IAgents } from '../tokens';
+import type { RenderOutput } from '../ui/context';
+
+import { Boundary } from './Boundary';
+import { agentIcon } from './icons';
+import { renderOutputWith } from './renderOutput';
+
+const Panel = lazy(() => import('../panel/Panel').then(module => ({ default: module.Panel })));
+
+export interface ProjectWidgetOptions {
+  projectId: string;
+  agents: IAgents;
+  rendermime: IRenderMimeRegistry;
+  trans: TranslationBundle;
+  themes: IThemeManager | null;
+  status: ILabStatus | null;
+}
+
+export class ProjectWidget extends ReactWidget {
+  constructor(private _options: ProjectWidgetOptions) {
+    super();
+    const { projectId, agents, rendermime, trans, themes } = _options;
+    this.projectId = projectId;
+    this.id = `cloutagent-project-${projectId}`;
+    this.addClass('ca-ProjectTab');
+    this.title.icon = agentIcon;
+    this.title.closable = true;
+    this.title.label = trans.__('Agent project');
+    const key = agents.firstKeys.get(projectId) ?? null;
+    agents.firstKeys.delete(projectId);
+    const store = createProjectStore(projectId, key);
+    this.actions = new ProjectActions(store, agents.client, agents.live);
+    this._renderOutput = renderOutputWith(rendermime, agents.client);
+    this._unsubscribe = store.subscribe(() => this._onState());
+    themes?.themeChanged.connect(this._onTheme, this);
+    void this.actions.load();
+  }
+
+  readonly projectId: string;
+  readonly actions: ProjectActions;
+
+  dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._unsubscribe();
+    this._dirty?.dispose();
+    this.actions.dispose();
+    this._options.themes?.themeChanged.disconnect(this._onTheme, this);
+    super.dispose();
+  }
+
+  protected render(): JSX.Element {
+    const { trans, agents, themes } = this._options;
+    const dark = Boolean(themes?.theme && !themes.isLight(themes.theme));
+    const ui = { trans, client: agents.client, RenderOutput: this._renderOutput, dark };
+    return (
+      <Boundary trans={trans}>
+        <Suspense fallback={null}>
+          <Panel ui={ui} actions={this.actions} />
+        </Suspense>
+      </Boundary>
+    );
+  }
+
+  protected onActivateRequest(msg: Message): void {
+    super.onActivateRequest(msg);
+    // Focus stays where it is inside the tab; coming from outside, it goes to the tab itself.
+    if (!this.node.contains(document.activeElement)) {
+      this.node.tabIndex = -1;
+      this.node.focus({ preventScroll: true });
+    }
+  }
+
+  protected onCloseRequest(msg: Message): void {
+    void this._close(msg);
+  }
+
+  private async _close(msg: Message): Promise<void> {
+    const { trans } = this._options;
+    if (isDirty(this.actions.store.getState())) {
+      const answer = await showDialog({
+        title: trans.__('Save "%1" before it closes?', this.title.label),
+        body: trans.__('It has changes that are not saved.'),
+        buttons: [
+          Dialog.cancelButton(),
+          Dialog.warnButton({ label: trans.__('Discard'), actions: ['discard'] }),
+          Dialog.okButton({ label: trans.__('Save') })
+        ]
+      });
+      if (!answer.button.accept || this.isDisposed) {
+        return;
+      }
+      if (!answer.button.actions.includes('discard') && !(await this.actions.save())) {
+        return; // The tab says why it could not be saved.
+      }
+    }
+    super.onCloseRequest(msg);
+    this.dispose();
+  }
+
+  private _onTheme(): void {
+    this.update();
+  }
+
+  private _onState(): void {
+    const { trans, agents, status } = this._options;
+    const state = this.actions.store.getState();
+    const name = state.history?.definition.name;
+    if (name && this.title.label !== name) {
+      this.title.label = name;
+      this.title.caption = trans.__('Agent project %1', name);
+    }
+    const dirty = isDirty(state);
+    if (dirty !== this._wasDirty) {
+      this._wasDirty = dirty;
+      this.title.className = dirty ? 'jp-mod-dirty' : '';
+      this._dirty?.dispose();
+      this._dirty = dirty ? (status?.setDirty() ?? null) : null;
+    }
+    if (state.saved && state.saved.version !== this._version) {
+      if (this._version) {
+        agents.notifyProjectsChanged();
+      }
+      this._version = state.saved.version;
+    }
+  }
+
+  private _renderOutput: RenderOutput;
+  private _unsubscribe: () => void;
+  private _dirty: IDisposable | null = null;
+  private _wasDirty = false;
+  private _version = 0;
+}

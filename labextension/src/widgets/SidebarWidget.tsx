@@ -1,0 +1,86 @@
+/**
+ * The shell of the left sidebar. It draws, and listens to the server, only while it is seen.
+ */
+import { ReactWidget } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
+import { lazy, Suspense } from 'react';
+
+import type { SidebarProps } from '../sidebar/Sidebar';
+import type { IAgents } from '../tokens';
+
+import { Boundary } from './Boundary';
+import { agentIcon } from './icons';
+
+const Sidebar = lazy(() => import('../sidebar/Sidebar').then(module => ({ default: module.Sidebar })));
+
+export interface SidebarOptions extends Pick<SidebarProps, 'onOpen' | 'onCreate' | 'onDelete'> {
+  agents: IAgents;
+  trans: TranslationBundle;
+}
+
+export class SidebarWidget extends ReactWidget {
+  constructor(private _options: SidebarOptions) {
+    super();
+    this.id = 'cloutagent-sidebar';
+    this.addClass('ca-SidebarShell');
+    this.title.icon = agentIcon;
+    this.title.caption = _options.trans.__('Agents');
+    _options.agents.projectsChanged.connect(this._onProjects, this);
+  }
+
+  dispose(): void {
+    this._options.agents.projectsChanged.disconnect(this._onProjects, this);
+    super.dispose();
+  }
+
+  /** Which projects are open, and which is in front. */
+  setOpen(openIds: ReadonlySet<string>, currentId: string | null): void {
+    this._openIds = openIds;
+    this._currentId = currentId;
+    this.update();
+  }
+
+  protected render(): JSX.Element | null {
+    if (!this.isVisible) {
+      return null;
+    }
+    const { agents, trans, onOpen, onCreate, onDelete } = this._options;
+    return (
+      <Boundary trans={trans}>
+        <Suspense fallback={null}>
+          <Sidebar
+            trans={trans}
+            client={agents.client}
+            live={agents.live}
+            revision={this._revision}
+            openIds={this._openIds}
+            currentId={this._currentId}
+            onOpen={onOpen}
+            onCreate={onCreate}
+            onDelete={onDelete}
+          />
+        </Suspense>
+      </Boundary>
+    );
+  }
+
+  protected onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this.update();
+  }
+
+  protected onAfterHide(msg: Message): void {
+    super.onAfterHide(msg);
+    this.update();
+  }
+
+  private _onProjects(): void {
+    this._revision += 1;
+    this.update();
+  }
+
+  private _revision = 0;
+  private _openIds: ReadonlySet<string> = new Set();
+  private _currentId: string | null = null;
+}
