@@ -24,6 +24,7 @@ from ..schema.base import timestamp
 from ..schema.execution import ExecuteRequest, Origin, Spec
 from ..schema.project import Definition, PartialLimits, Problem
 from ..settings import Settings
+from .ids import made_at
 
 if TYPE_CHECKING:
     from ..auth.principal import Principal
@@ -93,7 +94,7 @@ class Acceptance:
             priority=1 if by_key else 0,
             idempotency_key=idempotency_key,
             metadata=request.metadata,
-            created_at=timestamp(),
+            created_at=timestamp(made_at(execution_id)),
         )
 
     async def _valid(self, definition: Definition, *, simulated: bool) -> None:

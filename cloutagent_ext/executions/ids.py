@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 _PATTERN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -35,6 +36,8 @@ def is_id(text: str) -> bool:
     return _PATTERN.fullmatch(text) is not None
 
 
-def made_at(execution_id: str) -> float:
-    """When the id was made, in seconds since 1970."""
-    return (UUID(execution_id).int >> 80) / 1000
+def made_at(execution_id: str) -> datetime:
+    """When the id was made, to the millisecond."""
+    milliseconds = UUID(execution_id).int >> 80
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return moment.replace(microsecond=milliseconds % 1000 * 1000)

@@ -41,7 +41,7 @@ async def page(
     return Page(items=items)
 
 
-def _moment(since: str | None) -> float | None:
+def _moment(since: str | None) -> datetime | None:
     if since is None:
         return None
     try:
@@ -50,4 +50,4 @@ def _moment(since: str | None) -> float | None:
         raise InvalidRequest("`since` is a time such as 2026-11-22T08:00:00.000Z.") from None
     if moment.tzinfo is None:
         raise InvalidRequest("`since` needs a time zone, for example a Z at its end.")
-    return moment.timestamp()
+    return moment

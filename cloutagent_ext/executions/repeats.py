@@ -6,16 +6,16 @@ The key is kept in `spec.json`, so it holds over a restart. Not here: what is ac
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
 from ..errors import CloutError, InvalidRequest
 from .ids import made_at
 from .records import Records
 
-KEPT_S = 24 * 3600.0
+KEPT = timedelta(hours=24)
 _LONGEST = 255
 """Characters of a key at most."""
 
@@ -76,4 +76,4 @@ class Repeats:
 
 
 def _recent(execution_id: str) -> bool:
-    return time.time() - made_at(execution_id) < KEPT_S
+    return datetime.now(UTC) - made_at(execution_id) < KEPT

@@ -8,7 +8,6 @@ this process: several servers on one data folder each count their own. Who is ne
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -198,14 +197,15 @@ class Scheduler:
 
     async def _tick(self) -> None:
         """Wakes the line when time alone changes it."""
-        while True:
+        while not self.stopping:
             self._kick.clear()
             now = self._clock.monotonic()
             change = self._line.next_change(now)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kick.wait(), None if change is None else max(0.01, change - now))
-                continue
-            self.pump()
+            try:
+                async with asyncio.timeout(None if change is None else max(0.01, change - now)):
+                    await self._kick.wait()
+            except TimeoutError:
+                self.pump()
 
     # ------------------------------------------------------------ running and ending
 
