@@ -55,9 +55,15 @@ months = orders.dropna(subset=["date"]).groupby(orders["date"].dt.strftime("%Y-%
 display(regions.round(2))
 
 known = regions.drop(index="Unknown", errors="ignore")
-table = ["| Region | Orders | Net revenue | Share | Per order |", "| --- | ---: | ---: | ---: | ---: |"]
+
+
+def usd(amount):
+    return f"{amount:,.2f} USD"  # a dollar sign would start a formula in Markdown
+
+
+table = ["| Region | Orders | Net revenue (USD) | Share | Per order (USD) |", "| --- | ---: | ---: | ---: | ---: |"]
 table += [
-    f"| {name} | {row.orders:,.0f} | ${row.revenue:,.2f} | {row.share:.1%} | ${row['mean']:,.2f} |"
+    f"| {name} | {row.orders:,.0f} | {row.revenue:,.2f} | {row.share:.1%} | {row['mean']:,.2f} |"
     for name, row in regions.iterrows()
 ]
 print(json.dumps({
@@ -69,19 +75,19 @@ print(json.dumps({
     "no_date": int(orders["date"].isna().sum()),
     "no_region": int((orders["region"] == "Unknown").sum()),
     "used": f"{len(orders):,}",
-    "net": f"${orders['revenue'].sum():,.2f}",
-    "gross": f"${gross:,.2f}",
+    "net": usd(orders['revenue'].sum()),
+    "gross": usd(gross),
     "returns": len(returns),
-    "returned": f"${-returns['revenue'].sum():,.2f}",
+    "returned": usd(-returns['revenue'].sum()),
     "return_rate": f"{-returns['revenue'].sum() / gross:.1%}",
     "leader": known.index[0],
-    "leader_net": f"${known['revenue'].iloc[0]:,.2f}",
+    "leader_net": usd(known['revenue'].iloc[0]),
     "leader_share": f"{known['share'].iloc[0]:.1%}",
     "second": known.index[1],
     "best_month": months.idxmax(),
-    "best_month_net": f"${months.max():,.2f}",
+    "best_month_net": usd(months.max()),
     "worst_month": months.idxmin(),
-    "worst_month_net": f"${months.min():,.2f}",
+    "worst_month_net": usd(months.min()),
     "table": "\\n".join(table),
 }))
 """
@@ -124,19 +130,19 @@ ahead = float((means[first] > means[second]).mean())
 low, high = np.quantile(means[first] - means[second], (0.025, 0.975))
 
 
-def money(amount):
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+def span(least, most):
+    return f"{least:,.2f} to {most:,.2f}"
 
 
-table = ["| Region | Mean per order, 95 % interval |", "| --- | ---: |"]
-table += [f"| {region} | {money(least)} to {money(most)} |" for region, (least, most) in low_high.items()]
+table = ["| Region | Mean per order (USD), 95 % interval |", "| --- | ---: |"]
+table += [f"| {region} | {span(least, most)} |" for region, (least, most) in low_high.items()]
 print(json.dumps({
     "resamples": f"{RESAMPLES:,}",
     "first": first,
     "second": second,
     "ahead": f"{ahead:.1%}",
-    "difference": f"{money(low)} to {money(high)}",
-    "verdict": f"Per order, {first} minus {second} is {money(low)} to {money(high)} (95 %): " + (
+    "difference": f"{span(low, high)} USD",
+    "verdict": f"Per order, {first} minus {second} is {span(low, high)} USD (95 %): " + (
         "zero is inside, so these data do not show that orders differ."
         if low <= 0 <= high else "zero is outside, so orders do differ."
     ),
