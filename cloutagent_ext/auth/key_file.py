@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -64,7 +65,7 @@ class KeyFile:
         return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def read(self) -> list[StoredKey]:
-        """All living keys, oldest first. Raises `NotFound` (no such project), `UnreadableFile`, `NewerFormat`."""
+        """All living keys, oldest first. Raises `NotFound` (no project), `UnreadableFile`, `NewerFormat`."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
@@ -73,6 +74,9 @@ class KeyFile:
             return []
         except OSError as error:
             raise _unreadable(f"cannot be opened ({error.strerror})") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _unreadable("is not a regular file")
         with os.fdopen(descriptor, "rb") as file:
             try:
                 data = file.read(MAX_BYTES + 1)
@@ -100,7 +104,7 @@ class KeyFile:
             return answer
 
     def revoke(self, key_id: str) -> bool:
-        """Remove a key; whether it was there. Works on a full disk too, where its hash is blanked in place."""
+        """Remove a key; whether it was there. On a full disk its hash is blanked in place instead."""
         try:
             return self.change(lambda keys: _without(keys, key_id))
         except DiskFull:
@@ -126,11 +130,8 @@ def _encode(keys: list[StoredKey]) -> bytes:
 def _decode(data: bytes) -> list[StoredKey]:
     try:
         raw = json.loads(data) if len(data) <= MAX_BYTES else None
-        if (
-            isinstance(raw, dict)
-            and isinstance(version := raw.get("schema_version"), int)
-            and version > SCHEMA_VERSION
-        ):
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
             raise NewerFormat(f"{NAME} was written by a newer version; upgrade to change keys.", file=NAME)
         return _File.model_validate(raw).keys
     except json.JSONDecodeError as error:

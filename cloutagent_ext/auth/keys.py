@@ -128,8 +128,20 @@ class Keys:
         self._note_use(entry.principal)
         return entry.principal
 
+    async def recall(self, text: str) -> Principal | None:
+        """Whose key this is, where it was verified within five minutes and still stands; never bcrypt.
+
+        Unlike `remembered` it looks at `keys.json` where that is due.
+        """
+        digest = self._digest(text)
+        if digest not in self._remembered:
+            return None
+        project_id, key_id, _ = _parse(text)
+        key = await asyncio.to_thread(self._find, project_id, key_id)
+        return self._accept(digest, key, project_id) if key and self._still_good(digest, key) else None
+
     async def verify(self, text: str) -> Principal:
-        """Whose key this is. Raises `Unauthorized` (INVALID_API_KEY) for everything else, never another error."""
+        """Whose key this is. Raises `Unauthorized` (INVALID_API_KEY) whatever else it is given."""
         digest = self._digest(text)
         project_id, key_id, secret = _parse(text)
         key = await asyncio.to_thread(self._find, project_id, key_id)
@@ -146,8 +158,9 @@ class Keys:
 
     async def close(self) -> None:
         """Wait for what is being written; no key can be checked afterwards."""
-        while self._tasks:
+        while self._tasks or self._checks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*self._checks.values(), return_exceptions=True)
         await asyncio.to_thread(self._pool.shutdown)
 
     # ------------------------------------------------------------ inside

@@ -64,14 +64,12 @@ class Listing:
 
 
 def _read(folder: Path, project_id: str) -> ProjectRow:
-    content: tree.Tree = {}
     try:
-        content = tree.read(folder)
-        metadata = layout.parse(content).metadata
+        metadata = layout.parse(tree.read(folder)).metadata
     except NotFound:
         raise
     except CloutError as error:
-        return _unreadable(folder, project_id, content, error)
+        return _unreadable(folder, project_id, error)
     return ProjectRow(
         id=UUID(project_id),
         name=metadata.name,
@@ -81,7 +79,7 @@ def _read(folder: Path, project_id: str) -> ProjectRow:
     )
 
 
-def _unreadable(folder: Path, project_id: str, content: tree.Tree, error: CloutError) -> ProjectRow:
+def _unreadable(folder: Path, project_id: str, error: CloutError) -> ProjectRow:
     """What can still be said about a project of which some file is broken."""
     row = ProjectRow(
         id=UUID(project_id),
@@ -92,7 +90,7 @@ def _unreadable(folder: Path, project_id: str, content: tree.Tree, error: CloutE
         unreadable=error.message,
     )
     try:
-        metadata = layout.parse_metadata(content)
+        metadata = layout.parse_metadata(tree.read_metadata(folder))
     except CloutError:
         return row
     return row.model_copy(
@@ -115,9 +113,9 @@ def _encode(row: ProjectRow) -> str:
 
 def _decode(cursor: str) -> tuple[str, str]:
     try:
-        moment, project_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if isinstance(moment, str) and isinstance(project_id, str):
-            return moment, project_id
+        match json.loads(base64.urlsafe_b64decode(cursor.encode())):
+            case [str(moment), str(project_id)]:
+                return moment, project_id
     except ValueError:
         pass
     raise InvalidRequest("This cursor is not one of ours. Ask for the first page without one.")

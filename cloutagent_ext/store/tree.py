@@ -53,6 +53,12 @@ def read(project: Path) -> Tree:
     raise Conflict("The project is being saved without a pause. Try again.")
 
 
+def read_metadata(project: Path) -> Tree:
+    """`metadata.json` alone, for what can still be said when another file is broken."""
+    data = _read_file(project, METADATA)
+    return {} if data is None else {METADATA: data}
+
+
 def read_snapshot(folder: Path) -> Tree:
     """All definition files of a version's folder, which nothing changes."""
     return _read_once(folder, None)
@@ -125,10 +131,11 @@ def _read_file(project: Path, path: str) -> bytes | None:
     except OSError as error:
         why = "is a symbolic link" if (project / path).is_symlink() else f"cannot be read ({error.strerror})"
         raise unreadable(path, why) from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise unreadable(path, "is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise unreadable(path, "is not a regular file")
         if found.st_size > MAX_BYTES:
             raise unreadable(path, f"larger than {MAX_BYTES // 1024 // 1024} MB")
         return file.read()

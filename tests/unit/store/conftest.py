@@ -1,0 +1,41 @@
+"""A real store in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloutagent_ext.store.projects import ProjectStore, Stored
+from tests.support.definitions import whole
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+async def store(data_dir: Path) -> ProjectStore:
+    store = ProjectStore(data_dir)
+    await store.open()
+    return store
+
+
+@pytest.fixture
+async def stored(store: ProjectStore) -> Stored:
+    """A project with one of everything and two files."""
+    return await store.create(
+        whole(), files={"data/sales.csv": b"a,b\n1,2\n", "scenario.json": b'{"agents": {}}'}
+    )
+
+
+@pytest.fixture
+def pid(stored: Stored) -> str:
+    return str(stored.project.id)
+
+
+@pytest.fixture
+def folder(data_dir: Path, pid: str) -> Path:
+    """Where that project lies."""
+    return data_dir / "projects" / pid
