@@ -11,7 +11,7 @@ import asyncio
 import queue
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..engine.tools import processes
 from ..schema.base import JsonObject
@@ -31,7 +31,13 @@ del _ctypes, _sys
 """
 
 Outcome = Literal["ok", "error", "timeout", "dead"]
+Answer = TypeVar("Answer")
 OnOutput = Callable[[JsonObject], None]
+
+
+async def unbroken(work: Awaitable[Answer]) -> Answer:
+    """Jupyter's own `work`, as a task of its own: a cancel of ours does not stop it half way."""
+    return await asyncio.shield(asyncio.ensure_future(work))
 
 
 class JupyterKernel:
@@ -96,7 +102,7 @@ class JupyterKernel:
 
     async def _interrupt(self, call: str, seconds: float, on_output: OnOutput) -> Outcome:
         """`timeout` when the code stopped, `dead` when it had to be killed with its kernel."""
-        await self._manager.interrupt_kernel()
+        await unbroken(self._manager.interrupt_kernel())
         if await self._follow(call, time.monotonic() + seconds, on_output) in ("ok", "error"):
             return "timeout"
         self._dead = True

@@ -11,15 +11,15 @@ import asyncio
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..engine.ports import Kernel, ToolError
-from .kernel import JupyterKernel
+from .kernel import JupyterKernel, unbroken
 
 KERNEL_NAME = "python3"
 """Jupyter's own name for the kernel of the Python it runs on."""
 
-End = Callable[[], Awaitable[None]]
+Started = TypeVar("Started")
 
 
 class ServerKernels:
@@ -30,16 +30,13 @@ class ServerKernels:
 
     async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
         """See `ports.Kernels.start`."""
-        return await _started(self._launch(cwd, env))
+        start = self._manager.start_kernel(kernel_name=KERNEL_NAME, cwd=str(cwd), env=dict(env))
 
-    async def _launch(self, cwd: Path, env: Mapping[str, str]) -> tuple[Any, End]:
-        kernel_id = await self._manager.start_kernel(kernel_name=KERNEL_NAME, cwd=str(cwd), env=dict(env))
-
-        async def end() -> None:
+        async def end(kernel_id: str) -> None:
             if kernel_id in self._manager:  # a person may have shut it down already
-                await self._manager.shutdown_kernel(kernel_id, now=True)
+                await unbroken(self._manager.shutdown_kernel(kernel_id, now=True))
 
-        return self._manager.get_kernel(kernel_id), end
+        return await _started(start, self._manager.get_kernel, end)
 
 
 class LocalKernels:
@@ -47,37 +44,35 @@ class LocalKernels:
 
     async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
         """See `ports.Kernels.start`."""
-        return await _started(self._launch(cwd, env))
-
-    async def _launch(self, cwd: Path, env: Mapping[str, str]) -> tuple[Any, End]:
         from jupyter_client.manager import AsyncKernelManager
 
         manager = AsyncKernelManager(kernel_name=KERNEL_NAME)
         # What a kernel writes past Jupyter's channels would end up between the lines of the command.
-        await manager.start_kernel(
-            cwd=str(cwd), env=dict(env), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        start = manager.start_kernel(cwd=str(cwd), env=dict(env), **quiet)
 
-        async def end() -> None:
-            await manager.shutdown_kernel(now=True)
+        async def end(_: None) -> None:
+            await unbroken(manager.shutdown_kernel(now=True))
 
-        return manager, end
+        return await _started(start, lambda _: manager, end)
 
 
-async def _started(launch: Awaitable[tuple[Any, End]]) -> Kernel:
+async def _started(
+    start: Awaitable[Started], manager_of: Callable[[Started], Any], end: Callable[[Started], Awaitable[None]]
+) -> Kernel:
     """A kernel that answers, or `ToolError`; cancelled or failed, it leaves no process."""
-    launching = asyncio.ensure_future(launch)
+    starting = asyncio.ensure_future(start)
     try:
-        manager, end = await asyncio.shield(launching)
+        which = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # A kernel half launched is a process already: it is ended before we leave.
-        outcome = (await asyncio.gather(launching, return_exceptions=True))[0]
-        if not isinstance(outcome, BaseException):
-            await outcome[1]()
+        # A kernel half started is a process already: it is ended before we leave.
+        await asyncio.wait({starting})
+        if not starting.cancelled() and starting.exception() is None:
+            await end(starting.result())
         raise
     except Exception as error:  # whatever Jupyter, its provisioner or the system say
         raise ToolError(f"No Python kernel could be started: {error}") from error
-    kernel = JupyterKernel(manager, end)
+    kernel = JupyterKernel(manager_of(which), lambda: end(which))
     try:
         await kernel.ready()
     except BaseException as error:

@@ -15,8 +15,9 @@ import asyncio
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
 from ..ports import ToolContext, ToolError
+from . import display
 from .base import BuiltinTool
-from .display import STOP_CHARACTERS, Collector, TooMuchOutput
+from .display import Collector, TooMuchOutput
 from .text import INLINE_BYTES, clean
 
 DEFAULT_TIMEOUT_S = 120
@@ -27,8 +28,8 @@ class Python(BuiltinTool):
     name = "python"
     description = (
         "Run Python code in a Jupyter kernel in this execution's workspace. Variables and imports stay for "
-        "the next call, and the other agents of this execution share them. What the code prints, the value of "
-        "its last line, tables and plots come back; plots you see as pictures. There is no input()."
+        "the next call, and the other agents of this execution share them. What the code prints, the value "
+        "of its last line, tables and plots come back; plots you see as pictures. There is no input()."
     )
     touches = "Anything the server's user may touch, from the execution's workspace."
     input_schema = {
@@ -71,7 +72,9 @@ class Python(BuiltinTool):
             outcome = await resources.kernel.execute(code, context, timeout_s=timeout_s, on_output=shown.take)
         except TooMuchOutput:
             outcome = "error"
-            problem = f"[interrupted after {STOP_CHARACTERS:,} characters of output; variables are kept]"
+            problem = (
+                f"[interrupted after {display.STOP_CHARACTERS:,} characters of output; variables are kept]"
+            )
         if outcome == "timeout":
             problem = f"[interrupted after {timeout_s} s; variables are kept; `timeout_s` allows more]"
         elif outcome == "dead":

@@ -33,10 +33,10 @@ class Bash(BuiltinTool):
     name = "bash"
     description = (
         "Run a command with bash in this execution's workspace. Output and errors come back together, as "
-        "they came; the exit code is told when it is not 0. The working directory carries over to your next "
-        "call, shell variables do not. There is no terminal and no input. A longer output is cut in the middle "
-        "and kept whole in a file of the workspace. Processes left in the background (`server &`) go on until the "
-        "execution ends; redirect their output to a file if you want to read it."
+        "they came; the exit code is told when it is not 0. The working directory carries over to your "
+        "next call, shell variables do not. There is no terminal and no input. A longer output is cut in the "
+        "middle and kept whole in a file of the workspace. Processes left in the background "
+        "(`server &`) go on until the execution ends; redirect their output to a file if you want to read it."
     )
     touches = "Anything the server's user may touch, from the execution's workspace."
     input_schema = {

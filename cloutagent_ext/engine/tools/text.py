@@ -25,8 +25,6 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # all but tab and line feed
     r"\u200b\u2060\ufeff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]"  # invisible, turning text around
 )
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n\r])")
-"""What a progress bar has painted over: everything of a line up to its last return."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -42,9 +40,14 @@ def _clean(text: str) -> str:
     if "\x1b" in text or "\x9b" in text:
         text = _SEQUENCES.sub("", text)
     if "\r" in text:
-        text = _OVERWRITTEN.sub("", text).replace("\r", "")
+        text = "\n".join(map(_last_painted, text.split("\n")))
     text = _CONTROLS.sub("", text)
     return _SURROGATES.sub("\ufffd", text)
+
+
+def _last_painted(line: str) -> str:
+    """What a progress bar leaves on the screen: the text behind its last return."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def _pieces(text: str) -> list[str]:

@@ -1,0 +1,66 @@
+"""What the server holds in its environment stays there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+
+from .conftest import Box
+
+
+def nothing_of(canaries: dict[str, str], text: str) -> bool:
+    return not any(value in text or name in text for name, value in canaries.items())
+
+
+async def test_no_secret_of_the_server_is_visible_to_a_command(
+    canaries: dict[str, str], make_box: Callable[..., Box]
+) -> None:
+    box = make_box()
+    async with box.toolbox:
+        for command in (
+            "env",
+            "export -p; declare -f",
+            "tr '\\0' '\\n' </proc/self/environ",
+            "tr '\\0' '\\n' </proc/$PPID/environ",  # the supervisor's: it has the command's, not the server's
+            "ps eww -o command --ppid $PPID; ps eww -o command -p $PPID",
+            "python -c 'import os; print(dict(os.environ))'",
+            "bash -lc env",
+            "ls -l /proc/self/fd /proc/$PPID/fd",
+        ):
+            assert nothing_of(canaries, await box.text("bash", command=command)), command
+
+
+async def test_no_secret_of_the_server_is_visible_to_the_kernel(
+    canaries: dict[str, str], make_box: Callable[..., Box]
+) -> None:
+    box = make_box()
+    async with box.toolbox:
+        for code in (
+            "import os; print(dict(os.environ))",
+            "print(open('/proc/self/environ').read())",
+            "!env",
+            "import subprocess; print(subprocess.run(['env'], capture_output=True, text=True).stdout)",
+        ):
+            text = await box.text("python", code=code)
+            assert nothing_of(canaries, text), code
+            assert box.context.execution_id in text
+
+
+def test_the_project_may_add_variables_but_not_hide_the_marker(tmp_path: Path) -> None:
+    env = child_environment("e-1", {"REGION": "north", "HOME": "/elsewhere", MARKER: "other"}, home=tmp_path)
+    assert (env["REGION"], env["HOME"], env[MARKER]) == ("north", "/elsewhere", "e-1")
+
+
+def test_shell_functions_and_everything_unlisted_stay_out(canaries: dict[str, str], tmp_path: Path) -> None:
+    env = child_environment("e-1", {}, home=tmp_path)
+    assert nothing_of(canaries, str(env))
+    assert env["HOME"] == str(tmp_path)
+    assert set(env) <= {
+        "HOME", "LOGNAME", "USER", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "PATH", "PYTHONUSERBASE", MARKER,
+    }  # fmt: skip
+
+
+async def test_python_of_a_command_is_the_one_the_server_runs_on(box: Box) -> None:
+    assert await box.text("bash", command="python -c 'import pydantic; print(1)'") == "1\n"

@@ -1,0 +1,233 @@
+"""`python`: code in a kernel of the execution's own, and what comes back of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+from cloutagent_ext.engine.ports import ToolError
+from cloutagent_ext.engine.tools import display
+from cloutagent_ext.jupyter.kernels import LocalKernels, ServerKernels
+
+from .conftest import Box, living, survivors
+from .test_survivors import command, number
+
+
+@pytest.fixture(params=["server", "local"])
+async def any_box(request: pytest.FixtureRequest, make_box: Callable[..., Box]) -> AsyncIterator[Box]:
+    """A toolbox on the server's kernels, and one on kernels without a server."""
+    manager = AsyncMappingKernelManager()
+    box = make_box(ServerKernels(manager) if request.param == "server" else LocalKernels())
+    async with box.toolbox:
+        yield box
+    assert manager.list_kernels() == []
+    assert survivors(box.context.execution_id) == []
+
+
+async def test_variables_stay_and_output_comes_in_order(any_box: Box) -> None:
+    assert await any_box.text("python", code="x = 20\nprint('first')\nx + 1") == "first\n21\n"
+    assert await any_box.text("python", agent="helper#1", code="x * 2") == "40\n"
+    assert await any_box.text("python", code="y = 1") == "[ran, and showed nothing]"
+
+
+async def test_code_runs_in_the_workspace_with_exactly_the_given_environment(any_box: Box) -> None:
+    code = (
+        "import os, json; print(json.dumps([os.getcwd(), open('/proc/self/environ').read().split(chr(0))]))"
+    )
+
+    cwd, environment = json.loads(await any_box.text("python", code=code))
+    assert cwd == os.path.realpath(any_box.workspace)
+    given = {f"{name}={value}" for name, value in any_box.context.env.items()}
+    extra = {row.split("=")[0] for row in set(environment) - given - {""}}
+    assert given <= set(environment)
+    assert extra == {"JPY_PARENT_PID"}
+
+
+async def test_an_exception_is_an_error_without_colours_and_keeps_what_came_before(box: Box) -> None:
+    with pytest.raises(ToolError) as caught:
+        await box.run(
+            "python", code="print('before')\nimport matplotlib.pyplot as p; p.plot([1]); p.show()\n1/0"
+        )
+    assert "before" in str(caught.value)
+    assert "ZeroDivisionError: division by zero" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert [part.type for part in caught.value.parts] == ["text", "image", "text"]
+
+
+async def test_a_syntax_error_is_shown_where_it_is(box: Box) -> None:
+    assert "SyntaxError" in await box.error("python", code="x = = 1")
+
+
+async def test_a_table_is_rich_for_people_and_plain_for_the_model(box: Box) -> None:
+    parts = await box.run("python", code="import pandas as pd; pd.DataFrame({'units': [3, 4]})")
+    assert [part.type for part in parts] == ["display", "text"]
+    assert "<table" in parts[0].data["text/html"]
+    assert parts[1].text == "   units\n0      3\n1      4\n"
+
+
+async def test_a_plot_is_a_picture_in_the_workspace(box: Box) -> None:
+    (part,) = await box.run("python", code="import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    assert (part.type, part.media_type) == ("image", "image/png")
+    assert part.alt == "<Figure size 640x480 with 1 Axes>"
+    assert (box.workspace / part.path).read_bytes().startswith(b"\x89PNG")
+
+
+async def test_long_output_is_cut_and_kept(box: Box) -> None:
+    (part,) = await box.run("python", code="for n in range(100_000): print(n)")
+    assert part.text.startswith("0\n1\n")
+    assert part.text.endswith("99999\n") or part.text.endswith("99999")
+    assert len(part.text.encode()) <= 32 * 1024
+    assert (box.workspace / part.path).read_text().split() == [str(n) for n in range(100_000)]
+
+
+async def test_endless_output_is_interrupted_and_the_kernel_lives(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "STOP_CHARACTERS", 1_000_000)
+    await box.run("python", code="kept = 1")
+    assert "[interrupted after 1,000,000 characters" in await box.error(
+        "python", code="while True: print('x' * 100)"
+    )
+    assert await box.text("python", code="kept") == "1\n"
+
+
+async def test_progress_that_clears_itself_shows_its_last_state(box: Box) -> None:
+    code = (
+        "from IPython.display import clear_output, display\n"
+        "for n in range(5):\n clear_output(wait=True)\n print('step', n)\n"
+        "handle = display('old', display_id=True); handle.update('new')"
+    )
+    assert await box.text("python", code=code) == "step 4\n'new'\n"
+
+
+async def test_a_time_limit_interrupts_and_keeps_variables(any_box: Box) -> None:
+    await any_box.run("python", code="x = 1")
+    started = time.monotonic()
+    error = await any_box.error("python", code="import time; time.sleep(60)", timeout_s=1)
+    assert "[interrupted after 1 s; variables are kept" in error
+    assert time.monotonic() - started < 5
+    assert await any_box.text("python", code="x") == "1\n"
+
+
+async def test_code_that_will_not_stop_loses_its_kernel_and_says_so(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloutagent_ext.jupyter.kernel.INTERRUPT_S", 0.5)
+    stubborn = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+    assert "state lost" in await box.error("python", code=stubborn, timeout_s=1)
+    assert await box.text("python", code="1 + 1") == "2\n"
+    assert [code for code, _ in box.warnings] == ["NOT_ISOLATED", "KERNEL_LOST"]
+
+
+@pytest.mark.parametrize(
+    "death",
+    ["import os; os.kill(os.getpid(), 9)", "import os; os._exit(3)", "import ctypes; ctypes.string_at(0)"],
+    ids=["SIGKILL", "exit", "crash"],
+)
+async def test_a_kernel_that_dies_is_named_and_the_next_call_gets_a_fresh_one(
+    any_box: Box, death: str
+) -> None:
+    await any_box.run("python", code="x = 1")
+    assert "state lost" in await any_box.error("python", code=death)
+    assert "KERNEL_LOST" in [code for code, _ in any_box.warnings]
+    assert "NameError" in await any_box.error("python", code="x")
+
+
+async def test_a_kernel_killed_between_calls_is_noticed(any_box: Box) -> None:
+    pid = int(await any_box.text("python", code="import os; os.getpid()"))
+    os.kill(pid, signal.SIGKILL)
+    psutil.Process(pid).wait(5) if psutil.pid_exists(pid) else None
+    assert "state lost" in await any_box.error("python", code="1")
+    assert await any_box.text("python", code="1") == "1\n"
+
+
+async def test_a_cancelled_call_is_over_in_five_seconds_and_the_kernel_is_free(any_box: Box) -> None:
+    await any_box.run("python", code="x = 1")
+    call = asyncio.create_task(any_box.run("python", code="open('here', 'w')\nimport time; time.sleep(60)"))
+    while not (any_box.workspace / "here").exists():
+        await asyncio.sleep(0.02)
+    started = time.monotonic()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert time.monotonic() - started < 5
+    assert await any_box.text("python", code="x", timeout_s=10) == "1\n"
+
+
+async def test_cancelling_while_the_kernel_starts_leaves_none(make_box: Callable[..., Box]) -> None:
+    for rounds in (0, 1, 5, 50):
+        box = make_box()
+        async with box.toolbox:
+            call = asyncio.create_task(box.run("python", code="1"))
+            for _ in range(rounds):
+                await asyncio.sleep(0.005)
+            call.cancel()
+            await asyncio.wait({call})
+        assert survivors(box.context.execution_id) == []
+
+
+async def test_the_kernel_is_in_the_servers_list_while_it_runs(make_box: Callable[..., Box]) -> None:
+    manager = AsyncMappingKernelManager()
+    box = make_box(ServerKernels(manager))
+    async with box.toolbox:
+        assert manager.list_kernels() == []
+        await box.run("python", code="1")
+        (row,) = manager.list_kernels()
+        assert row["name"] == "python3"
+    assert manager.list_kernels() == []
+
+
+async def test_a_kernel_that_a_person_restarts_or_shuts_down_is_state_lost(
+    make_box: Callable[..., Box],
+) -> None:
+    manager = AsyncMappingKernelManager()
+    box = make_box(ServerKernels(manager))
+    async with box.toolbox:
+        await box.run("python", code="x = 1")
+        await manager.shutdown_kernel(manager.list_kernels()[0]["id"])
+        assert "state lost" in await box.error("python", code="x")
+        await box.run("python", code="x = 1")
+        await manager.get_kernel(manager.list_kernels()[0]["id"]).restart_kernel(now=True)
+        assert "state lost" in await box.error("python", code="x")
+    assert manager.list_kernels() == []
+    assert survivors(box.context.execution_id) == []
+
+
+@pytest.mark.parametrize("name", ["background", "setsid", "ignores TERM, no environment", "stopped"])
+async def test_what_code_daemonised_ends_with_the_execution(make_box: Callable[..., Box], name: str) -> None:
+    box, n = make_box(), number()
+    code = f"import subprocess\nsubprocess.run(['bash', '-c', {command(name, n)!r}])"
+    async with box.toolbox:
+        await box.run("python", code=code)
+        assert living(n)
+    assert living(n) == []
+    assert survivors(box.context.execution_id) == []
+
+
+async def test_what_a_dead_kernel_had_daemonised_ends_too(make_box: Callable[..., Box]) -> None:
+    box, n = make_box(), number()
+    code = f"import subprocess\nsubprocess.run(['bash', '-c', {command('python daemon without environment', n)!r}])"
+    async with box.toolbox:
+        await box.run("python", code=code)
+        await box.error("python", code="import os; os.kill(os.getpid(), 9)")
+        assert living(n) == []
+
+
+async def test_a_kernel_that_cannot_start_is_a_sentence(make_box: Callable[..., Box], tmp_path: Path) -> None:
+    class Broken(AsyncMappingKernelManager):
+        async def start_kernel(self, **_: Any) -> str:
+            raise OSError("no more processes")
+
+    box = make_box(ServerKernels(Broken()))
+    async with box.toolbox:
+        assert "No Python kernel could be started: no more processes" in await box.error("python", code="1")
