@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
 from ..schema.base import JsonObject
@@ -19,9 +18,12 @@ class ArgumentChecks:
         self._validators: dict[str, Any] = {}
 
     async def load(self) -> None:
-        """Import the validator in a thread: it reads its meta-schemas from disk."""
-        if _LIBRARY not in sys.modules:
-            await asyncio.to_thread(__import__, _LIBRARY)
+        """Import the validator in a thread: it reads its meta-schemas from disk.
+
+        Also when the module is known already: another execution may be half way through
+        importing it, and waiting for that would block the loop.
+        """
+        await asyncio.to_thread(__import__, _LIBRARY)
 
     def problem(self, tool: Tool, arguments: object) -> str | None:
         """What is wrong with `arguments`, or None."""
