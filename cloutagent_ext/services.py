@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from .auth.keys import Keys
 from .engine.models import ModelProvider, ModelSettings
@@ -72,9 +73,9 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
 
 def model_settings(settings: Settings) -> ModelSettings:
     """What the model provider is told. The key: the setting's, else the environment's, never another."""
+    source: Literal["setting", "environment", "base_url", "none"]
     if settings.api_key:
-        named = settings.source("api_key")
-        source = "setting" if named == "setting" else "environment"
+        source = "environment" if settings.source("api_key") == "environment" else "setting"
     else:
         source = "base_url" if settings.base_url else "none"
     return ModelSettings(

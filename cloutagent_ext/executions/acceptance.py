@@ -64,7 +64,8 @@ class Acceptance:
         """What will run, frozen. Raises InvalidRequest (and its kinds), NotFound, Conflict, BadGateway."""
         _refuse_what_is_not_built(request)
         by_key = principal.kind == "key"
-        definition, version = await self._store.freeze(project_id, version=request.version, published=by_key)
+        asked = None if request.version is None else int(request.version)  # a number since it was validated
+        definition, version = await self._store.freeze(project_id, version=asked, published=by_key)
         simulated = self._models.simulated(definition)
         await self._valid(definition, simulated=simulated)
         prompt = request.prompt if request.prompt is not None else definition.agent.task

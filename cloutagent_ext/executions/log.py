@@ -185,7 +185,7 @@ class EventLog:
             lines, offset = await self._read(next_id, offset, limit - len(events))
             if not lines:
                 break
-            events += await asyncio.to_thread(lambda found=lines: [json.loads(each) for each in found])
+            events += await asyncio.to_thread(_parsed, lines)
             next_id += len(lines)
         return events, next_id if first < next_id <= self.last_id else None
 
@@ -197,3 +197,7 @@ class EventLog:
             self.last_id = max(self.last_id, next_id + len(found.lines) - 1)
             self.ended = self.ended or found.last_type in ENDINGS
         return found.lines, found.offset
+
+
+def _parsed(lines: list[bytes]) -> list[JsonObject]:
+    return [json.loads(each) for each in lines]

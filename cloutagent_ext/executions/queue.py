@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -254,14 +254,14 @@ class Executions:
         project, _ = await self._records.find(execution_id)
         return project
 
-    async def unfinished(self, project_id: str) -> list[str]:
+    async def unfinished(self, project_id: str) -> Sequence[str]:
         """Executions of the project that run, wait or are interrupted, in whatever process; oldest first."""
         found = [
             (each, self._records.folder(project_id, each)) for each, _ in await self._records.ids(project_id)
         ]
         return [execution_id for execution_id, _ in await recovery.orphans(found)]
 
-    async def list_files(self, execution_id: str) -> list[FileRow]:
+    async def list_files(self, execution_id: str) -> Sequence[FileRow]:
         """The files it made or changed. Raises NotFound."""
         await self.project_of(execution_id)
         return await self._workspace(execution_id).files()
