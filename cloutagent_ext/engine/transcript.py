@@ -43,6 +43,8 @@ class Transcript:
         self._frozen_size = len(json.dumps(self._frozen))
         self.messages: list[Wire] = []
         self._known_tokens: int | None = None
+        self.least_tokens = 0
+        """Tokens of the last request, as the service counted them: the next one has no fewer."""
         self._cached_tokens = 0
         self._cached_at = float("-inf")
         self._new_tokens = most_tokens(self._frozen_size)
@@ -82,6 +84,7 @@ class Transcript:
         prompt = int(reply.usage.get("input_tokens") or 0) + written + read
         # What the model said becomes prompt; its own count is exact where the service gives one.
         if prompt:
+            self.least_tokens = prompt
             self._known_tokens = prompt + int(reply.usage.get("output_tokens") or 0)
             self._new_tokens = 0
         else:

@@ -134,7 +134,7 @@ class Turns:
             # The generous estimate does not fit: a real count may.
             counted = await self._model.count_tokens(transcript.request(max_tokens))
             if counted is not None:
-                prompt = int(counted * _COUNT_MARGIN) + 1
+                prompt = max(int(counted * _COUNT_MARGIN) + 1, transcript.least_tokens)
         held = await self._budget.reserve(
             model, prompt_tokens=prompt, cached_tokens=min(cached, prompt), max_tokens=max_tokens
         )

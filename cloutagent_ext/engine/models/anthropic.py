@@ -11,6 +11,7 @@ headers that `ANTHROPIC_CUSTOM_HEADERS` would add are left out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -31,6 +32,8 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 600.0
 """Longest silence between two bytes; the service sends pings far more often."""
 COUNT_TIMEOUT_S = 20.0
+READ_OUT_S = 0.5
+"""How long to wait for the end of a body after its `message_stop`; usually it is there already."""
 
 _RETRYABLE_STATUS = frozenset({408, 409, 429})
 _RETRYABLE_EVENTS = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
@@ -55,13 +58,14 @@ def build_client(
     import httpx2
 
     address = base_url or ANTHROPIC_URL
-    if transport is None:
+    if transport is None and is_loopback(address):
         # A proxy of the machine is for the internet, never for a model on this machine.
-        http_client: httpx2.AsyncClient = anthropic.DefaultAsyncHttpxClient(
-            trust_env=not is_loopback(address)
-        )
-    else:
-        http_client = httpx2.AsyncClient(transport=transport, trust_env=False)
+        transport = httpx2.AsyncHTTPTransport(trust_env=False, limits=anthropic.DEFAULT_CONNECTION_LIMITS)
+    http_client = (
+        anthropic.DefaultAsyncHttpxClient()
+        if transport is None
+        else httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=True)
+    )
     return anthropic.AsyncAnthropic(
         api_key=api_key or "none",  # without one the SDK would look for the machine's credentials
         base_url=address,
@@ -105,8 +109,9 @@ class LiveModel:
         request_id = response.headers.get("request-id")
         decoder = EventDecoder()
         seen = False
+        chunks = response.aiter_bytes()
         try:
-            async for chunk in response.aiter_bytes():
+            async for chunk in chunks:
                 for event in decoder.feed(chunk):
                     seen = True
                     kind = event["type"]
@@ -114,6 +119,7 @@ class LiveModel:
                         raise _failed_midway(event, request_id)
                     yield event
                     if kind == "message_stop":
+                        await _read_out(chunks)
                         return
         except BadStream as error:
             raise ModelFailure(
@@ -177,6 +183,14 @@ class LiveModel:
             )
         except Exception as error:
             raise _classify(error, None) from error
+
+
+async def _read_out(chunks: AsyncIterator[bytes]) -> None:
+    """Reach the end of a body whose reply is complete: only then can its connection be used again."""
+    with contextlib.suppress(Exception):  # the reply is whole; how its connection ends is nobody's concern
+        async with asyncio.timeout(READ_OUT_S):
+            async for _ in chunks:
+                pass
 
 
 _NOT_COUNTED = frozenset({"max_tokens", "stream", "metadata"})

@@ -1,0 +1,491 @@
+"""A scripted Messages API: a real HTTP server on loopback that speaks the wire of October 2026.
+
+Replies come from a script, one per request. It counts tokens and caches prefixes as the
+service does, refuses an assistant message that is not byte for byte what it sent, and
+fails in every way the service and the networks before it do. Every request is kept.
+Independent of the product's own code on purpose.
+
+    async with MessagesApi([Say("Hello"), Call("bash", {"command": "ls"})]) as api:
+        ... api.url ... api.requests
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+CACHE_MINIMUM = 512
+"""Shortest prefix that is cached, in tokens."""
+
+
+# ---------------------------------------------------------------- what to answer
+
+
+@dataclass
+class Reply:
+    """One reply with status 200. `blocks` as the Messages API has them."""
+
+    blocks: list[Json]
+    stop_reason: str | None = "end_turn"
+    stop_details: Json | None = None
+    usage: Json | None = None
+    """Replaces the counted usage; `message_start` carries it, with `output_tokens` 1."""
+    final_usage: Json | None = None
+    """Replaces the usage of `message_delta`."""
+    pieces: int = 8
+    """Characters in one delta."""
+    raw_inputs: dict[int, str] = field(default_factory=dict)
+    """Block index → text of its `input_json_delta`s, where it is not the input's JSON."""
+    extra_events: list[Json] = field(default_factory=list)
+    """Events put before the first block."""
+    # How the bytes travel
+    chunk_size: int | None = None
+    """Bytes of one write; None writes each event whole."""
+    crlf: bool = False
+    delay_s: float = 0.0
+    """Pause before each event."""
+    hold: asyncio.Event | None = None
+    """Waits for this before `message_start`."""
+    hold_after_start: asyncio.Event | None = None
+    """Waits for this after `message_start`."""
+    # How it breaks
+    cut_after: int | None = None
+    """The connection is reset after this many events."""
+    end_after: int | None = None
+    """The stream ends cleanly after this many events."""
+    error_after: tuple[int, str] | None = None
+    """After that many events comes an `error` event of this type."""
+    garbage_after: int | None = None
+    """After that many events comes a data line that is no JSON."""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Failure:
+    """A reply with an error status."""
+
+    status: int
+    type: str = "api_error"
+    message: str = "scripted failure"
+    headers: dict[str, str] = field(default_factory=dict)
+    details: Json | None = None
+
+
+@dataclass
+class Raw:
+    """Any answer at all."""
+
+    body: bytes
+    content_type: str = "text/event-stream"
+    status: int = 200
+    close: bool = False
+    """Close the connection without a word instead."""
+
+
+Scripted = Reply | Failure | Raw
+Script = Callable[[Json, int], Scripted]
+"""From a request's body and its number (from 0) to the answer."""
+
+
+def Say(text: str, **more: Any) -> Reply:
+    """Text, and the turn ends."""
+    return Reply([{"type": "text", "text": text}], **more)
+
+
+def Call(name: str, arguments: Json, *, id: str | None = None, text: str = "", **more: Any) -> Reply:
+    """One tool call, after `text` if there is any."""
+    return Calls([(name, arguments)], ids=[id] if id else None, text=text, **more)
+
+
+def Calls(
+    calls: list[tuple[str, Json]], *, ids: list[str] | None = None, text: str = "", **more: Any
+) -> Reply:
+    """Several tool calls in one turn."""
+    blocks: list[Json] = [{"type": "text", "text": text}] if text else []
+    for number, (name, arguments) in enumerate(calls):
+        call_id = ids[number] if ids else ""
+        blocks.append({"type": "tool_use", "id": call_id, "name": name, "input": arguments})
+    more.setdefault("stop_reason", "tool_use")
+    return Reply(blocks, **more)
+
+
+# ---------------------------------------------------------------- the server
+
+
+class MessagesApi:
+    """The server; `async with` starts and stops it."""
+
+    def __init__(self, script: Iterable[Scripted] | Script, *, api_key: str | None = "test-key") -> None:
+        self._script: deque[Scripted] | Script = script if callable(script) else deque(script)
+        self._api_key = api_key
+        self._sent: dict[str, str] = {}
+        self._cached: set[str] = set()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.requests: list[Json] = []
+        """Bodies of POST /v1/messages, as they came."""
+        self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
+        self.counted: list[Json] = []
+        """Bodies of POST /v1/messages/count_tokens."""
+        self.refused: list[str] = []
+        """Why requests were answered 400."""
+        self.usages: list[Json] = []
+        """Input usage of each streamed reply."""
+        self.open = 0
+        self.most_open = 0
+        self.disconnected = asyncio.Event()
+        """A client went away in the middle of a reply."""
+        self.url = ""
+
+    async def __aenter__(self) -> MessagesApi:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            while await self._exchange(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.disconnected.set()
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; False when the connection is over."""
+        head = await _head(reader)
+        if head is None:
+            return False
+        path, headers = head
+        data = await reader.readexactly(int(headers.get("content-length", 0)))
+        body = json.loads(data)
+        if path.endswith("/count_tokens"):
+            self.counted.append(body)
+            total = sum(tokens for _, tokens in _steps(body))
+            return await self._plain(writer, 200, {"input_tokens": total})
+        number = len(self.requests)
+        self.requests.append(body)
+        self.bodies.append(data)
+        self.headers.append(headers)
+        if self._api_key is not None and headers.get("authorization") != f"Bearer {self._api_key}":
+            return await self._fail(writer, Failure(401, "authentication_error", "invalid bearer token"))
+        if (reason := self._objection(body)) is not None:
+            self.refused.append(reason)
+            return await self._fail(writer, Failure(400, "invalid_request_error", reason))
+        answer = self._next(body, number)
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            if isinstance(answer, Failure):
+                return await self._fail(writer, answer)
+            if isinstance(answer, Raw):
+                return await self._raw(writer, answer)
+            return await self._stream(reader, writer, body, answer, number)
+        finally:
+            self.open -= 1
+
+    def _next(self, body: Json, number: int) -> Scripted:
+        if callable(self._script):
+            return self._script(body, number)
+        if not self._script:
+            return Failure(400, "invalid_request_error", f"the script ends before request {number + 1}")
+        return self._script.popleft()
+
+    # ------------------------------------------------------------ what a request must be
+
+    def _objection(self, body: Json) -> str | None:
+        for name in ("model", "max_tokens", "messages"):
+            if name not in body:
+                return f"{name}: field required"
+        for name in ("temperature", "top_p", "top_k"):
+            if name in body:
+                return f"{name}: not permitted"
+        messages = body["messages"]
+        if not messages or messages[0]["role"] != "user":
+            return "messages: first message must use the user role"
+        if messages[-1]["role"] == "assistant":
+            return "messages: prefill is not supported by this model"
+        open_calls: list[str] = []
+        for index, message in enumerate(messages):
+            blocks = message["content"]
+            if message["role"] == "assistant":
+                if (reason := self._changed(body, index)) is not None:
+                    return reason
+                open_calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
+                continue
+            if isinstance(blocks, str):
+                blocks = [{"type": "text", "text": blocks}]
+            if any(block["type"] == "text" and not block["text"] for block in blocks):
+                return f"messages.{index}: text content blocks must be non-empty"
+            answers = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
+            if sorted(answers) != sorted(open_calls):
+                return f"messages.{index}: not one `tool_result` for each `tool_use`: {open_calls}"
+            open_calls = []
+        return None
+
+    def _changed(self, body: Json, index: int) -> str | None:
+        """Signatures bind to all before them: a prefix must be exactly one that was answered so."""
+        prefix = _digest(body, body["messages"][:index])
+        sent = self._sent.get(prefix)
+        if sent is None:
+            return f"messages.{index}: Invalid `signature`: bound to a different conversation"
+        if sent != _canonical(body["messages"][index]["content"]):
+            return f"messages.{index}: an assistant message differs from what was sent"
+        return None
+
+    def _usage(self, body: Json) -> Json:
+        """Input usage: what of the prompt was cached before, what is written now, what is neither."""
+        total = read = 0
+        digests = []
+        for digest, tokens in _steps(body):
+            total += tokens
+            digests.append(digest)
+            if digest in self._cached and total >= CACHE_MINIMUM:
+                read = total
+        caching = "cache_control" in body or '"cache_control"' in json.dumps(body)
+        if not caching:
+            return {"input_tokens": total}
+        written = total - read if total >= CACHE_MINIMUM else 0
+        if written:
+            self._cached.update(digests)
+        return {
+            "input_tokens": total - read - written,
+            "cache_read_input_tokens": read,
+            "cache_creation_input_tokens": written,
+            "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0},
+        }
+
+    # ------------------------------------------------------------ answers
+
+    async def _stream(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        body: Json,
+        reply: Reply,
+        number: int,
+    ) -> bool:
+        if reply.hold is not None:
+            await reply.hold.wait()
+        usage = dict(reply.usage) if reply.usage is not None else self._usage(body)
+        self.usages.append(usage)
+        blocks = _with_ids(reply.blocks, number)
+        events = list(_events(body, reply, blocks, usage, number))
+        whole = reply.cut_after is None and reply.end_after is None and reply.error_after is None
+        if whole and reply.garbage_after is None:
+            self._sent[_digest(body, body["messages"])] = _canonical(blocks)
+        headers = {"content-type": "text/event-stream; charset=utf-8", "request-id": f"req_{number}"}
+        await _write_head(writer, 200, {**headers, **reply.headers, "transfer-encoding": "chunked"})
+        end = "\r\n" if reply.crlf else "\n"
+        for index, event in enumerate(events):
+            if reply.cut_after == index:
+                writer.transport.abort()
+                return False
+            if reply.end_after == index:
+                break
+            if reply.error_after is not None and reply.error_after[0] == index:
+                kind = reply.error_after[1]
+                error = {"type": "error", "error": {"type": kind, "message": f"scripted {kind}"}}
+                await _write_event(writer, error, end, None)
+                break
+            if reply.garbage_after == index:
+                await _write_chunk(writer, f'event: x{end}data: {{"type": "content_blo{end}{end}'.encode())
+                break
+            if reply.delay_s:
+                await asyncio.sleep(reply.delay_s)
+            if writer.is_closing():
+                raise ConnectionResetError
+            await _write_event(writer, event, end, reply.chunk_size)
+            if index == 0 and reply.hold_after_start is not None:
+                gone = asyncio.create_task(reader.read(1))
+                opened = asyncio.create_task(reply.hold_after_start.wait())
+                done, pending = await asyncio.wait({gone, opened}, return_when=asyncio.FIRST_COMPLETED)
+                for task in pending:
+                    task.cancel()
+                await asyncio.gather(*pending, return_exceptions=True)
+                if gone in done:
+                    raise ConnectionResetError
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+    async def _fail(self, writer: asyncio.StreamWriter, failure: Failure) -> bool:
+        error: Json = {"type": failure.type, "message": failure.message}
+        if failure.details is not None:
+            error["details"] = failure.details
+        headers = {"request-id": f"req_{len(self.requests) - 1}", **failure.headers}
+        return await self._plain(writer, failure.status, {"type": "error", "error": error}, headers)
+
+    async def _plain(
+        self, writer: asyncio.StreamWriter, status: int, body: Json, headers: dict[str, str] | None = None
+    ) -> bool:
+        data = json.dumps(body).encode()
+        sizes = {"content-type": "application/json", "content-length": str(len(data))}
+        await _write_head(writer, status, {**sizes, **(headers or {})})
+        writer.write(data)
+        await writer.drain()
+        return True
+
+    async def _raw(self, writer: asyncio.StreamWriter, raw: Raw) -> bool:
+        if not raw.close:
+            sizes = {"content-type": raw.content_type, "content-length": str(len(raw.body))}
+            await _write_head(writer, raw.status, sizes)
+            writer.write(raw.body)
+            await writer.drain()
+            return True
+        return False
+
+
+# ---------------------------------------------------------------- the wire
+
+
+def _events(body: Json, reply: Reply, blocks: list[Json], usage: Json, number: int) -> Iterable[Json]:
+    yield {
+        "type": "message_start",
+        "message": {
+            "id": f"msg_{number}", "type": "message", "role": "assistant", "model": body["model"],
+            "content": [], "stop_reason": None, "stop_sequence": None,
+            "usage": {**usage, "output_tokens": 1, "service_tier": "standard"},
+        },
+    }  # fmt: skip
+    yield {"type": "ping"}
+    yield from reply.extra_events
+    for index, block in enumerate(blocks):
+        yield from _block_events(reply, index, block)
+    size = len(json.dumps(reply.blocks))
+    yield {
+        "type": "message_delta",
+        "delta": {
+            "stop_reason": reply.stop_reason,
+            "stop_sequence": None,
+            **({"stop_details": reply.stop_details} if reply.stop_details else {}),
+        },
+        "usage": reply.final_usage if reply.final_usage is not None else {"output_tokens": -(-size // 4)},
+    }
+    yield {"type": "message_stop"}
+
+
+_TEXTS = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
+
+
+def _block_events(reply: Reply, index: int, block: Json) -> Iterable[Json]:
+    def delta(**fields: Any) -> Json:
+        return {"type": "content_block_delta", "index": index, "delta": fields}
+
+    kind = block["type"]
+    if kind in _TEXTS:
+        delta_type, name = _TEXTS[kind]
+        empty = {key: ("" if key in (name, "signature") else value) for key, value in block.items()}
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        text = block[name]
+        for at in range(0, len(text), reply.pieces):
+            yield delta(**{"type": delta_type, name: text[at : at + reply.pieces]})
+        if "signature" in block:
+            yield delta(type="signature_delta", signature=block["signature"])
+    elif kind == "tool_use":
+        yield {"type": "content_block_start", "index": index, "content_block": {**block, "input": {}}}
+        text = reply.raw_inputs.get(index, json.dumps(block["input"], ensure_ascii=False))
+        yield delta(type="input_json_delta", partial_json="")
+        for at in range(0, len(text), reply.pieces):
+            yield delta(type="input_json_delta", partial_json=text[at : at + reply.pieces])
+    else:  # a kind of block that nobody knows yet comes whole
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+    yield {"type": "content_block_stop", "index": index}
+
+
+def _with_ids(blocks: list[Json], number: int) -> list[Json]:
+    return [
+        {**block, "id": f"toolu_{number}_{index}"}
+        if block["type"] == "tool_use" and not block["id"]
+        else block
+        for index, block in enumerate(blocks)
+    ]
+
+
+def _steps(body: Json) -> list[tuple[str, int]]:
+    """Digest of everything up to each step of the prompt, and that step's tokens."""
+    running = hashlib.sha256()
+    steps = []
+    for part in (body.get("tools", []), body.get("system", []), *body["messages"]):
+        text = _canonical(part)
+        running.update(text.encode("utf-8", "surrogatepass"))
+        steps.append((running.hexdigest(), -(-len(text) // 4)))
+    return steps
+
+
+def _digest(body: Json, messages: list[Json]) -> str:
+    parts = [sorted(map(_canonical, body.get("tools", []))), _canonical(body.get("system", []))]
+    text = json.dumps([*parts, *map(_canonical, messages)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    """JSON with sorted keys, without `cache_control`: the changes that signatures tolerate."""
+
+    def strip(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: strip(inner) for key, inner in item.items() if key != "cache_control"}
+        return [strip(inner) for inner in item] if isinstance(item, list) else item
+
+    return json.dumps(strip(value), sort_keys=True)
+
+
+async def _head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]] | None:
+    try:
+        text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    first, *lines = text.split("\r\n")
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
+    return first.split(" ")[1], headers
+
+
+async def _write_head(writer: asyncio.StreamWriter, status: int, headers: dict[str, str]) -> None:
+    lines = [f"HTTP/1.1 {status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+    await writer.drain()
+
+
+async def _write_event(writer: asyncio.StreamWriter, event: Json, end: str, chunk_size: int | None) -> None:
+    text = json.dumps(event, ensure_ascii=_has_surrogate(event))  # half a pair can only travel escaped
+    data = f"event: {event['type']}{end}data: {text}{end}{end}".encode()
+    for at in range(0, len(data), chunk_size or len(data)):
+        await _write_chunk(writer, data[at : at + (chunk_size or len(data))])
+
+
+def _has_surrogate(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+async def _write_chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+    await writer.drain()

@@ -1,0 +1,194 @@
+"""Delegation: own conversation, own limits, names, order, and what a failure means."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.support.messages_api import Call, Calls, Failure, MessagesApi, Reply, Say
+
+from .harness import Echo, live, subagent
+
+
+def who(body) -> str:
+    """Whose conversation a request belongs to."""
+    system = json.dumps(body.get("system", ""))
+    return next((name for name in ("helper", "deep", "other") if f"You are {name}" in system), "main")
+
+
+async def test_a_subagent_has_its_own_conversation_and_its_answer_is_the_result(tmp_path):
+    def script(body, number):
+        if who(body) == "helper":
+            return Say("forty-two") if len(body["messages"]) > 1 else Call("echo", {"text": "x"}, id="inner")
+        return Call("agent__helper", {"prompt": "What is it?"}, id="ask") if number == 0 else Say("It is 42")
+
+    tool = Echo()
+    definition = {
+        "agent": {"system_prompt": "Ask."},
+        "subagents": [subagent("helper", tools=["echo"], model="claude-haiku-5-5")],
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition, tools=[tool])
+    assert outcome.result.text == "It is 42"
+    inner = api.requests[1]
+    assert inner["model"] == "claude-haiku-5-5"
+    assert inner["messages"] == [{"role": "user", "content": [{"type": "text", "text": "What is it?"}]}]
+    assert [tool["name"] for tool in inner["tools"]] == ["echo"]
+    assert api.requests[-1]["messages"][-1]["content"][0]["content"] == [
+        {"type": "text", "text": "forty-two"}
+    ]
+    start = bench.log.of("agent_start", agent="helper#1")[0]
+    assert (start["span"], start["call_id"], start["subagent"]) == ("main/1/ask/helper#1", "ask", "helper")
+    assert bench.log.of("tool_call", agent="helper#1")[0]["span"] == "main/1/ask/helper#1/1/inner"
+    assert tool.contexts[0].agent == "helper#1"
+    assert outcome.total_cost_usd == pytest.approx(
+        sum(event["total_cost_usd"] for event in bench.log.of("agent_complete"))
+    )
+    main = bench.log.of("agent_complete", agent="main")[0]
+    assert (main["turns"], main["result"]) == (2, "It is 42")
+    assert bench.log.of("tool_call", tool="agent__helper")[0]["source"] == "subagent"
+
+
+@pytest.mark.parametrize(("parallel", "places", "most"), [(True, 2, 2), (False, 5, 1)])
+async def test_no_more_instances_run_at_once_than_allowed(tmp_path, parallel, places, most):
+    running = highest = 0
+
+    async def work(arguments, context):
+        nonlocal running, highest
+        running += 1
+        highest = max(highest, running)
+        await asyncio.sleep(0.02)
+        running -= 1
+        return "ok"
+
+    def script(body, number):
+        if who(body) == "helper":
+            return Say("done") if len(body["messages"]) > 1 else Call("echo", {})
+        return Calls([("agent__helper", {"prompt": str(n)}) for n in range(4)]) if number == 0 else Say("end")
+
+    definition = {
+        "subagents": [subagent("helper", tools=["echo"], parallel=parallel, max_parallel_instances=places)]
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        await bench.run(definition, tools=[Echo(action=work)])
+    assert highest == most
+    names = [event["agent"] for event in bench.log.of("agent_start")]
+    assert names == ["main", "helper#1", "helper#2", "helper#3", "helper#4"]
+
+
+async def test_a_failing_subagent_is_an_error_result(tmp_path):
+    def script(body, number):
+        if who(body) == "helper":
+            return Failure(400, "invalid_request_error", "no such thing")
+        return Call("agent__helper", {"prompt": "go"}) if number == 0 else Say("without it then")
+
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run({"subagents": [subagent("helper")]})
+    assert outcome.result.text == "without it then"
+    result = bench.log.of("tool_result")[0]
+    assert result["is_error"]
+    assert "no such thing" in result["output"][0]["text"]
+    assert len(bench.log.of("agent_complete", agent="helper#1")) == 1
+
+
+async def test_a_failing_essential_subagent_ends_the_execution_and_its_neighbours(tmp_path):
+    neighbour_ended = asyncio.Event()
+
+    async def forever(arguments, context):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            neighbour_ended.set()
+
+    def script(body, number):
+        if who(body) == "helper":
+            return Reply([], stop_reason="refusal")
+        return Calls([("echo", {}), ("agent__helper", {"prompt": "go"})])
+
+    definition = {"agent": {"tools": ["echo"]}, "subagents": [subagent("helper", essential=True)]}
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition, tools=[Echo(action=forever)])
+    assert outcome.code == "SUBAGENT_FAILED"
+    assert outcome.details["cause"]["code"] == "MODEL_REFUSED"
+    assert neighbour_ended.is_set()
+
+
+async def test_a_subagents_own_turn_and_time_limits_are_results(tmp_path):
+    def script(body, number):
+        match who(body):
+            case "helper":
+                return Call("echo", {}, text="still at it")
+            case "other":
+                return Say("late", hold_after_start=asyncio.Event())
+        if number == 0:
+            return Calls([("agent__helper", {"prompt": "go"}), ("agent__other", {"prompt": "go"})])
+        return Say("end")
+
+    definition = {
+        "subagents": [
+            subagent("helper", tools=["echo"], limits={"max_turns": 2}),
+            subagent("other", limits={"timeout_s": 1}),
+        ]
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition, tools=[Echo()])
+    assert outcome.result.text == "end"
+    by_turns, by_time = (
+        result["content"][0]["text"] for result in api.requests[-1]["messages"][-1]["content"]
+    )
+    assert "TURN_LIMIT_EXCEEDED" in by_turns
+    assert "still at it" in by_turns
+    assert "TIMEOUT" in by_time
+
+
+async def test_limits_of_a_middle_subagent_hold_for_those_below_it(tmp_path):
+    def script(body, number):
+        match who(body):
+            case "helper":
+                return Call("agent__deep", {"prompt": "deeper"})
+            case "deep":
+                return Call("echo", {}, usage={"input_tokens": 3000})
+        return Call("agent__helper", {"prompt": "go"}) if number == 0 else Say("end")
+
+    definition = {
+        "subagents": [
+            subagent("helper", subagents=["deep"], limits={"max_tokens": 20_000}),
+            subagent("deep", tools=["echo"]),
+        ]
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition, tools=[Echo()])
+    assert outcome.result.text == "end"
+    ended = [event["span"] for event in bench.log.of("tool_result") if event["is_error"]]
+    assert ended == [f"main/1/{bench.log.of('tool_call')[0]['call_id']}"]
+    depths = {event["agent"]: event["span"].count("#") for event in bench.log.of("agent_start")}
+    assert depths == {"main": 0, "helper#1": 1, "deep#1": 2}
+
+
+async def test_the_executions_limit_ends_it_from_inside_a_subagent(tmp_path):
+    def script(body, number):
+        if who(body) == "helper":
+            return Call("echo", {}, usage={"input_tokens": 5000})
+        return Call("agent__helper", {"prompt": "go"})
+
+    definition = {"subagents": [subagent("helper", tools=["echo"])], "limits": {"max_tokens": 20_000}}
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition, tools=[Echo()])
+    assert outcome.code == "TOKEN_LIMIT_EXCEEDED"
+    assert outcome.usage.counted <= 20_000
+
+
+async def test_a_subagent_that_is_off_or_not_listed_cannot_be_called(tmp_path):
+    definition = {
+        "agent": {"subagents": ["off"]},
+        "subagents": [subagent("off", enabled=False), subagent("other")],
+    }
+    async with (
+        MessagesApi([Call("agent__other", {"prompt": "x"}), Say("end")]) as api,
+        live(api.url, tmp_path) as bench,
+    ):
+        await bench.run(definition)
+    assert "tools" not in api.requests[0]
+    assert bench.log.of("tool_result")[0]["is_error"]
