@@ -12,7 +12,16 @@ import sys
 
 PYTHON = (3, 11)
 NODE = (20, 0)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox", "microsoft-edge", "open", "xdg-open", "wslview")
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "firefox",
+    "microsoft-edge",
+    "open",
+    "xdg-open",
+    "wslview",
+)
 
 
 def version_of(*command):
@@ -59,7 +68,9 @@ def missing_for(goal):
 
 def chromium():
     """Path of a Chromium that tests may drive, or None."""
-    return os.environ.get("CLOUTAGENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return (
+        os.environ.get("CLOUTAGENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
 
 
 def main():
