@@ -201,8 +201,8 @@ class Unreachable(CloutError):
 class ExecutionFailed(CloutError):
     """The result was asked for, but the execution had failed or was cancelled. Client only.
 
-    `error_code` is the execution's (`COST_LIMIT_EXCEEDED`, … or `CANCELLED`); `details` are its
-    details and `execution_id`.
+    `error_code` is the execution's (`COST_LIMIT_EXCEEDED`, …), else `CANCELLED` or `INTERRUPTED`;
+    `details` are its details and `execution_id`.
     """
 
     code = "CANCELLED"

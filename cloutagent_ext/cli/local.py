@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -34,7 +35,11 @@ async def open_desk(data_dir: Path | None, *, executes: bool) -> AsyncIterator[D
     from ..services import build
     from ..settings import Settings
 
-    settings = Settings.from_environment(os.environ, data_dir=data_dir, root_dir=Path.cwd())
+    # The simulated model speaks at a reading pace; where nobody reads along it need not.
+    pace = None if sys.stderr.isatty() else 0.0
+    settings = Settings.from_environment(
+        os.environ, data_dir=data_dir, root_dir=Path.cwd(), simulated_pace=pace
+    )
     services = await asyncio.to_thread(build, settings, kernels=LocalKernels())
     if not executes:
         await services.store.open()

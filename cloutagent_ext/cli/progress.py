@@ -16,6 +16,7 @@ from ..schema.execution import ExecutionState
 
 _LONGEST_SUMMARY = 100
 """Characters of a tool call's input or of an error that a line shows."""
+_DULL = ("import ", "from ", "#")
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -25,10 +26,12 @@ def printable(text: str) -> str:
 
 
 def summary(values: dict[str, Any]) -> str:
-    """The first line of the first text among a tool call's input."""
+    """The first line that tells something (no import, no comment) of the first text of a tool call's input."""
     text = next((v for v in values.values() if isinstance(v, str) and v.strip()), "")
-    first, *more = printable(text).strip().splitlines() or [""]
-    return first if len(first) <= _LONGEST_SUMMARY and not more else f"{first[:_LONGEST_SUMMARY]} …"
+    lines = [line for line in printable(text).splitlines() if line.strip()] or [""]
+    telling = next((line for line in lines if not line.startswith(_DULL)), lines[0]).strip()
+    whole = len(lines) == 1 and len(telling) <= _LONGEST_SUMMARY
+    return telling if whole else f"{telling[:_LONGEST_SUMMARY]} …"
 
 
 class Progress:

@@ -19,12 +19,18 @@ from . import display
 from .stream import follow
 from .transport import Transport, file_path, segment
 
+_SETTLED = ENDED | {"interrupted"}
+"""Statuses in which nothing happens by itself; an interrupted execution goes on when somebody resumes it."""
 _SETTLE_S = 5.0
 """How long the state may lag behind the event that ends the log."""
 
 
 class AsyncRun:
-    """One execution. `async for event in run` yields its events from the first, live, until it has ended."""
+    """One execution. `async for event in run` yields its events from the first, live, until it has ended.
+
+    One that its server's death has left interrupted counts as ended here: it does nothing until
+    somebody resumes it, and can be followed again then.
+    """
 
     def __init__(
         self,
@@ -52,7 +58,16 @@ class AsyncRun:
 
     def events(self, from_event: int = 1) -> AsyncGenerator[Any, None]:
         """Its events with id ≥ `from_event`, each once and in order, live until it has ended."""
-        return follow(self._transport, self.id, from_event=from_event)
+        return self._events(from_event)
+
+    async def _events(self, from_event: int) -> AsyncGenerator[Any, None]:
+        async with aclosing(follow(self._transport, self.id, from_event=from_event)) as events:
+            async for event in events:
+                yield event
+                if event.type == "interrupted":
+                    state = await self.state()
+                    if state.status == "interrupted" and state.last_event_id <= event.id:
+                        return
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self.events()
@@ -61,12 +76,12 @@ class AsyncRun:
         """Stay until it has ended, and say how. `TimeoutError` after `timeout_s` seconds (it runs on)."""
         async with asyncio.timeout(timeout_s):
             state = await self.state()
-            if state.status not in ENDED:
+            if state.status not in _SETTLED:
                 # Everything before is known from the state; what remains is the end.
                 async with aclosing(self.events(state.last_event_id + 1)) as events:
                     async for _ in events:
                         pass
-                state = await self._ended()
+                state = await self._settled()
         return state
 
     async def result(self) -> Result:
@@ -79,7 +94,9 @@ class AsyncRun:
             error.details = {**state.error.details, "execution_id": self.id}
             raise error
         raise ExecutionFailed(
-            f"The execution was {state.status}, so there is no result.", execution_id=self.id
+            f"The execution was {state.status}, so there is no result.",
+            code=state.status.upper(),
+            execution_id=self.id,
         )
 
     async def cancel(self) -> ExecutionState:
@@ -104,12 +121,12 @@ class AsyncRun:
         await asyncio.to_thread(Path(to).write_bytes, data)
         return Path(to)
 
-    async def _ended(self) -> ExecutionState:
+    async def _settled(self) -> ExecutionState:
         """The final state; the log's last event may be visible a moment before it."""
         async with asyncio.timeout(_SETTLE_S):
             while True:
                 state = await self.state()
-                if state.status in ENDED:
+                if state.status in _SETTLED:
                     return state
                 await asyncio.sleep(0.02)
 

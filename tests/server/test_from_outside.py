@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.live_server import LiveServer, bare_environment, live_server
+from cloutagent_ext.client import connect
+from cloutagent_ext.errors import ExecutionFailed
+from tests.support.live_server import LiveServer, bare_environment, free_port, live_server
 
 SLOW = {
     "schema_version": 1,
@@ -263,6 +266,32 @@ def test_where_simulation_is_not_allowed_a_key_gets_no_invented_answer(tmp_path:
         assert status == 202
         state = server.request("GET", f"executions/{accepted['execution_id']}")[1]
         assert state["simulated"] is True
+
+
+def test_a_client_follows_across_the_death_of_its_server(tmp_path: Path) -> None:
+    """SIGKILL in the middle, a new server on the same folder: no event lost, none twice, no endless wait."""
+    data, port = tmp_path / "data", free_port()
+    seen: list[Any] = []
+    with live_server(tmp_path / "first", data_dir=data, port=port, token="same") as first:
+        make(first, "Endless 3", endless(86_444))
+        client = connect(first.url, token="same")
+        run = client["Endless 3"].run()
+        watching = threading.Thread(target=lambda: seen.extend(run), daemon=True)
+        watching.start()
+        until(lambda: len(sleepers(86_444)) == 2)
+        first.process.kill()
+        first.process.wait()
+    with live_server(tmp_path / "second", data_dir=data, port=port, token="same"), client:
+        watching.join(30)
+        assert not watching.is_alive()
+        assert [event.id for event in seen] == list(range(1, len(seen) + 1))
+        assert [event.type for event in seen].count("tool_call") == 1
+        assert seen[-1].type == "interrupted"
+        assert run.wait(10).status == "interrupted"
+        with pytest.raises(ExecutionFailed) as caught:
+            _ = run.result
+        assert caught.value.error_code == "INTERRUPTED"
+        until(lambda: sleepers(86_444) == [])
 
 
 # ---------------------------------------------------------------- command line
