@@ -75,7 +75,8 @@ class Acceptance:
                 fields=[{"path": "prompt", "message": "needed, since the project has no task"}],
             )
         variables = _variables(definition, request.variables)
-        await asyncio.to_thread(folders, definition, self._settings.root_dir)
+        if definition.agent.folders:
+            await asyncio.to_thread(folders, definition, self._settings.root_dir)
         self._has_model(definition, by_key=by_key, simulated=simulated)
         if simulated:
             await self._store.scenario(

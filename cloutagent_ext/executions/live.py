@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -47,7 +47,7 @@ class Live:
         state: fold.Folded,
         *,
         changed: Callable[[str], None],
-        count_files: Callable[[], Awaitable[int]],
+        count_files: Callable[[], int],
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -112,10 +112,14 @@ class Live:
         while self._dirty:
             self._dirty = False
             try:
-                self.state.files = await self._count_files()
-                await asyncio.to_thread(records.write_state, self.folder, self.snapshot())
+                self.state.files = await asyncio.to_thread(self._write, self.snapshot())
             except OSError as error:  # derived: it is rebuilt from the log when somebody needs it
                 _log.warning("state.json of execution %s was not written: %s", self.id, error)
+
+    def _write(self, state: ExecutionState) -> int:
+        state.files = self._count_files()
+        records.write_state(self.folder, state)
+        return state.files
 
     async def saved(self) -> None:
         """Return when `state.json` shows the state of this moment (or could not be written)."""

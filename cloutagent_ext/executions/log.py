@@ -52,9 +52,13 @@ class EventLog:
     @classmethod
     async def create(cls, folder: Path) -> Self:
         """A new, empty log. Raises FileExistsError where there is one."""
+        return await asyncio.to_thread(cls.new, folder)
+
+    @classmethod
+    def new(cls, folder: Path) -> Self:
+        """`create`, blocking."""
         path = folder / logfile.NAME
-        file = await asyncio.to_thread(AppendFile.open, path, new=True)
-        return cls(path, file, logfile.End(0, None))
+        return cls(path, AppendFile.open(path, new=True), logfile.End(0, None))
 
     @classmethod
     async def open(cls, folder: Path) -> Self:
@@ -192,7 +196,11 @@ class EventLog:
     async def _read(
         self, next_id: int, offset: int | None, limit: int | None = None
     ) -> tuple[list[bytes], int]:
-        found = await asyncio.to_thread(logfile.read, self.path, next_id, offset, limit=limit)
+        try:
+            found = await asyncio.to_thread(logfile.read, self.path, next_id, offset, limit=limit)
+        except FileNotFoundError:  # deleted, with its execution: nothing will follow
+            self.ended = True
+            return [], offset or 0
         if not self._live and found.lines:
             self.last_id = max(self.last_id, next_id + len(found.lines) - 1)
             self.ended = self.ended or found.last_type in ENDINGS

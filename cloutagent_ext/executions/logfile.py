@@ -21,9 +21,9 @@ from ..errors import UnreadableFile
 from ..schema.base import timestamp
 
 NAME = "events.jsonl"
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
 """Bytes read at once; a longer line is read whole."""
-_NEAR = 64 * 1024
+_NEAR = 16 * 1024
 """Bytes at which the search stops halving and the reader skips forward."""
 _LONGEST_TAIL = 64 * 1024 * 1024
 """Most bytes at the end that a repair may set aside; more is damage for a person to look at."""
@@ -55,7 +55,7 @@ class Read:
 
 
 def read(path: Path, next_id: int, offset: int | None = None, *, limit: int | None = None) -> Read:
-    """Whole lines from event `next_id` on, up to about 256 KiB; none when there is nothing more (yet).
+    """Whole lines from event `next_id` on, up to about 64 KiB; none when there is nothing more (yet).
 
     `offset`: where that event begins, if known from the last call. Raises `LogDamaged`
     for a line that is no event or not the next one, FileNotFoundError without a log.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from .. import durable
 from ..engine.ports import Clock, Kernels
 from ..engine.tools.registry import builtin
-from ..errors import Conflict, NotFound, Unavailable
+from ..errors import Conflict, DiskFull, NotFound, Unavailable
 from ..schema.admin import FileRow
 from ..schema.base import Page
 from ..schema.execution import ENDED, Accepted, ExecuteRequest, ExecutionState, Origin, Spec
@@ -169,16 +170,18 @@ class Executions:
     async def _create(self, spec: Spec, position: int) -> Live:
         """Put it on disk, so that it survives a crash and a power cut."""
         folder = self._records.folder(spec.project_id, spec.execution_id)
-        owner = await asyncio.to_thread(_place, folder, spec)
+        owner, log = await asyncio.to_thread(_place, folder, spec)
         try:
-            log = await EventLog.create(folder)
             live = self._own(spec, folder, owner, log, fold.initial(spec))
             live.say("queued", execution_id=spec.execution_id, position=position)
             await log.sync()
-            await asyncio.to_thread(durable.sync_folder, folder)
-        except BaseException:
+        except BaseException as error:
             await asyncio.to_thread(owner.release, finished=True)
             await asyncio.to_thread(records.remove, folder)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(
+                    "No room left on the disk for a new execution. Free some, then try again."
+                ) from error
             raise
         return live
 
@@ -349,14 +352,20 @@ def _accepted(state: ExecutionState) -> Accepted:
     )
 
 
-def _place(folder: Path, spec: Spec) -> Owner:
-    """Make the folder of a new execution, owned, with its `spec.json` on the disk. Blocking."""
+def _place(folder: Path, spec: Spec) -> tuple[Owner, EventLog]:
+    """Make the folder of a new execution, owned, with its `spec.json` and empty log on the disk. Blocking."""
     durable.make_folder(folder.parent)
     with durable.Batch() as batch:
         batch.mkdir(folder)
         owner = Owner.take(folder)
         if owner is None:
             raise Conflict("Another process owns a new execution; try again.")
-        batch.write(folder / records.SPEC, spec.model_dump_json(indent=1).encode())
-        batch.sync()
-    return owner
+        try:
+            batch.write(folder / records.SPEC, spec.model_dump_json(indent=1).encode())
+            log = EventLog.new(folder)
+            batch.sync()
+        except BaseException:
+            owner.release(finished=True)
+            records.remove(folder)
+            raise
+    return owner, log

@@ -44,49 +44,49 @@ async def orphans(found: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
 async def take_over(folder: Path, adopt: Adopt) -> Live | None:
     """The execution in `folder` if nobody owns it and it can still go somewhere; else None.
 
-    Comes back `queued` (it will run), or `interrupted` (said so in its log already).
-    Raises OSError.
+    Comes back `queued` (it will run), or `interrupted` (said so in its log already). One
+    that cannot be read or written is named in the server's log and left as it is.
     """
-    owner = await asyncio.to_thread(_take, folder)
-    if owner is None:
-        return None
     try:
-        live = await _judge(folder, owner, adopt)
-    except BaseException as error:
-        await asyncio.to_thread(owner.release, finished=False)
-        if isinstance(error, CloutError):
-            _log.error("Execution %s cannot be taken over: %s", folder.name, error.message)
+        owner = await asyncio.to_thread(_take, folder)
+        if owner is None:
             return None
-        raise
+        try:
+            live, ended = await _judge(folder, owner, adopt)
+        except BaseException:
+            await asyncio.to_thread(owner.release, finished=False)
+            raise
+    except (CloutError, OSError) as error:
+        _log.error("Execution %s cannot be taken over: %s", folder.name, error)
+        return None
     if live is None:
-        await asyncio.to_thread(owner.release, finished=True)
+        await asyncio.to_thread(owner.release, finished=ended)
     return live
 
 
-async def _judge(folder: Path, owner: Owner, adopt: Adopt) -> Live | None:
+async def _judge(folder: Path, owner: Owner, adopt: Adopt) -> tuple[Live | None, bool]:
+    """What can go on, or None and whether nobody needs to look at it again."""
     try:
         spec = await asyncio.to_thread(records.read_spec, folder)
         log = await EventLog.open(folder)
     except (NotFound, FileNotFoundError):
-        await _forget_half_made(folder)
-        return None
+        return None, await _forget_half_made(folder)
     if log.last_id == 0:
         await log.close()
-        await _forget_half_made(folder)
-        return None
+        return None, await _forget_half_made(folder)
     try:
         state = await asyncio.to_thread(records.refold, folder)
         live = adopt(spec, folder, owner, log, state)
         if state.status in ENDED:
             await live.close(finished=True)
-            return None
+            return None, True
         if state.status != "queued":
             await end_all(spec.execution_id)
         if state.status in ("running", "waiting"):
             at = f" (at: {state.current_step})" if state.current_step else ""
             await live.emit("interrupted", why=f"the process that ran it ended without a word{at}")
             await live.log.sync()
-        return live
+        return live, False
     except BaseException:
         await log.close()
         raise
@@ -99,11 +99,13 @@ def _take(folder: Path) -> Owner | None:
         return None  # deleted meanwhile
 
 
-async def _forget_half_made(folder: Path) -> None:
-    """Nobody was told that it was accepted, so nobody misses it. A young one may be in the making."""
+async def _forget_half_made(folder: Path) -> bool:
+    """Remove what nobody was told of, unless it may be in the making; whether it is gone."""
 
-    def remove() -> None:
-        if time.time() - folder.stat().st_mtime > _HALF_MADE_S:
+    def remove() -> bool:
+        old = time.time() - folder.stat().st_mtime > _HALF_MADE_S
+        if old:
             records.remove(folder)
+        return old
 
-    await asyncio.to_thread(remove)
+    return await asyncio.to_thread(remove)

@@ -138,7 +138,7 @@ class Scheduler:
             nonlocal entered
             entered = True
             self._live[live.id] = live
-            if at_once:
+            if at_once and not self.stopping:
                 self._begin(live)
             else:
                 _give_back(slots, project)

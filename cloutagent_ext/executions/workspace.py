@@ -50,9 +50,9 @@ class Workspace:
         """Regular files that the run made or changed, by path; links are not followed."""
         return await asyncio.to_thread(self._changed)
 
-    async def count(self) -> int:
-        """How many `files` there are."""
-        return await asyncio.to_thread(lambda: sum(1 for _ in self._changed_paths()))
+    def count(self) -> int:
+        """How many `files` there are. Blocking."""
+        return sum(1 for _ in self._changed_paths())
 
     async def file(self, relative: str) -> Path:
         """The regular file at `relative`, resolved. Raises NotFound for anything else."""

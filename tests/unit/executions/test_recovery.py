@@ -254,3 +254,38 @@ def test_an_owner_does_not_outlive_its_process_through_a_child(tmp_path: Path) -
     finally:
         child.kill()
         process.stdout.close()
+
+
+async def test_one_that_is_being_made_by_another_server_is_left_alone(open_office: Opens) -> None:
+    office = await open_office()
+    project = await office.project(bash("true"))
+    state = await office.run(project)
+    executions = office.services.store.executions_dir(project)
+    folder = executions / "019ab000-0000-7000-8000-000000000001"
+
+    def make() -> None:
+        folder.mkdir()
+        (folder / "spec.json").write_bytes((executions / state.execution_id / "spec.json").read_bytes())
+        (folder / "events.jsonl").touch()
+        (folder / "owner").touch()
+
+    await asyncio.to_thread(make)
+    await open_office()
+    left = await asyncio.to_thread(lambda: {path.name for path in folder.iterdir()})
+    assert left == {"spec.json", "events.jsonl", "owner"}
+
+
+async def test_what_is_accepted_while_the_server_stops_is_kept_for_the_next_start(open_office: Opens) -> None:
+    first = await open_office()
+    project = await first.project(bash("true"))
+    accepting = [asyncio.create_task(first.accept(project)) for _ in range(5)]
+    await asyncio.sleep(0.002)
+    await first.services.stop(0)
+    answers = await asyncio.gather(*accepting, return_exceptions=True)
+    second = await open_office()
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            assert getattr(answer, "error_code", None) == "SHUTTING_DOWN"
+            continue
+        state = await second.executions.wait(answer.execution_id)
+        assert state.status in ("completed", "interrupted")

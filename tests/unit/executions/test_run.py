@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from cloutagent_ext.errors import (
     BadGateway,
     CloutError,
     Conflict,
+    DiskFull,
     InvalidProject,
     InvalidRequest,
     MissingVariable,
@@ -25,6 +27,7 @@ from cloutagent_ext.errors import (
     UnreadableFile,
 )
 from cloutagent_ext.executions import worker
+from cloutagent_ext.executions.appendfile import AppendFile
 from cloutagent_ext.schema.events import ENDINGS, EVENT
 from cloutagent_ext.schema.execution import ExecuteRequest, ExecutionState
 
@@ -304,3 +307,28 @@ async def test_a_caller_that_goes_away_leaves_no_half_acceptance(office: Office)
         while not (states := (await office.executions.list(status="completed")).items):
             await asyncio.sleep(0.01)
     assert len(states) == 1
+
+
+async def test_a_full_disk_refuses_new_work_and_leaves_nothing_of_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = await office.project(bash("true"))
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(AppendFile, "append", full)
+    with pytest.raises(DiskFull):
+        await office.accept(project)
+    monkeypatch.undo()
+    assert not office.executions.active
+    assert (await office.executions.list()).items == []
+    assert (await office.run(project)).status == "completed"
+
+
+async def test_a_stream_of_a_deleted_execution_ends(office: Office) -> None:
+    state = await office.run(await office.project(bash("true")))
+    log = await office.executions.log(state.execution_id)
+    await office.executions.delete(state.execution_id)
+    async with asyncio.timeout(5):
+        assert [line async for line in log.cursor()] == []

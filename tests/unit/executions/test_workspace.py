@@ -42,7 +42,7 @@ async def test_only_what_the_run_made_or_changed_counts_as_its_files(tmp_path: P
         ("notes.md", 7, "text/markdown"),
         ("out/chart.png", 4, "image/png"),
     ]
-    assert await workspace.count() == 2
+    assert await asyncio.to_thread(workspace.count) == 2
 
 
 @pytest.mark.parametrize(
