@@ -73,13 +73,13 @@ class JupyterKernel:
 
     async def _close(self) -> None:
         self._dead = True
-        self._client.stop_channels()
         try:
             # Not `self._pid`: a person may have restarted it, then another process is behind the kernel.
             if (pid := getattr(self._manager.provisioner, "pid", None)) is not None:
                 await processes.end_tree(pid)
             await self._end()
         finally:
+            self._client.stop_channels()
             await processes.end_known(self._known)
 
     async def _run(
@@ -91,9 +91,14 @@ class JupyterKernel:
         try:
             outcome = await self._follow(call, time.monotonic() + timeout_s, on_output)
         except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closing is not None and task is not None and not task.cancelling():
+                return "dead"  # not we were cancelled, the channels were closed under us
             await asyncio.shield(self._interrupt(call, CANCEL_S, lambda _: None))
             raise
         except Exception:
+            if self._closing is not None:
+                return "dead"
             await self._interrupt(call, INTERRUPT_S, lambda _: None)
             raise
         if outcome != "timeout":
@@ -102,7 +107,11 @@ class JupyterKernel:
 
     async def _interrupt(self, call: str, seconds: float, on_output: OnOutput) -> Outcome:
         """`timeout` when the code stopped, `dead` when it had to be killed with its kernel."""
-        await unbroken(self._manager.interrupt_kernel())
+        try:
+            await unbroken(self._manager.interrupt_kernel())
+        except RuntimeError:  # Jupyter's word for: there is no process any more
+            self._dead = True
+            return "dead"
         if await self._follow(call, time.monotonic() + seconds, on_output) in ("ok", "error"):
             return "timeout"
         self._dead = True

@@ -83,6 +83,8 @@ class Commands:
         """
         if self._closed:
             raise ToolError("The execution is ending; no command starts any more.")
+        if sys.platform != "linux":
+            raise ToolError("Commands need Linux: only there can all that they start be ended again.")
         request = {
             "argv": command_argv(argv),
             "cwd": cwd,
@@ -115,7 +117,8 @@ class Commands:
             with theirs:
                 process = await asyncio.to_thread(_spawn, theirs, env)
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
-            writer.write(json.dumps(request).encode() + b"\n")
+            if not supervised.stop.is_set():
+                writer.write(json.dumps(request).encode() + b"\n")
             answer = asyncio.create_task(_answer(reader, supervised.result))
             stop = asyncio.create_task(supervised.stop.wait())
             await asyncio.wait({answer, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -28,6 +28,8 @@ class KernelSlot:
                 raise ToolError("The execution is ending; no code runs any more.")
             if self._kernel is None:
                 self._kernel = await self._kernels.start(cwd=context.workspace, env=context.env)
+                if self._closed:
+                    raise ToolError("The execution is ending; no code runs any more.")
             outcome = await self._kernel.execute(code, timeout_s=timeout_s, on_output=on_output)
             if outcome == "dead":
                 kernel, self._kernel = self._kernel, None
@@ -37,7 +39,9 @@ class KernelSlot:
     async def close(self) -> None:
         """End the kernel; whoever still waits for it gets an error."""
         self._closed = True
-        async with self._alone:
+        if self._kernel is not None:
+            await self._kernel.close()  # without waiting for the code that runs: it ends by this
+        async with self._alone:  # and one that was just starting
             kernel, self._kernel = self._kernel, None
             if kernel is not None:
                 await kernel.close()

@@ -11,7 +11,6 @@ carries the warning NOT_ISOLATED.
 from __future__ import annotations
 
 import asyncio
-import shlex
 import signal
 
 from ...schema.base import JsonObject
@@ -26,7 +25,8 @@ DEFAULT_TIMEOUT_S = 120
 MAX_TIMEOUT_S = 600
 _REPORT_FD = 199
 """Descriptor on which the shell says where it ended up; high, so that no script uses it by chance."""
-_WRAPPER = f'trap "pwd -P >&{_REPORT_FD}" EXIT; eval "$1"'
+_BASH = ("bash", "--noprofile", "--norc")
+_WRAPPER = f'trap "pwd -P >&{_REPORT_FD}" EXIT; eval "shift; $1"'
 
 
 class Bash(BuiltinTool):
@@ -70,7 +70,7 @@ class Bash(BuiltinTool):
         workspace = str(context.workspace)
         cwd = resources.directories.get(context.agent, workspace)
         ran = await resources.commands.run(
-            ["bash", "--noprofile", "--norc", "-c", _WRAPPER, "bash", command],
+            [*_BASH, "-c", _WRAPPER, "bash", command],
             cwd=cwd,
             fallback=workspace,
             env=context.env,
@@ -130,10 +130,15 @@ def _notes(ran: Ran, timeout_s: int, *, silent: bool) -> list[str]:
     elif ran.exit_code or silent:
         notes.append(f"[exit code {ran.exit_code}]" if ran.exit_code else "[no output, exit code 0]")
     if ran.left:
-        rows = ", ".join(f"{pid} ({shlex.quote(clean(line)[:80])})" for pid, line in ran.left[:5])
+        rows = ", ".join(f"{pid} ({_program(line)})" for pid, line in ran.left[:5])
         more = f" and {len(ran.left) - 5} more" if len(ran.left) > 5 else ""
         notes.append(f"[still running in the background: {rows}{more}]")
     return notes
+
+
+def _program(line: str) -> str:
+    """What runs there: a part of the script itself (a subshell) carries our wrapper as its command line."""
+    return "bash" if line.startswith(" ".join(_BASH)) else clean(line)[:80]
 
 
 def _signal_name(number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,11 @@ async def box(make_box: Callable[..., Box]) -> AsyncIterator[Box]:
 
 
 @pytest.fixture
-def canaries(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def canaries(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A server whose environment holds what no child may see."""
     for name, value in CANARIES.items():
         monkeypatch.setitem(os.environ, name, value)
-    yield CANARIES
+    return CANARIES
 
 
 def survivors(execution_id: str) -> list[str]:

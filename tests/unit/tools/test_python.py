@@ -176,6 +176,17 @@ async def test_cancelling_while_the_kernel_starts_leaves_none(make_box: Callable
         assert survivors(box.context.execution_id) == []
 
 
+async def test_the_end_does_not_wait_for_code_that_runs(make_box: Callable[..., Box]) -> None:
+    box = make_box()
+    async with box.toolbox:
+        call = asyncio.create_task(box.error("python", code="open('here', 'w')\nimport time; time.sleep(60)"))
+        while not (box.workspace / "here").exists():
+            await asyncio.sleep(0.02)
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+    assert "state lost" in await call
+
+
 async def test_the_kernel_is_in_the_servers_list_while_it_runs(make_box: Callable[..., Box]) -> None:
     manager = AsyncMappingKernelManager()
     box = make_box(ServerKernels(manager))
@@ -216,7 +227,8 @@ async def test_what_code_daemonised_ends_with_the_execution(make_box: Callable[.
 
 async def test_what_a_dead_kernel_had_daemonised_ends_too(make_box: Callable[..., Box]) -> None:
     box, n = make_box(), number()
-    code = f"import subprocess\nsubprocess.run(['bash', '-c', {command('python daemon without environment', n)!r}])"
+    daemon = command("python daemon without environment", n)
+    code = f"import subprocess\nsubprocess.run(['bash', '-c', {daemon!r}])"
     async with box.toolbox:
         await box.run("python", code=code)
         await box.error("python", code="import os; os.kill(os.getpid(), 9)")

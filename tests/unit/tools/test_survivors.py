@@ -114,14 +114,14 @@ async def test_everything_dies_when_the_server_is_killed(tmp_path: Path) -> None
     n, execution_id = number(), str(uuid.uuid4())
     server = textwrap.dedent(f"""
         import asyncio, os
-        from pathlib import Path
         from cloutagent_ext.engine.tools.commands import Commands
-        env = {{"PATH": os.environ["PATH"], "{MARKER}": "{execution_id}"}}
+        given = dict(cwd="/", fallback="/", timeout_s=60)
+        given["env"] = {{"PATH": os.environ["PATH"], "{MARKER}": "{execution_id}"}}
+        daemon = "env -i setsid bash -c 'trap : TERM; while :; do sleep {n}; done' & sleep 0.3"
         async def main():
             commands = Commands()
-            await commands.run(["bash", "-c", "env -i setsid bash -c 'trap \\"\\" TERM; sleep {n}' & sleep 0.3"],
-                               cwd="/", fallback="/", env=env, timeout_s=60)
-            running = asyncio.create_task(commands.run(["sleep", "{n}"], cwd="/", fallback="/", env=env, timeout_s=60))
+            await commands.run(["bash", "-c", daemon], **given)
+            running = asyncio.create_task(commands.run(["sleep", "{n}"], **given))
             await asyncio.sleep(0.3)
             print("running", flush=True)
             await running
