@@ -33,6 +33,17 @@ async def retrying(attempt: Callable[[], Awaitable[T]], *, clock: Clock, say: Sa
     Cancelling while it waits ends it at once.
     """
     started = clock.monotonic()
+    try:
+        return await attempt()  # nearly always: without the machinery of retrying, which has its price
+    except ModelFailure as failure:
+        first: ModelFailure | None = failure
+
+    async def again() -> T:
+        nonlocal first
+        if first is not None:
+            failure, first = first, None
+            raise failure
+        return await attempt()
 
     def wait(state: tenacity.RetryCallState) -> float:
         failure = _failure(state)
@@ -56,7 +67,7 @@ async def retrying(attempt: Callable[[], Awaitable[T]], *, clock: Clock, say: Sa
         before_sleep=before_sleep,
         reraise=True,
     )
-    return await policy(attempt)
+    return await policy(again)
 
 
 def _failure(state: tenacity.RetryCallState) -> ModelFailure:

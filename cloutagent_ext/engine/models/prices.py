@@ -26,6 +26,7 @@ class ListPrices:
     def __init__(self, overrides: Mapping[str, Price] | None = None) -> None:
         self._overrides = {**_MISSING_UPSTREAM, **(overrides or {})}
         self._found: dict[str, Price | None] = {}
+        self._flats: dict[str, Price | None] = {}
         self._tables: ModuleType | None = None
 
     async def load(self) -> None:
@@ -50,8 +51,9 @@ class ListPrices:
 
     def cost(self, model: str, usage: Wire) -> float | None:
         """Exact price of one response's wire `usage` in US dollars, or None when the price is unknown."""
-        if (override := self._overrides.get(model)) is not None:
-            return linear_cost(override, usage)
+        flat = self._flat(model)
+        if flat is not None and (model in self._overrides or "server_tool_use" not in usage):
+            return linear_cost(flat, usage)
         fresh, written, read = (_count(usage, name) for name in _INPUTS)
         tools = usage.get("server_tool_use") or {}
         return self._calculate(
@@ -64,16 +66,33 @@ class ListPrices:
             web_searches=_count(tools, "web_search_requests"),
         )
 
+    def _flat(self, model: str) -> Price | None:
+        """The price of `model` where it is the same for every length of prompt: simple to calculate with."""
+        if model not in self._flats:
+            self._flats[model] = self._overrides.get(model)
+            highest = self.of(model)
+            if self._flats[model] is None and highest is not None and self._at(model, 1000) == highest:
+                self._flats[model] = highest
+        return self._flats[model]
+
     def _highest(self, model: str) -> Price | None:
-        # One whole million of prompt reaches the highest tier of every model.
-        prompt = self._calculate(model, input_tokens=_MILLION)
-        both = self._calculate(model, input_tokens=_MILLION, output_tokens=_MILLION)
-        read = self._calculate(model, input_tokens=_MILLION, cache_read_tokens=_MILLION)
-        write = self._calculate(model, input_tokens=_MILLION, cache_write_tokens=_MILLION)
-        if prompt is None or both is None or read is None or write is None:
+        return self._at(model, _MILLION)  # a whole million reaches the highest tier of every model
+
+    def _at(self, model: str, prompt_tokens: int) -> Price | None:
+        """Price of `model` for prompts of that length."""
+
+        def per_million(**tokens: int) -> float | None:
+            dollars = self._calculate(model, input_tokens=prompt_tokens, **tokens)
+            return None if dollars is None else round(dollars / prompt_tokens * _MILLION, 9)
+
+        fresh = per_million()
+        both = per_million(output_tokens=prompt_tokens)
+        read = per_million(cache_read_tokens=prompt_tokens)
+        write = per_million(cache_write_tokens=prompt_tokens)
+        if fresh is None or both is None or read is None or write is None:
             return None
         return Price(
-            input=prompt, output=round(both - prompt, 9), cache_read=read, cache_write_5m=max(write, prompt)
+            input=fresh, output=round(both - fresh, 9), cache_read=read, cache_write_5m=max(write, fresh)
         )
 
     def _calculate(self, model: str, **tokens: int) -> float | None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from cloutagent_ext.engine.budget import Budget, OwnLimit
+from cloutagent_ext.engine.models.catalogue import MODELS
 from cloutagent_ext.engine.models.prices import ListPrices
 from cloutagent_ext.engine.ports import EndExecution, Price
 from tests.support.messages_api import Call, Calls, MessagesApi, Reply, Say
@@ -222,3 +223,19 @@ async def test_one_warning_at_eighty_percent_of_each_limit(tmp_path):
     percent = [event["percent_of_limit"]["tokens"] for event in bench.log.of("cost_update")]
     assert percent == sorted(percent)
     assert bench.log.events[0]["model"] == MODEL
+
+
+async def test_the_short_way_to_a_price_and_the_tables_agree():
+    prices = ListPrices()
+    await prices.load()
+    usage = {
+        "input_tokens": 1234,
+        "cache_creation_input_tokens": 777,
+        "cache_creation": {"ephemeral_5m_input_tokens": 700, "ephemeral_1h_input_tokens": 77},
+        "cache_read_input_tokens": 54_321,
+        "output_tokens": 999,
+    }
+    for facts in MODELS:
+        short = prices.cost(facts.id, usage)
+        whole = prices.cost(facts.id, {**usage, "server_tool_use": {"web_search_requests": 0}})
+        assert short is None or whole is None or short == pytest.approx(whole, abs=1e-12), facts.id
