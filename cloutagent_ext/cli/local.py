@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Conflict
 from ..schema.admin import CreatedKey, FileRow, KeyRow
@@ -69,7 +69,7 @@ class LocalDesk:
                 return rows
 
     async def create(self, name: str, template: str | None) -> tuple[ProjectRow, str]:
-        definition, files = Definition(name=name), {}
+        definition, files = Definition(name=name), dict[str, bytes]()
         if template is not None:
             definition, files = await self._services.templates.load(template)
             definition = definition.model_copy(update={"name": name})
@@ -97,7 +97,7 @@ class LocalDesk:
         return await asyncio.to_thread(check)
 
     async def keys(self, project: str) -> list[KeyRow]:
-        return await self._services.keys.list(await self._services.store.resolve(project))
+        return list(await self._services.keys.list(await self._services.store.resolve(project)))
 
     async def create_key(self, project: str, name: str) -> CreatedKey:
         return await self._services.keys.create(await self._services.store.resolve(project), name)
@@ -122,7 +122,7 @@ class LocalRun:
 
     async def events(self) -> AsyncGenerator[Any, None]:
         log = await self._executions.log(self.id)
-        async with aclosing(log.cursor()) as lines:
+        async with aclosing(cast("AsyncGenerator[bytes, None]", log.cursor())) as lines:
             async for line in lines:
                 yield EVENT.validate_json(line)
 
@@ -136,7 +136,7 @@ class LocalRun:
             return  # it has ended in the meantime
 
     async def files(self) -> list[FileRow]:
-        return await self._executions.list_files(self.id)
+        return list(await self._executions.list_files(self.id))
 
     async def read(self, path: str) -> bytes:
         return await asyncio.to_thread((await self._executions.file_path(self.id, path)).read_bytes)

@@ -26,7 +26,7 @@ def printable(text: str) -> str:
 
 
 def summary(values: dict[str, Any]) -> str:
-    """The first line that tells something (no import, no comment) of the first text of a tool call's input."""
+    """The first line that tells something (no import, no comment) of a tool call's first text."""
     text = next((v for v in values.values() if isinstance(v, str) and v.strip()), "")
     lines = [line for line in printable(text).splitlines() if line.strip()] or [""]
     telling = next((line for line in lines if not line.startswith(_DULL)), lines[0]).strip()
@@ -87,6 +87,8 @@ class Progress:
         if state.error is not None:
             self._line(f"✕ {state.error.code}: {printable(state.error.message)}")
         self._line(" · ".join(facts(state)))
+        if state.files:
+            self._line(f"{state.files} files in its workspace; --save FOLDER copies them")
 
     # ------------------------------------------------------------ events
 

@@ -82,6 +82,10 @@ def test_a_failure_says_code_and_sentence() -> None:
     assert shown(end=state("failed", error=error)).splitlines()[0] == "✕ TIMEOUT: It took longer than 3 s."
 
 
+def test_files_that_were_made_are_named_with_the_way_to_get_them() -> None:
+    assert "3 files in its workspace; --save FOLDER" in shown(end=state(files=3))
+
+
 def test_a_simulation_says_so_at_its_start() -> None:
     limits = {"max_cost_usd": 1.0, "max_tokens": 1000, "timeout_s": 60, "max_turns": 5}
     start = {
