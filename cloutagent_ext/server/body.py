@@ -1,13 +1,16 @@
-"""Request bodies: JSON within bounds, judged before any model sees it. Not here: which model (`server.route`).
+"""Request bodies: JSON within bounds, judged before any model sees it.
 
-What is refused: more than 10 MB, nesting beyond 64, integers beyond 4,300 digits, NaN and
-Infinity, invalid UTF-8, lone surrogates. The parser reports positions, never the text, so
-that a secret in an almost valid body reaches no log.
+Not here: which model (`server.route`).
+
+What is refused: more than 10 MB, nesting beyond 64, more than 250,000 parts, integers beyond
+4,300 digits, NaN and Infinity, invalid UTF-8, lone surrogates. The parser reports positions,
+never the text, so that a secret in an almost valid body reaches no log.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from email.message import Message
 from typing import Any
 
@@ -18,6 +21,8 @@ from ..errors import InvalidRequest, UnsupportedMediaType
 from ..schema.base import Model, invalid_request
 
 MAX_DEPTH = 64
+MAX_NODES = 250_000
+"""Most lists and objects of one body: each costs the server far more memory than its two characters."""
 _IN_THREAD_FROM = 64 * 1024
 """Bytes from which parsing leaves the event loop alone."""
 
@@ -57,6 +62,8 @@ async def read_json(body: bytes) -> Any:
 
 def parse(body: bytes) -> Any:
     """`body` as JSON values; raises `InvalidRequest`."""
+    if _brackets(body) > MAX_NODES:
+        raise InvalidRequest(f"The body has too many parts: at most {MAX_NODES:,} lists and objects.")
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -64,6 +71,19 @@ def parse(body: bytes) -> Any:
     if _deeper_than(value, MAX_DEPTH):
         raise InvalidRequest(f"The body is nested too deep: at most {MAX_DEPTH} levels.")
     return value
+
+
+# Whole strings of JSON; an unclosed one takes the rest, so that no input makes this slow.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z)', re.DOTALL)
+
+
+def _brackets(body: bytes) -> int:
+    """How many lists and objects begin; those inside strings are told apart only where it matters."""
+    count = body.count(b"[") + body.count(b"{")
+    if count > MAX_NODES:
+        bare = _STRING.sub(b"", body)
+        count = bare.count(b"[") + bare.count(b"{")
+    return count
 
 
 def _where(error: ValueError) -> str:

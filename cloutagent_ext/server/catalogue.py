@@ -20,10 +20,10 @@ async def list_tools(call: Endpoint) -> Reply:
 
 
 async def list_models(call: Endpoint) -> Reply:
-    # In a thread: the price table is imported on first use.
-    rows = await asyncio.to_thread(call.services.models.models)
-    settings = call.services.models.settings()
-    return Reply(ModelList(items=rows, credentials=settings.source, base_url=settings.base_url))
+    models = call.services.models
+    await models.prices.load()
+    settings = models.settings
+    return Reply(ModelList(items=models.models(), credentials=settings.source, base_url=settings.base_url))
 
 
 async def list_templates(call: Endpoint) -> Reply:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import BadGateway, CloutError, GatewayTimeout, InvalidRequest, Unavailable
-from ..schema.base import Page
+from ..schema.base import JsonObject, Page
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
 from ..schema.query import EventsQuery, ExecutionQuery
 from . import stream
@@ -26,6 +26,7 @@ ORIGIN_HEADER = "X-CloutAgent-Origin"
 _CALLER_ORIGINS = ("panel", "notebook", "cli", "mcp")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
+_EventPage = Page[JsonObject]
 _WAITED: dict[str, type[CloutError]] = {
     "TIMEOUT": GatewayTimeout,
     "QUEUE_TIMEOUT": GatewayTimeout,
@@ -127,7 +128,7 @@ async def list_events(call: Endpoint, execution_id: str, query: EventsQuery) -> 
     first = query.from_event if query.cursor is None else _event_id(query.cursor)
     log = await call.services.executions.log(execution_id)
     events, following = await log.page(first, query.limit)
-    return Reply(Page[dict[str, Any]](items=events, next_cursor=str(following) if following else None))
+    return Reply(_EventPage(items=events, next_cursor=str(following) if following else None))
 
 
 def _event_id(cursor: str) -> int:

@@ -1,4 +1,4 @@
-"""Any exception as the one error a caller sees. Not here: the tree of errors itself (`cloutagent_ext.errors`)."""
+"""Any exception as the one error a caller sees. Not here: the tree of errors (`cloutagent_ext.errors`)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def _from_http(failure: HTTPError) -> CloutError:
     if failure.status_code not in _BY_STATUS:
         if failure.status_code < 500:
             return InvalidRequest(failure.log_message or failure.reason or "The request could not be read.")
-        return Internal("Something went wrong on the server's side; its log has the rest under this request id.")
+        return Internal(
+            "Something went wrong on the server's side; its log has the rest under this request id."
+        )
     kind, message = _BY_STATUS[failure.status_code]
     # Tornado's and Jupyter's words for a 403 or 400 name the cause (a missing _xsrf, a bad encoding).
     said = failure.get_message() if failure.status_code in (400, 403) and failure.log_message else ""

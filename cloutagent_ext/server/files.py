@@ -40,7 +40,7 @@ def attachment(path: str, media_type: str) -> dict[str, str]:
 
 
 async def list_project_files(call: Endpoint, project_id: str) -> Reply:
-    return Reply(Page[FileRow](items=await call.services.store.list_files(project_id)))
+    return Reply(Page[FileRow](items=list(await call.services.store.list_files(project_id))))
 
 
 async def read_project_file(call: Endpoint, project_id: str, path: str) -> Reply:

@@ -24,7 +24,8 @@ HEADER = "X-API-Key"
 
 def missing() -> Unauthorized:
     return Unauthorized(
-        f"Send a project's key in the header {HEADER}, or call as a logged-in Jupyter user.", code="MISSING_API_KEY"
+        f"Send a project's key in the header {HEADER}, or call as a logged-in Jupyter user.",
+        code="MISSING_API_KEY",
     )
 
 
@@ -48,8 +49,8 @@ class Gate:
         if len(presented) != 1:
             raise Unauthorized(f"Send the header {HEADER} once.", code="INVALID_API_KEY")
         text = presented[0]
-        remembered = self._services.keys.remembered(text)
-        return remembered or await self._check(text, address)
+        keys = self._services.keys
+        return keys.remembered(text) or await keys.recall(text) or await self._check(text, address)
 
     async def _check(self, text: str, address: str) -> Principal:
         """One check per distinct text, however many calls bring it at once."""

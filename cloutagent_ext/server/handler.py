@@ -135,9 +135,12 @@ class Endpoint(APIHandler):
         self.set_cors_headers()
         gate = self.context.gate
         principal = await gate.identify(self.request.headers.get_list(HEADER), self.address)
-        if not (row.stream and row.method == "GET" and gate.limits.is_reconnect(self.address, self.request.path)):
+        opens = row.stream and row.method == "GET"
+        if not (opens and gate.limits.is_reconnect(self.address, self.request.path)):
             gate.limits.count(self.address)
         await gate.allow(principal, row, self.path_kwargs)
+        if opens:
+            gate.limits.stream_seen(self.address, self.request.path)
         self.principal = principal
 
     async def _judge_user(self, row: Route) -> None:
@@ -235,8 +238,8 @@ class Endpoint(APIHandler):
         for name, value in reply.headers.items():
             self.set_header(name, value)
         self._etag = reply.etag
-        if reply.etag is not None:
-            self.set_header("ETag", reply.etag)
+        if reply.etag is not None and self.request.method not in ("GET", "HEAD"):
+            self.set_header("ETag", reply.etag)  # of a GET, `compute_etag` tells Tornado, which compares it
         payload = reply.bytes()
         if reply.status == HTTPStatus.NO_CONTENT:
             self.clear_header("Content-Type")

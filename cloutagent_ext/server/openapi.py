@@ -22,6 +22,11 @@ from .routes import ROUTES
 COMMITTED = Path(__file__).with_name("openapi.json")
 _REF = "#/components/schemas/{model}"
 _API = "/cloutagent/api/"
+_BASE_URL = {
+    "default": "http://localhost:8888",
+    "description": "Address of the Jupyter server, its base URL included.",
+}
+_JUPYTER = "`token <Jupyter token>`; browsers use Jupyter's cookie and X-XSRFToken."
 
 
 def document() -> dict[str, Any]:
@@ -40,8 +45,7 @@ def document() -> dict[str, Any]:
             "Times are RFC 3339 in UTC with milliseconds, money is US dollars.",
             "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
         },
-        "servers": [{"url": "{base_url}", "variables": {"base_url": {
-            "default": "http://localhost:8888", "description": "Address of the Jupyter server, its base URL included"}}}],
+        "servers": [{"url": "{base_url}", "variables": {"base_url": _BASE_URL}}],
         "tags": [{"name": name} for name in sorted({route.tag for route in ROUTES})],
         "paths": paths,
         "components": {
@@ -49,7 +53,7 @@ def document() -> dict[str, Any]:
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": HEADER, "description": "A project's key."},
                 "jupyter": {"type": "apiKey", "in": "header", "name": "Authorization",
-                            "description": "`token <Jupyter token>`; browsers use Jupyter's cookie and X-XSRFToken."},
+                            "description": _JUPYTER},
             },
         },
     }  # fmt: skip
@@ -60,9 +64,11 @@ def _models() -> list[type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {"FieldError": FieldError, "Nothing": Nothing}
     for module in (project, execution, events, admin):
         for name, value in vars(module).items():
-            if isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__:
-                if not name.startswith("_"):
-                    found[name] = value
+            ours = (
+                isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__
+            )
+            if ours and not name.startswith("_"):
+                found[name] = value
     return list(found.values())
 
 
@@ -108,7 +114,8 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in route.parameters
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in route.parameters
     ]
     fields = route.query.model_json_schema().get("properties", {})
     for name, schema in fields.items():

@@ -58,18 +58,16 @@ async def read_project(call: Endpoint, project_id: str) -> Reply:
 async def save_project(call: Endpoint, project_id: str, query: SaveQuery, body: ProjectUpdate) -> Reply:
     if body.id is not None and str(body.id) != project_id:
         raise InvalidRequest("The `id` in the body is another project's; a project keeps its id.")
-    if_match = await _if_match(call, project_id)
     stored = await call.services.store.save(
-        project_id, body.definition(), if_match=if_match, draft=query.draft
+        project_id, body.definition(), if_match=call.header("If-Match"), draft=query.draft
     )
     return Reply(stored.project, etag=stored.etag)
 
 
 async def delete_project(call: Endpoint, project_id: str) -> Reply:
-    if (if_match := await _if_match(call, project_id)) is not None:
-        stored = await call.services.store.read(project_id)
-        if stored.etag != if_match:
-            raise PreconditionFailed("The project has changed since; read it again before you delete it.")
+    wanted = call.header("If-Match") or "*"
+    if wanted != "*" and (await call.services.store.read(project_id)).etag != wanted:
+        raise PreconditionFailed("The project has changed since; read it again before you delete it.")
     if await call.services.executions.unfinished(project_id):
         raise Conflict("Executions of this project wait or run; cancel them before you delete it.")
     await call.services.store.delete(project_id)
@@ -87,21 +85,10 @@ async def validate_project(call: Endpoint, project_id: str, body: Nothing) -> Re
 
     stored = await call.services.store.read(project_id)
     definition = Definition.model_validate(stored.project.model_dump(exclude=set(READ_ONLY_FIELDS)))
+    await call.services.models.prices.load()
     prices = call.services.models.prices
     problems = plan.validate(definition, prices=prices, tools=registry.builtin())
     defaults = {name: item.default for name, item in definition.variables.items() if item.default is not None}
     estimate = plan.estimate(definition, definition.agent.task, defaults, prices)
     ok = not any(problem.severity == "error" for problem in problems)
     return Reply(Validation(ok=ok, problems=problems, estimate=estimate))
-
-
-async def _if_match(call: Endpoint, project_id: str) -> str | None:
-    """The one ETag to save against: of several the one that stands now, of `*` none (any will do)."""
-    header = call.header("If-Match")
-    if header is None or header.strip() == "*":
-        return None
-    tags = [tag.strip() for tag in header.split(",") if tag.strip()]
-    if len(tags) <= 1:
-        return header.strip()
-    current = (await call.services.store.read(project_id)).etag
-    return current if current in tags else tags[0]

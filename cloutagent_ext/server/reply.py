@@ -1,4 +1,4 @@
-"""What a route's function gives back: one answer, not yet on the wire. Not here: streams (`server.stream`)."""
+"""What a route's function gives back, not yet on the wire. Not here: streams (`server.stream`)."""
 
 from __future__ import annotations
 

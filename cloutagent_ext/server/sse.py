@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "text/event-stream"
 
-_KEY_CHECK_S = 4.0
+_KEY_CHECK_S = 3.0
 """Between two looks whether the caller's key still stands: a revoked key's streams end within 5 s."""
 _STALLED_S = 30.0
 """How long a client may leave one write unread."""
@@ -31,7 +31,9 @@ _OPENING = b"retry: 1000\n\n"
 _HEARTBEAT = b": still here\n\n"
 
 
-async def serve(endpoint: Endpoint, frames: AsyncGenerator[bytes, None], headers: dict[str, str] | None = None) -> None:
+async def serve(
+    endpoint: Endpoint, frames: AsyncGenerator[bytes, None], headers: dict[str, str] | None = None
+) -> None:
     """Send `frames` (each whole SSE frames) until one of the ends above. Raises `Unavailable` when full."""
     slots = endpoint.context.streams
     slots.take()

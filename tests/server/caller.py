@@ -31,7 +31,7 @@ class Caller:
 
     @property
     def extension(self) -> Any:
-        return next(iter(self.app.extension_manager.extension_apps["cloutagent"]))
+        return next(iter(self.app.extension_manager.extension_apps["cloutagent_ext"]))
 
     @property
     def user_headers(self) -> dict[str, str]:
@@ -71,16 +71,20 @@ class Caller:
         return created
 
     async def script(self, project_id: str, *turns: dict[str, Any], **agents: list[dict[str, Any]]) -> None:
-        """What the simulated model plays in this project."""
+        """What the simulated model plays in this project; a version, so that calls with a key play it too."""
         scenario = {"schema_version": 1, "agents": {"main": list(turns), **agents}}
         response = await self.call(
             "PUT", f"projects/{project_id}/files/scenario.json", content=json.dumps(scenario).encode()
         )
         assert response.status_code == 200, response.text
+        definition = await self.get(f"projects/{project_id}")
+        response = await self.call("PUT", f"projects/{project_id}", json=definition)
+        assert response.status_code == 200, response.text
 
     async def execute(self, project_id: str, *, key: str | None = None, **body: Any) -> str:
         """Id of an accepted execution."""
-        response = await self.call("POST", f"projects/{project_id}/execute", json={"prompt": "Go."} | body, key=key)
+        request = {"prompt": "Go."} | body
+        response = await self.call("POST", f"projects/{project_id}/execute", json=request, key=key)
         assert response.status_code == 202, response.text
         return str(response.json()["execution_id"])
 
@@ -101,12 +105,10 @@ class Caller:
 
     async def events(self, execution_id: str, **options: Any) -> list[dict[str, Any]]:
         """All events that a stream gives until the server ends it."""
-        async with asyncio.timeout(DEADLINE_S), self.stream(f"executions/{execution_id}/stream", **options) as (
-            response,
-            found,
-        ):
-            assert response.status_code == 200, response.status_code
-            return [frame.data async for frame in found]
+        async with asyncio.timeout(DEADLINE_S):
+            async with self.stream(f"executions/{execution_id}/stream", **options) as (response, found):
+                assert response.status_code == 200, response.status_code
+                return [frame.data async for frame in found]
 
 
 async def frames(response: httpx2.Response) -> AsyncIterator[Frame]:

@@ -7,8 +7,8 @@ a second loop (and a server) to every test of this repository.
 from __future__ import annotations
 
 import asyncio
-
 from collections.abc import AsyncIterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -64,7 +64,9 @@ def jp_server_config(tmp_path: Any, settings: dict[str, Any]) -> dict[str, Any]:
             "allow_unauthenticated_access": False,
         },
         "CloutAgent": {
-            "data_dir": str(tmp_path / "cloutagent"), "simulated_pace": 0.0, "allow_simulated_api": True, **settings,
+            "data_dir": str(tmp_path / "cloutagent"), "simulated_pace": 0.0,
+            "stop_grace_s": 0.1,
+            "allow_simulated_api": True, **settings,
         },
     }  # fmt: skip
 
@@ -81,7 +83,9 @@ async def server(
 
     await jp_serverapp._post_start()
     address = f"http://127.0.0.1:{http_server_port[1]}{jp_base_url}"
-    async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=30) as http:
+    # No cookies kept: Jupyter gives one to whoever shows its token, and "nobody" must stay nobody.
+    forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=30, cookies=forgetful) as http:
         yield Caller(http, jp_serverapp)
     await jp_serverapp._cleanup()
     jp_serverapp.kernel_manager.context.destroy()

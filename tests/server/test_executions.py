@@ -1,0 +1,198 @@
+"""Executions over HTTP, played by the simulated model through the real engine, tools and log."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from .caller import DEADLINE_S, Caller, code
+
+SLEEPS = {"text": "Now I wait.", "tools": [{"name": "bash", "as": "nap", "input": {"command": "sleep 60"}}]}
+BASH = {"agent": {"tools": ["bash"], "permissions": {"bash": "allow"}, "task": "Do it."}}
+
+
+async def until_running(server: Caller, execution_id: str) -> dict[str, Any]:
+    """The state once a tool runs."""
+    log = await server.extension.services.executions.log(execution_id)
+    async with asyncio.timeout(DEADLINE_S):
+        async for line in log.cursor():
+            if b'"type": "tool_call"' in line or b'"type":"tool_call"' in line:
+                break
+    return dict(await server.get(f"executions/{execution_id}"))
+
+
+async def test_the_default_answer_is_202_at_once_and_the_run_ends_by_itself(server: Caller) -> None:
+    project = await server.create()
+    await server.script(project["id"], {"text": "Done: {{prompt}}"})
+    response = await server.call(
+        "POST", f"projects/{project['id']}/execute", json={"prompt": "Count."}, key=project["api_key"]
+    )
+    assert response.status_code == 202
+    accepted = response.json()
+    assert accepted["status"] in ("running", "queued")
+    assert accepted["stream_url"] == f"/a%40b/cloutagent/api/v1/executions/{accepted['execution_id']}/stream"
+    assert response.headers["X-Execution-Id"] == accepted["execution_id"]
+    assert response.headers["Location"].endswith(f"/executions/{accepted['execution_id']}")
+    state = await server.ended(accepted["execution_id"])
+    assert (state["status"], state["origin"], state["simulated"]) == ("completed", "key", True)
+    assert state["result"]["text"] == "Done: Count."
+
+
+async def test_the_sales_analyst_runs_as_it_is_and_its_figures_come_from_its_tools(server: Caller) -> None:
+    response = await server.call("POST", "projects", json={"name": "Sales", "template": "sales-analyst"})
+    project = response.json()
+    response = await server.call(
+        "POST", f"projects/{project['id']}/execute", json={"wait": True}, key=project["api_key"], timeout=120
+    )
+    assert response.status_code == 200, response.text
+    state = response.json()
+    assert state["status"] == "completed", state["error"]
+    files = await server.get(f"executions/{state['execution_id']}/files", key=project["api_key"])
+    assert state["files"] == len(files["items"]) > 0
+    for row in files["items"]:
+        read = await server.call(
+            "GET", f"executions/{state['execution_id']}/files/{row['path']}", key=project["api_key"]
+        )
+        assert (read.status_code, len(read.content)) == (200, row["size"]), row
+        assert read.headers["Content-Disposition"].startswith("attachment")
+
+
+async def test_a_waiting_call_answers_with_the_final_state_even_of_a_failure(server: Caller) -> None:
+    project = await server.create(limits={"max_turns": 1}, **BASH)
+    await server.script(
+        project["id"], {"text": "One.", "tools": [{"name": "bash", "as": "a", "input": {"command": "true"}}]},
+        {"text": "Two."},
+    )  # fmt: skip
+    response = await server.call("POST", f"projects/{project['id']}/execute", json={"wait": True})
+    assert response.status_code == 200
+    assert response.json()["error"]["code"] == "TURN_LIMIT_EXCEEDED"
+
+
+async def test_a_waiting_call_hears_of_a_timeout_as_504_with_the_state(server: Caller) -> None:
+    project = await server.create(limits={"timeout_s": 1}, **BASH)
+    await server.script(project["id"], SLEEPS)
+    response = await server.call("POST", f"projects/{project['id']}/execute", json={"wait": True})
+    assert (response.status_code, code(response)) == (504, "TIMEOUT")
+    details = response.json()["error"]["details"]
+    assert details["state"]["status"] == "failed"
+    assert details["state"]["execution_id"] == details["execution_id"]
+
+
+async def test_cancel_stops_it_and_cancelling_what_has_ended_is_a_conflict(server: Caller) -> None:
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    execution = await server.execute(project["id"])
+    assert (await until_running(server, execution))["status"] == "running"
+    for _ in range(2):
+        response = await server.call(
+            "POST", f"executions/{execution}/cancel", key=project["api_key"], json={}
+        )
+        assert response.status_code == 200, response.text
+        assert response.json()["status"] == "cancelled" or response.json()["cancelling"]
+    state = await server.ended(execution)
+    assert state["status"] == "cancelled"
+    late = await server.call("POST", f"executions/{execution}/cancel")
+    assert (late.status_code, code(late)) == (409, "CONFLICT")
+
+
+async def test_what_runs_protects_its_project_and_itself_from_deletion(server: Caller) -> None:
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    execution = await server.execute(project["id"])
+    await until_running(server, execution)
+    for path in (f"projects/{project['id']}", f"executions/{execution}"):
+        response = await server.call("DELETE", path)
+        assert (response.status_code, code(response)) == (409, "CONFLICT"), path
+    assert server.extension.current_activity() == {"executions": 1}
+    await server.call("POST", f"executions/{execution}/cancel")
+    await server.ended(execution)
+    assert (await server.call("DELETE", f"executions/{execution}")).status_code == 204
+    gone = await server.call("GET", f"executions/{execution}")
+    assert (gone.status_code, code(gone)) == (404, "NOT_FOUND")
+
+
+async def test_variables_are_judged_before_anything_starts(server: Caller) -> None:
+    project = await server.create(variables={"topic": {"required": True}}, agent={"task": "Study {{topic}}."})
+    path = f"projects/{project['id']}/execute"
+    missing = await server.call("POST", path, json={})
+    assert (missing.status_code, code(missing)) == (400, "MISSING_VARIABLE")
+    assert "topic" in missing.json()["error"]["message"]
+    unknown = await server.call("POST", path, json={"variables": {"topic": "a", "tpoic": "b"}})
+    assert (unknown.status_code, code(unknown)) == (400, "UNKNOWN_VARIABLE")
+    assert (await server.get("executions"))["items"] == []
+
+
+async def test_the_same_idempotency_key_is_the_same_execution(server: Caller) -> None:
+    project = await server.create()
+    ids = set()
+    for _ in range(3):
+        response = await server.call(
+            "POST",
+            f"projects/{project['id']}/execute",
+            json={"prompt": "Go."},
+            headers={"Idempotency-Key": "order-7"},
+        )
+        ids.add(response.json()["execution_id"])
+    assert len(ids) == 1
+    await server.ended(ids.pop())
+    bad = await server.call(
+        "POST",
+        f"projects/{project['id']}/execute",
+        json={"prompt": "Go."},
+        headers={"Idempotency-Key": "a b"},
+    )
+    assert (bad.status_code, code(bad)) == (400, "INVALID_REQUEST")
+
+
+async def test_where_a_run_came_from_is_told_by_jupyter_callers_only(server: Caller) -> None:
+    project = await server.create()
+    for header, key, origin in (
+        ("panel", None, "panel"),
+        (None, None, "api"),
+        ("panel", project["api_key"], "key"),
+    ):
+        response = await server.call(
+            "POST", f"projects/{project['id']}/execute", json={"prompt": "Go.", "wait": True}, key=key,
+            headers={"X-CloutAgent-Origin": header} if header else {},
+        )  # fmt: skip
+        assert response.json()["origin"] == origin
+    bad = await server.call(
+        "POST",
+        f"projects/{project['id']}/execute",
+        json={"prompt": "Go."},
+        headers={"X-CloutAgent-Origin": "key"},
+    )
+    assert (bad.status_code, code(bad)) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize("settings", [{"allow_simulated_api": False}])
+async def test_a_key_never_gets_an_invented_answer(server: Caller) -> None:
+    project = await server.create()
+    refused = await server.call(
+        "POST", f"projects/{project['id']}/execute", json={"prompt": "Go."}, key=project["api_key"]
+    )
+    assert (refused.status_code, code(refused)) == (502, "MODEL_UNAVAILABLE")
+    by_user = await server.call(
+        "POST", f"projects/{project['id']}/execute", json={"prompt": "Go.", "wait": True}
+    )
+    assert by_user.json()["simulated"] is True
+
+
+async def test_events_come_a_page_at_a_time_without_gap_or_repeat(server: Caller) -> None:
+    project = await server.create()
+    execution = await server.execute(project["id"])
+    await server.ended(execution)
+    whole = (await server.get(f"executions/{execution}/events"))["items"]
+    assert [event["id"] for event in whole] == list(range(1, len(whole) + 1))
+    pieces, cursor = [], ""
+    while True:
+        page = await server.get(f"executions/{execution}/events?limit=2{cursor}")
+        pieces += page["items"]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert pieces == whole
+    tail = await server.get(f"executions/{execution}/events?from_event={len(whole)}")
+    assert tail["items"] == whole[-1:]
