@@ -68,7 +68,7 @@ test-lint:
 	ruff format --check .
 	mypy
 	lint-imports
-	cd labextension && jlpm lint:check
+	cd labextension && jlpm lint
 
 test-panel:
 	cd labextension && jlpm test
@@ -92,7 +92,7 @@ types: $(VENV)/.demo labextension/node_modules/.installed
 format: setup-test
 	ruff check --fix .
 	ruff format .
-	cd labextension && jlpm lint
+	cd labextension && jlpm format
 
 lint: setup-test test-lint
 

@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -78,8 +79,10 @@ def prepare_folder() -> None:
 
 
 def prepare_workspace(project_id: str) -> None:
-    """The layout that JupyterLab opens with: canvas left, notebook right."""
-    canvas = f"cloutagent-project:{project_id}"
+    """The layout that JupyterLab opens with: canvas left, notebook right. Made once; then a person's own."""
+    if (DEMO / "workspaces").exists():
+        return
+    canvas = f"cloutagent:{project_id}"
     notebook = f"notebook:{NOTEBOOK}"
     layout = {
         "data": {
@@ -105,15 +108,11 @@ def prepare_workspace(project_id: str) -> None:
         },
         "metadata": {"id": "demo"},
     }
-    saved = DEMO / "workspace.json"
-    saved.write_text(json.dumps(layout))
-    subprocess.run(
-        [sys.executable, "-m", "jupyterlab.labapp", "workspaces", "import", str(saved)],
-        check=True,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    folder = DEMO / "workspaces"
+    folder.mkdir(exist_ok=True)
+    WorkspacesManager(str(folder)).save("demo", json.dumps(layout))
 
 
 def environment() -> dict[str, str]:
@@ -134,11 +133,15 @@ def start_server(port: int, token: str) -> subprocess.Popen[bytes]:
     log = (DEMO / "server.log").open("ab")
     return subprocess.Popen(
         [
-            sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--port-retries=0", "--ip=127.0.0.1",
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+            # In a container one is often root; the demo listens on loopback only.
+            "--port-retries=0", "--allow-root",
             f"--ServerApp.root_dir={DEMO / 'root'}", f"--IdentityProvider.token={token}",
             f"--CloutAgent.data_dir={DEMO / 'cloutagent'}", "--CloutAgent.allow_simulated_api=True",
         ],
-        env=environment(), stdout=log, stderr=log, cwd=DEMO / "root",
+        env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=DEMO / "root",
+        # Ctrl-C is for this script, which then ends the server; Jupyter itself would ask a question first.
+        start_new_session=True,
     )  # fmt: skip
 
 
@@ -158,14 +161,13 @@ def wait_until_up(server: subprocess.Popen[bytes], port: int) -> None:
     raise SystemExit(f"JupyterLab did not start. The end of .demo/server.log:\n{tail}")
 
 
-def what_to_click(port: int, token: str, project_id: str, key: str, simulated: bool) -> str:
-    base = f"http://127.0.0.1:{port}"
+def what_to_click(base: str, address: str, project_id: str, key: str) -> str:
     return f"""
   CloutAgent demo
 
-  Open      {base}/lab/workspaces/demo?token={token}
+  Open      {address}
 
-  Click     1  Run, above the canvas: the {"simulated model plays, no account is used" if simulated else "model"}
+  Click     1  Run, above the canvas: the simulated model plays, no account is used
             2  a card or a line of the monitor, to see what it did and what it cost
             3  Files in the monitor: report.md and chart.png
             4  in the notebook beside it: Run > Run All Cells
@@ -188,12 +190,15 @@ def main() -> int:
     project_id, key = asyncio.run(prepare_project())
     prepare_workspace(project_id)
     port, token = free_port(arguments.port), secrets.token_hex(16)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = start_server(port, token)
     try:
         wait_until_up(server, port)
-        print(what_to_click(port, token, project_id, key, simulated=True), flush=True)
+        base = f"http://127.0.0.1:{port}"
+        address = f"{base}/lab/workspaces/demo?token={token}"
+        print(what_to_click(base, address, project_id, key), flush=True)
         if not arguments.no_browser:
-            webbrowser.open(f"http://127.0.0.1:{port}/lab/workspaces/demo?token={token}")
+            webbrowser.open(address)
         return server.wait()
     except KeyboardInterrupt:
         return 0

@@ -37,9 +37,9 @@ def missing_for(goal):
     must, nice = [], []
     if sys.version_info[:2] < PYTHON:
         must.append(
-            "Python %d.%d or newer (this is %d.%d). Debian 12 and newer have it: `apt-get install python3 python3-venv`;"
-            " elsewhere from python.org. Then: make %s PYTHON=python3.12"
-            % (PYTHON + tuple(sys.version_info[:2]) + (goal,))
+            "Python %d.%d or newer (this is %d.%d). Debian 12 and newer have it:"
+            " `apt-get install python3 python3-venv`; elsewhere from python.org."
+            " Then: make %s PYTHON=python3.12" % (PYTHON + tuple(sys.version_info[:2]) + (goal,))
         )
     try:
         import ensurepip  # noqa: F401
