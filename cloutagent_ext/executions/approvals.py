@@ -6,7 +6,7 @@ to allow it, and the execution goes on at once. Not here: when a call must ask (
 
 from __future__ import annotations
 
-from ..engine.ports import Decision
+from ..engine.ports import Decision, EndExecution
 from ..schema.base import JsonObject
 
 
@@ -35,6 +35,4 @@ class NoSecrets:
 
     async def get(self, name: str) -> str:
         """Always raises `EndExecution`: there is no secret of any name."""
-        from ..engine.ports import EndExecution
-
         raise EndExecution("TOOL_ERROR", f"The project has no secret named {name}.", secret=name)

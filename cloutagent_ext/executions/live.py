@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +53,6 @@ class Live:
         self.owner = owner
         self.log = log
         self.state = state
-        self.since = time.monotonic()
-        """When it began to wait, by the monotonic clock."""
         self.task: asyncio.Task[None] | None = None
         """The worker, once it runs; awaited by the queue."""
         self.done = asyncio.Event()

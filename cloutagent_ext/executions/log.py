@@ -15,7 +15,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Self
 
@@ -147,7 +147,7 @@ class EventLog:
 
     # ------------------------------------------------------------ reading
 
-    async def cursor(self, from_event: int = 1) -> AsyncIterator[bytes]:
+    async def cursor(self, from_event: int = 1) -> AsyncGenerator[bytes, None]:
         """Each event from `from_event` on, as its line of JSON, once and in order.
 
         Goes on live, and ends after the ending event. Raises `LogDamaged` at a line that cannot be read.
@@ -156,7 +156,7 @@ class EventLog:
             for each in lines:
                 yield each
 
-    async def batches(self, from_event: int = 1) -> AsyncIterator[list[bytes]]:
+    async def batches(self, from_event: int = 1) -> AsyncGenerator[list[bytes], None]:
         """Like `cursor`, with all lines at hand at once: for those who send them on in one write."""
         next_id, offset, pause = max(1, from_event), None, _POLL_S[0]
         while True:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from ..auth.principal import Principal
     from ..engine.models import ModelProvider
     from ..store.projects import ProjectStore
-
-_log = logging.getLogger(__name__)
 
 _UNFINISHED = frozenset({"queued", "running", "waiting"})
 """Statuses in which somebody must own an execution."""
@@ -233,7 +230,7 @@ class Executions:
         except FileNotFoundError:
             raise NotFound(f"There is no execution {execution_id!r}.") from None
 
-    def changes(self) -> AsyncIterator[ExecutionState]:
+    def changes(self) -> AsyncGenerator[ExecutionState, None]:
         """The newest state of each execution of this process whenever it changes; ends with `stop`."""
         return self._watchers.follow(self.state)
 

@@ -7,7 +7,7 @@ costs no more than the number of executions. Not here: an execution's events (`l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from ..errors import CloutError
 from ..schema.execution import ExecutionState
@@ -40,7 +40,7 @@ class Watchers:
 
     async def follow(
         self, state: Callable[[str], Awaitable[ExecutionState]]
-    ) -> AsyncIterator[ExecutionState]:
+    ) -> AsyncGenerator[ExecutionState, None]:
         """Each changed execution's state, as it is when asked for; an equal one is not repeated."""
         watcher = _Watcher()
         self._watchers.add(watcher)
