@@ -123,6 +123,8 @@ class Assembly:
         for block in self._blocks.values():
             if block.open:  # a reply cut by max_tokens may leave its last block open
                 self._close(block)
+        if any(not _can_be_answered(block.wire) for block in self._blocks.values()):
+            raise broken("a tool call has no id or no name")
         if self._unreadable_input and self._stop_reason == "tool_use":
             raise broken("the input of a tool call is not JSON")
         return Reply(
@@ -151,6 +153,12 @@ class Assembly:
                     self._unreadable_input = True
         block.pieces.clear()
         return block.wire
+
+
+def _can_be_answered(block: Wire) -> bool:
+    return block.get("type") != "tool_use" or all(
+        isinstance(block.get(name), str) and block[name] for name in ("id", "name")
+    )
 
 
 def _refuse(constant: str) -> object:

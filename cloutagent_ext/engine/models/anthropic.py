@@ -101,7 +101,8 @@ class LiveModel:
 
     def __init__(self, client: anthropic.AsyncAnthropic, *, headers: Mapping[str, str] | None = None) -> None:
         self._client = client
-        self._headers = {"Content-Type": "application/json", **(headers or {})}
+        # Uncompressed: a small stream gains nothing, and no few bytes can become very many.
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
 
     async def stream(self, request: Wire) -> AsyncIterator[Wire]:
         """See `ports.Model.stream`."""

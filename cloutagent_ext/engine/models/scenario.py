@@ -33,22 +33,36 @@ class Step:
     """Name and input of each call."""
 
 
+class BadScenario(ValueError):
+    """A turn of the scenario cannot be read; the message names it."""
+
+
 def next_step(request: Wire, agent: str, scenario: JsonObject | None, variables: Mapping[str, str]) -> Step:
-    """The turn that answers `request` (a body of POST /v1/messages) of `agent`."""
+    """The turn that answers `request` (a body of POST /v1/messages) of `agent`. Raises `BadScenario`."""
     messages = request.get("messages") or []
     turn = sum(1 for message in messages if message.get("role") == "assistant")
-    steps = ((scenario or {}).get("agents") or {}).get(agent)
+    agents = (scenario or {}).get("agents")
+    steps = agents.get(agent) if isinstance(agents, dict) else None
     if not isinstance(steps, list) or not steps:
         return _walk(request, messages, turn)
     if turn >= len(steps):
         return Step(text=f"[The scenario of `{agent}` has no turn {turn + 1}.]")
-    values = _Values(messages, steps, variables)
     step = steps[turn]
-    return Step(
-        thinking=values.fill(step.get("thinking") or ""),
-        text=values.fill(step.get("text") or ""),
-        tools=[(call["name"], values.fill_all(call.get("input") or {})) for call in step.get("tools") or []],
-    )
+    try:
+        values = _Values(messages, steps, variables)
+        return Step(
+            thinking=values.fill(step.get("thinking") or ""),
+            text=values.fill(step.get("text") or ""),
+            tools=[
+                (str(call["name"]), values.fill_all(call.get("input") or {}))
+                for call in step.get("tools") or []
+            ],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadScenario(
+            f"`scenario.json`, agent `{agent}`, turn {turn + 1}: it must be an object with `thinking`, `text` "
+            "and `tools`, each tool with `name` and `input`"
+        ) from error
 
 
 # ---------------------------------------------------------------- a scenario's values

@@ -20,7 +20,7 @@ from ...schema.base import JsonObject
 from ..ports import Wire
 from ..text import likely_tokens
 from .catalogue import facts_of
-from .scenario import Step, next_step
+from .scenario import BadScenario, Step, next_step
 
 AGENT_HEADER = "x-cloutagent-agent"
 """Which agent's turns to play."""
@@ -46,7 +46,11 @@ class SimulatedTransport(httpx2.AsyncBaseTransport):
         if request.url.path.endswith("/count_tokens"):
             return httpx2.Response(200, json={"input_tokens": sum(size for _, size in _prefixes(body))})
         agent = request.headers.get(AGENT_HEADER, "main")
-        step = next_step(body, agent, self._scenario, self._variables)
+        try:
+            step = next_step(body, agent, self._scenario, self._variables)
+        except BadScenario as error:
+            reason = {"type": "invalid_request_error", "message": str(error)}
+            return httpx2.Response(400, json={"type": "error", "error": reason})
         serial = hashlib.sha256(agent.encode() + json.dumps(body["messages"]).encode()).hexdigest()[:20]
         wire = _Wire(body, step, serial, self._count(body), self._pace)
         headers = {"content-type": "text/event-stream", "request-id": f"req_sim_{serial}"}

@@ -161,3 +161,11 @@ async def test_the_provider_shares_one_connection_pool_and_closes_it(tmp_path):
                 assert (await Bench(models, tmp_path).run()).status == "completed"
         await provider.close()
     assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize("step", [{"tools": [{"input": {}}]}, {"tools": 3}, "text", {"text": 5}])
+async def test_a_turn_that_cannot_be_read_is_named_and_not_tried_again(tmp_path, step):
+    outcome, bench = await play(tmp_path, {"agents": {"main": [step]}})
+    assert outcome.code == "MODEL_ERROR"
+    assert "`main`, turn 1" in outcome.message
+    assert bench.clock.slept == []
