@@ -47,14 +47,14 @@ class LiveServer:
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """A plain HTTP request proved by Jupyter's token; status and JSON."""
-        request = urllib.request.Request(  # noqa: S310 - loopback
+        request = urllib.request.Request(
             f"{self.api}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {self.token}", "Content-Type": "application/json", **headers},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refusal:
             with refusal:
@@ -121,11 +121,13 @@ def live_server(
         process = subprocess.Popen(
             [
                 sys.executable, "-m", program, "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-                "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}", f"--ServerApp.root_dir={root}",
+                "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}",
+                f"--ServerApp.root_dir={root}",
                 f"--IdentityProvider.token={token}", f"--CloutAgent.data_dir={data}", "--allow-root",
                 "--ServerApp.jpserver_extensions={'cloutagent_ext': True}", *options,
             ],
-            env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=root, start_new_session=True,
+            env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=root,
+            start_new_session=True,
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}{base_url.rstrip('/')}/"
     server = LiveServer(url, token, folder, data, root, environment, process)
@@ -140,7 +142,7 @@ def _wait_until_up(server: LiveServer) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{server.url}cloutagent/api/health", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{server.url}cloutagent/api/health", timeout=2):
                 break
         except OSError:
             time.sleep(0.05)
