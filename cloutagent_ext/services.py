@@ -54,6 +54,7 @@ class Services:
         """End what runs (after `grace_s` seconds, else the setting's), close connections; repeatable."""
         await self.executions.stop(grace_s)
         await self.models.close()
+        await self.keys.close()
 
 
 def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -> Services:
