@@ -141,6 +141,7 @@ class JupyterKernel:
                     return status or await self._reply(call, min(max(left, 1.0), INTERRUPT_S)) or "dead"
                 continue
             on_output({"msg_type": message["msg_type"], "content": message["content"]})
+            await asyncio.sleep(0)  # a flood is received without waiting: the others have their turn here
 
     async def _reply(self, call: str, seconds: float) -> Outcome | None:
         """How `call` ended, once the kernel says so; None if it does not within `seconds`."""

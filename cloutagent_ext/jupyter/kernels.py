@@ -8,6 +8,7 @@ line. What a running kernel does is `jupyter.kernel`.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -44,9 +45,8 @@ class LocalKernels:
 
     async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
         """See `ports.Kernels.start`."""
-        from jupyter_client.manager import AsyncKernelManager
-
-        manager = AsyncKernelManager(kernel_name=KERNEL_NAME)
+        jupyter = await asyncio.to_thread(importlib.import_module, "jupyter_client.manager")
+        manager = jupyter.AsyncKernelManager(kernel_name=KERNEL_NAME)
         # What a kernel writes past Jupyter's channels would end up between the lines of the command.
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         start = manager.start_kernel(cwd=str(cwd), env=dict(env), **quiet)

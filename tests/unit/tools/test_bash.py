@@ -32,7 +32,7 @@ async def test_the_working_directory_carries_over_for_each_agent_by_itself(box: 
     await box.run("bash", command="mkdir -p 'a b/c' && cd 'a b/c'")
     assert await box.text("bash", command="pwd -P") == f"{os.path.realpath(box.workspace)}/a b/c\n"
     assert (
-        await box.text("bash", agent="helper#1", command="pwd -P") == f"{os.path.realpath(box.workspace)}\n"
+        await box.text("bash", agent="analyst#1", command="pwd -P") == f"{os.path.realpath(box.workspace)}\n"
     )
     await box.error("bash", command="cd /; exit 3")
     assert await box.text("bash", command="pwd") == "/\n"

@@ -36,7 +36,7 @@ async def any_box(request: pytest.FixtureRequest, make_box: Callable[..., Box]) 
 
 async def test_variables_stay_and_output_comes_in_order(any_box: Box) -> None:
     assert await any_box.text("python", code="x = 20\nprint('first')\nx + 1") == "first\n21\n"
-    assert await any_box.text("python", agent="helper#1", code="x * 2") == "40\n"
+    assert await any_box.text("python", agent="analyst#1", code="x * 2") == "40\n"
     assert await any_box.text("python", code="y = 1") == "[ran, and showed nothing]"
 
 

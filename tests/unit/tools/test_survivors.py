@@ -138,6 +138,39 @@ async def test_everything_dies_when_the_server_is_killed(tmp_path: Path) -> None
     await gone(n)
 
 
+async def test_the_kernel_dies_when_the_server_is_killed_and_the_sweep_finds_its_children(
+    tmp_path: Path,
+) -> None:
+    """Nobody is left above a killed server's kernel: what it started is for the sweep at the next start."""
+    n, execution_id = number(), str(uuid.uuid4())
+    server = textwrap.dedent(f"""
+        import asyncio, os
+        from pathlib import Path
+        from cloutagent_ext.jupyter.kernels import LocalKernels
+        env = {{"PATH": os.environ["PATH"], "HOME": "{tmp_path}", "{MARKER}": "{execution_id}"}}
+        async def main():
+            kernel = await LocalKernels().start(cwd=Path("{tmp_path}"), env=env)
+            code = "import subprocess; subprocess.Popen(['setsid', 'sleep', '{n}'])"
+            await kernel.execute(code, timeout_s=30, on_output=lambda _: None)
+            print("running", flush=True)
+            await asyncio.sleep(60)
+        asyncio.run(main())
+    """)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", server, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"running\n"
+    process.kill()
+    await process.wait()
+    deadline = time.monotonic() + 10
+    while any("ipykernel" in line for line in survivors(execution_id)):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    assert await processes.end_all(execution_id) == 1
+    assert living(n) == []
+
+
 async def test_the_sweep_finds_what_lost_its_supervisor(box: Box) -> None:
     n = number()
     await box.run("bash", command=f"setsid bash -c 'trap \"\" TERM; sleep {n}; sleep {n}' &\nsleep 0.3")
