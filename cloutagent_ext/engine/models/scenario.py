@@ -60,8 +60,8 @@ def next_step(request: Wire, agent: str, scenario: JsonObject | None, variables:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BadScenario(
-            f"`scenario.json`, agent `{agent}`, turn {turn + 1}: it must be an object with `thinking`, `text` "
-            "and `tools`, each tool with `name` and `input`"
+            f"`scenario.json`, agent `{agent}`, turn {turn + 1}: it must be an object with `thinking`, "
+            "`text` and `tools`, each tool with `name` and `input`"
         ) from error
 
 
