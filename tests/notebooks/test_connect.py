@@ -8,6 +8,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
+
+from cloutagent_ext.client import connect
 from tests.support.live_server import LiveServer, live_server
 
 
@@ -36,3 +39,18 @@ def test_connect_takes_the_kernels_own_server_not_the_newest(server: LiveServer,
                 env=own.env, capture_output=True, text=True, timeout=60, check=False,
             )  # fmt: skip
             assert done.stdout.strip() == own.url, done.stderr
+
+
+def test_a_server_behind_a_path_is_found_and_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with live_server(tmp_path, "--CloutAgent.simulated_pace=0", base_url="/user/ann/") as behind:
+        behind.create_project("Plain", template="empty")
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", behind.env["JUPYTER_RUNTIME_DIR"])
+        with connect() as found, connect(f"{behind.url}lab/tree/x?token={behind.token}") as named:
+            assert found.url == named.url
+            run = found["Plain"].run("Say hello")
+            assert [event.id for event in named.execution(run.id)] == list(
+                range(1, run.state.last_event_id + 1)
+            )
+            assert "simulation" in run.result.text
