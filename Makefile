@@ -87,6 +87,7 @@ bench: setup-test
 
 types: $(VENV)/.demo labextension/node_modules/.installed
 	$(BIN)/python -m cloutagent_ext.server.openapi
+	$(BIN)/python scripts/reference.py
 	cd labextension && jlpm generate:types
 
 format: setup-test

@@ -1,0 +1,110 @@
+"""Writes docs/reference.md: every route, event, setting, tool and error, from the code itself.
+
+`python scripts/reference.py` writes it; a test compares what is committed with `text()`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import get_args
+
+from cloutagent_ext import errors
+from cloutagent_ext.engine.tools.registry import rows as tool_rows
+from cloutagent_ext.schema import events, execution
+from cloutagent_ext.server.routes import ROUTES
+from cloutagent_ext.settings import Settings
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + " --- |" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+    yield ""
+
+
+def _first(doc: str | None) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join(inspect.cleandoc(doc or "").split("\n\n")[0].split())
+
+
+_WHO = {"public": "anyone", "jupyter": "Jupyter users", "key": "Jupyter users; keys with scope `{}`"}
+
+
+def _routes() -> Iterator[str]:
+    yield "## Routes\n"
+    yield "Below `{base_url}cloutagent/api/`. The whole contract with bodies and answers: `GET v1/openapi.json`.\n"
+    yield from _table(
+        ("method and path", "does", "who"),
+        (
+            (
+                f"{route.method} `{route.path}`",
+                route.summary,
+                _WHO[route.access.kind].format(route.access.scope),
+            )
+            for route in ROUTES
+        ),
+    )
+
+
+def _events() -> Iterator[str]:
+    yield "## Events\n"
+    yield inspect.cleandoc(events.__doc__ or "") + "\n"
+    yield "Every event has `id`, `type`, `ts`, `agent` and `span`.\n"
+    rows = []
+    union = get_args(events.AnyEvent)[0]
+    for model in get_args(union):
+        fields = [name for name in model.model_fields if name not in {"id", "ts", "agent", "span", "type"}]
+        kind = model.model_fields["type"].default
+        rows.append((f"`{kind}`", _first(model.__doc__), ", ".join(f"`{name}`" for name in fields)))
+    yield from _table(("type", "when", "fields"), rows)
+    codes = ", ".join(f"`{code}`" for code in get_args(events.WarningCode))
+    yield f"Codes of `warning`: {codes}.\n"
+
+
+def _settings() -> Iterator[str]:
+    yield "## Settings\n"
+    yield "On the command line `--CloutAgent.<name>=…`, in `jupyter_server_config.py` `c.CloutAgent.<name> = …`.\n"
+    rows = []
+    for row in Settings.rows():
+        default = row.default
+        shown = "" if default in (None, (), Path()) else f"`{default}`"
+        rows.append((f"`{row.name}`", f"`{row.env}`" if row.env else "", shown, row.unit, row.help))
+    yield from _table(("name", "variable", "default", "unit", "what it does"), rows)
+
+
+def _tools() -> Iterator[str]:
+    yield "## Built-in tools\n"
+    yield from _table(
+        ("tool", "touches", "unless allowed or denied"),
+        ((f"`{tool.name}`", tool.touches, tool.default_permission) for tool in tool_rows()),
+    )
+
+
+def _errors() -> Iterator[str]:
+    yield "## Errors\n"
+    yield 'Every error is `{"error": {"code", "message", "details"}}`.\n'
+    yield "```text"
+    yield inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1]
+    yield "```\n"
+    yield (
+        "Codes that end an execution: "
+        + ", ".join(f"`{code}`" for code in get_args(execution.EndCode))
+        + ".\n"
+    )
+
+
+def text() -> str:
+    """The page."""
+    lines = ["# Reference\n", "Written from the code by `make types`; do not edit.\n"]
+    for part in (_routes(), _events(), _tools(), _settings(), _errors()):
+        lines.extend(part)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(text())
