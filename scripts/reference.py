@@ -37,7 +37,7 @@ _WHO = {"public": "anyone", "jupyter": "Jupyter users", "key": "Jupyter users; k
 
 def _routes() -> Iterator[str]:
     yield "## Routes\n"
-    yield "Below `{base_url}cloutagent/api/`. The whole contract with bodies and answers: `GET v1/openapi.json`.\n"
+    yield "Below `{base_url}cloutagent/api/`. With bodies and answers: `GET v1/openapi.json`.\n"
     yield from _table(
         ("method and path", "does", "who"),
         (
@@ -68,7 +68,7 @@ def _events() -> Iterator[str]:
 
 def _settings() -> Iterator[str]:
     yield "## Settings\n"
-    yield "On the command line `--CloutAgent.<name>=…`, in `jupyter_server_config.py` `c.CloutAgent.<name> = …`.\n"
+    yield "On the command line `--CloutAgent.<name>=…`, in a configuration file `c.CloutAgent.<name> = …`.\n"
     rows = []
     for row in Settings.rows():
         default = row.default
