@@ -31,7 +31,10 @@ export const OPEN_PROJECT_ARGS = {
     name: { type: 'string', description: 'Name of the project, when its id is not known.' },
     execution: { type: 'string', description: 'Execution to show.' },
     notebook: { type: 'string', description: 'Notebook to open beside it, relative to the server’s root.' },
-    mode: { type: 'string', description: 'Where to insert the tab, as in Lab’s shell: tab-after, split-right, …' }
+    mode: {
+      type: 'string',
+      description: 'Where to insert the tab, as in Lab’s shell: tab-after, split-right, …'
+    }
   }
 } as const;
 

@@ -106,7 +106,9 @@ export class Client {
   }
 
   execute(id: string, request: ExecuteRequest): Promise<Accepted> {
-    return this._json(`projects/${id}/execute`, this._body('POST', request));
+    const init = this._body('POST', request);
+    init.headers = { ...JSON_HEADERS, 'X-CloutAgent-Origin': 'panel' };
+    return this._json(`projects/${id}/execute`, init);
   }
 
   executions(filter: { project?: string; limit?: number } = {}): Promise<Page<ExecutionState>> {

@@ -3,2741 +3,4242 @@
  * Do not make direct changes to the file.
  */
 
-export type paths = Record<string, never>;
+export interface paths {
+    "/cloutagent/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the server can take work */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Executions, newest first
+         * @description Newest first; to a key, its own project's.
+         */
+        get: operations["list_executions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its state */
+        get: operations["read_execution"];
+        put?: never;
+        post?: never;
+        /** Delete one that has ended */
+        delete: operations["delete_execution"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop it, its processes included */
+        post: operations["cancel_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its events, a page at a time
+         * @description A page of the log as it stands; `next_cursor` is null when there is nothing more now.
+         */
+        get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Files of its workspace */
+        get: operations["list_execution_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One file of its workspace
+         * @description Piece by piece: a workspace file may be larger than memory.
+         */
+        get: operations["read_execution_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its events as they happen
+         * @description From `from_event`, or from the one after `Last-Event-ID`, on and live until the end.
+         */
+        get: operations["stream_execution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Models, with their prices */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This contract */
+        get: operations["read_contract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Projects, newest change first
+         * @description All projects; to a key, its one.
+         */
+        get: operations["list_projects"];
+        put?: never;
+        /** Create a project and its first key */
+        post: operations["create_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole definition */
+        get: operations["read_project"];
+        /** Replace the definition in one commit */
+        put: operations["save_project"];
+        post?: never;
+        /** Delete it; a zip goes to the backups first */
+        delete: operations["delete_project"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/execute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run the agent
+         * @description Accept, then answer in the way that was asked for.
+         */
+        post: operations["execute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its own files */
+        get: operations["list_project_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One file */
+        get: operations["read_project_file"];
+        /** Write a file */
+        put: operations["write_project_file"];
+        post?: never;
+        /** Delete a file */
+        delete: operations["delete_project_file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its keys, without their secrets */
+        get: operations["list_keys"];
+        put?: never;
+        /** A new key, shown once */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a key at once */
+        delete: operations["delete_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/ui": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** View state; the last write wins */
+        patch: operations["patch_ui"];
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The dry check: nothing runs
+         * @description The dry check: no model is called, nothing of the project runs.
+         */
+        post: operations["validate_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything a browser tab watches, in one stream
+         * @description `{"execution_id", "event"}` of each watched log, and `{"execution_id", "state"}` of every execution.
+         */
+        get: operations["stream_watched"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Starter projects */
+        get: operations["list_templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Built-in tools */
+        get: operations["list_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * Accepted
-     * @description Answer of POST …/execute by default (202).
-     */
-    Accepted: {
-      /** Execution Id */
-      execution_id: string;
-      /**
-       * Position
-       * @description Place in the queue, from 1; null when it runs.
-       * @default null
-       */
-      position: number | null;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: "running" | "queued";
-      /**
-       * Stream Url
-       * @description Where its events stream, relative to the server's address.
-       */
-      stream_url: string;
-    };
-    /**
-     * Agent
-     * @description The one agent that a project runs.
-     */
-    Agent: {
-      /**
-       * Compact At Tokens
-       * @description Context size at which the conversation is summarised.
-       * @default 150000
-       */
-      compact_at_tokens: number;
-      /**
-       * Effort
-       * @description How hard the model thinks; empty means the model's default.
-       * @default null
-       */
-      effort: ("low" | "medium" | "high" | "xhigh" | "max") | null;
-      /**
-       * Env
-       * @description Environment variables of its commands; may name secrets as `{{secret:NAME}}`.
-       * @default {}
-       */
-      env: {
-        [key: string]: string;
-      };
-      /**
-       * Folders
-       * @description Folders of the Jupyter server that its tools may touch, besides the workspace.
-       * @default []
-       */
-      folders: components["schemas"]["Folder"][];
-      /**
-       * Kernel
-       * @description Where `python` runs: a fresh kernel for each execution, or the bound notebook's.
-       * @default own
-       * @enum {string}
-       */
-      kernel: "own" | "notebook";
-      /**
-       * Max Tokens
-       * @description Longest single reply, in tokens.
-       * @default 8192
-       */
-      max_tokens: number;
-      /**
-       * Mcps
-       * @description MCP servers it uses; empty (null) means all.
-       * @default null
-       */
-      mcps: string[] | null;
-      /**
-       * Memory
-       * @description Keep files under `memory/` across executions.
-       * @default false
-       */
-      memory: boolean;
-      /**
-       * Model
-       * @description Which model it thinks with.
-       * @default claude-opus-5-5
-       */
-      model: string;
-      /**
-       * Name
-       * @description What the card says.
-       * @default main
-       */
-      name: string;
-      /**
-       * Network
-       * @description Whether its commands may use the network, where isolation can tell.
-       * @default false
-       */
-      network: boolean;
-      /**
-       * Notebook
-       * @description Notebook it is bound to, relative to the server's root.
-       * @default null
-       */
-      notebook: string | null;
-      /**
-       * On Ask Unattended
-       * @description What a call that must ask does when nobody can answer: fail with a message, or wait.
-       * @default fail
-       * @enum {string}
-       */
-      on_ask_unattended: "fail" | "wait";
-      /**
-       * Output Schema
-       * @description JSON Schema of the final answer; empty means free text.
-       * @default null
-       */
-      output_schema: {
-        [key: string]: unknown;
-      } | null;
-      /**
-       * Permissions
-       * @description Per tool or pattern (`bash(git *)`): allow, ask or deny.
-       * @default {}
-       */
-      permissions: {
-        [key: string]: "allow" | "ask" | "deny";
-      };
-      /**
-       * Simulate
-       * @description Play the simulated model even when a key is set.
-       * @default false
-       */
-      simulate: boolean;
-      /**
-       * Stall S
-       * @description Seconds without progress after which it pauses and asks.
-       * @default 600
-       */
-      stall_s: number;
-      /**
-       * Subagents
-       * @description Subagents it delegates to; empty (null) means all that no other subagent lists.
-       * @default null
-       */
-      subagents: string[] | null;
-      /**
-       * System Prompt
-       * @description Who it is and how it works. Takes `{{variables}}`.
-       * @default
-       */
-      system_prompt: string;
-      /**
-       * Task
-       * @description What it is asked when an execution brings no prompt of its own. Takes `{{variables}}`.
-       * @default
-       */
-      task: string;
-      /**
-       * Thinking
-       * @description Whether the model may think before it answers, where the model lets one choose.
-       * @default auto
-       * @enum {string}
-       */
-      thinking: "auto" | "off";
-      /**
-       * Tools
-       * @description Built-in tools it may call.
-       * @default []
-       */
-      tools: string[];
-    };
-    /**
-     * AgentComplete
-     * @description An agent is done; its own totals, without those of its subagents.
-     */
-    AgentComplete: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /**
-       * Call Id
-       * @default null
-       */
-      call_id: string | null;
-      /** Id */
-      id: number;
-      /** Result */
-      result: string;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Total Cost Usd */
-      total_cost_usd: number | null;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /** Turns */
-      turns: number;
-      /**
-       * Type
-       * @default agent_complete
-       * @constant
-       */
-      type: "agent_complete";
-      usage: components["schemas"]["Usage"];
-    };
-    /**
-     * AgentStart
-     * @description An agent begins; for a subagent `call_id` is the call that started it.
-     */
-    AgentStart: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /**
-       * Call Id
-       * @default null
-       */
-      call_id: string | null;
-      /** Id */
-      id: number;
-      /** Model */
-      model: string;
-      /**
-       * Name
-       * @description What its card says.
-       */
-      name: string;
-      /** Prompt */
-      prompt: string;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Subagent
-       * @description Id of the subagent; null for the agent itself.
-       * @default null
-       */
-      subagent: string | null;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default agent_start
-       * @constant
-       */
-      type: "agent_start";
-    };
-    /**
-     * Approval
-     * @description A person (or the policy for unattended runs) has decided.
-     */
-    Approval: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** By */
-      by: string;
-      /** Call Id */
-      call_id: string;
-      /**
-       * Decision
-       * @enum {string}
-       */
-      decision: "allow" | "deny";
-      /** Id */
-      id: number;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default approval
-       * @constant
-       */
-      type: "approval";
-    };
-    /**
-     * ApprovalRequired
-     * @description A tool call waits for a person.
-     */
-    ApprovalRequired: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Call Id */
-      call_id: string;
-      /** Id */
-      id: number;
-      /** Input */
-      input: {
-        [key: string]: unknown;
-      };
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Tool */
-      tool: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default approval_required
-       * @constant
-       */
-      type: "approval_required";
-    };
-    /**
-     * Batch
-     * @description One ceiling shared by all executions that name it.
-     */
-    Batch: {
-      /** Id */
-      id: string;
-      /** Max Cost Usd */
-      max_cost_usd: number;
-    };
-    /**
-     * Cancelled
-     * @description Somebody stopped it.
-     */
-    Cancelled: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** By */
-      by: string;
-      /** Duration Ms */
-      duration_ms: number;
-      /** Id */
-      id: number;
-      /** @default null */
-      result: components["schemas"]["Result"] | null;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Total Cost Usd */
-      total_cost_usd: number | null;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default cancelled
-       * @constant
-       */
-      type: "cancelled";
-      usage: components["schemas"]["Usage"];
-    };
-    /**
-     * CommandAction
-     * @description Run a program: JSON on its standard input, exit code 2 blocks.
-     */
-    CommandAction: {
-      /**
-       * Command
-       * @description Program and arguments, run in the execution's workspace.
-       */
-      command: string[];
-      /**
-       * @description discriminator enum property added by openapi-typescript
-       * @enum {string}
-       */
-      type: "command";
-    };
-    /**
-     * Complete
-     * @description It has answered.
-     */
-    Complete: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Duration Ms */
-      duration_ms: number;
-      /** Id */
-      id: number;
-      result: components["schemas"]["Result"];
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Total Cost Usd */
-      total_cost_usd: number | null;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default complete
-       * @constant
-       */
-      type: "complete";
-      usage: components["schemas"]["Usage"];
-    };
-    /**
-     * CostUpdate
-     * @description A model turn was paid for. Totals are the execution's; `turn_*` is this turn of `agent`.
-     */
-    CostUpdate: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Id */
-      id: number;
-      percent_of_limit: components["schemas"]["PercentOfLimit"];
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Total Cost Usd */
-      total_cost_usd: number | null;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /** Turn Cost Usd */
-      turn_cost_usd: number | null;
-      turn_usage: components["schemas"]["Usage"];
-      /**
-       * Type
-       * @default cost_update
-       * @constant
-       */
-      type: "cost_update";
-      usage: components["schemas"]["Usage"];
-    };
-    /**
-     * CreatedKey
-     * @description A new key; `api_key` will not be shown again.
-     */
-    CreatedKey: {
-      /** Api Key */
-      api_key: string;
-      /**
-       * Created At
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      created_at: string;
-      /** Id */
-      id: string;
-      /**
-       * Last Used At
-       * @default null
-       */
-      last_used_at: string | null;
-      /** Name */
-      name: string;
-      /** Scopes */
-      scopes: ("read" | "execute" | "approve")[];
-    };
-    /**
-     * CreatedProject
-     * @description Answer of POST projects: the definition, and once only its first key.
-     */
-    CreatedProject: {
-      /**
-       * @default {
-       *       "compact_at_tokens": 150000,
-       *       "effort": null,
-       *       "env": {},
-       *       "folders": [],
-       *       "kernel": "own",
-       *       "max_tokens": 8192,
-       *       "mcps": null,
-       *       "memory": false,
-       *       "model": "claude-opus-5-5",
-       *       "name": "main",
-       *       "network": false,
-       *       "notebook": null,
-       *       "on_ask_unattended": "fail",
-       *       "output_schema": null,
-       *       "permissions": {},
-       *       "simulate": false,
-       *       "stall_s": 600,
-       *       "subagents": null,
-       *       "system_prompt": "",
-       *       "task": "",
-       *       "thinking": "auto",
-       *       "tools": []
-       *     }
-       */
-      agent: components["schemas"]["Agent"];
-      /**
-       * Api Key
-       * @description Text of the first key. It will not be shown again.
-       */
-      api_key: string;
-      /**
-       * Description
-       * @description What it is for, in a sentence or two.
-       * @default
-       */
-      description: string;
-      /**
-       * Hooks
-       * @default []
-       */
-      hooks: components["schemas"]["Hook"][];
-      /**
-       * Id
-       * Format: uuid
-       * @description Its id for ever; a copy gets another.
-       */
-      id: string;
-      /**
-       * @default {
-       *       "max_cost_usd": 1,
-       *       "max_tokens": 100000,
-       *       "max_turns": 50,
-       *       "timeout_s": 3600
-       *     }
-       */
-      limits: components["schemas"]["Limits"];
-      /**
-       * Mcps
-       * @default []
-       */
-      mcps: components["schemas"]["McpServer"][];
-      /**
-       * Name
-       * @description What the project is called.
-       */
-      name: string;
-      /**
-       * On Restart
-       * @description What happens to a running execution when the server comes back.
-       * @default resume
-       * @enum {string}
-       */
-      on_restart: "resume" | "interrupt";
-      /**
-       * Published Version
-       * @description Version that calls with a key run; null means the newest.
-       * @default null
-       */
-      published_version: number | null;
-      /**
-       * @default {
-       *       "max_concurrent": 3,
-       *       "max_queue": 50,
-       *       "queue_timeout_s": 300
-       *     }
-       */
-      queue: components["schemas"]["Queue"];
-      /**
-       * Subagents
-       * @default []
-       */
-      subagents: components["schemas"]["Subagent"][];
-      /**
-       * Trusted
-       * @description False: nothing of it is started until a person has confirmed what would run.
-       * @default true
-       */
-      trusted: boolean;
-      /**
-       * @default {
-       *       "folded": [],
-       *       "nodes": [],
-       *       "notes": [],
-       *       "snap": true,
-       *       "viewport": null
-       *     }
-       */
-      ui: components["schemas"]["Ui"];
-      /**
-       * Updated At
-       * @description Time of its last change.
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      updated_at: string;
-      /**
-       * Variables
-       * @default {}
-       */
-      variables: {
-        [key: string]: components["schemas"]["Variable"];
-      };
-      /**
-       * Version
-       * @description Number of its newest version.
-       */
-      version: number;
-    };
-    /**
-     * Definition
-     * @description What a person edits: everything of a project but its id, dates and version.
-     *
-     *     An execution freezes exactly this.
-     */
-    Definition: {
-      /**
-       * @default {
-       *       "compact_at_tokens": 150000,
-       *       "effort": null,
-       *       "env": {},
-       *       "folders": [],
-       *       "kernel": "own",
-       *       "max_tokens": 8192,
-       *       "mcps": null,
-       *       "memory": false,
-       *       "model": "claude-opus-5-5",
-       *       "name": "main",
-       *       "network": false,
-       *       "notebook": null,
-       *       "on_ask_unattended": "fail",
-       *       "output_schema": null,
-       *       "permissions": {},
-       *       "simulate": false,
-       *       "stall_s": 600,
-       *       "subagents": null,
-       *       "system_prompt": "",
-       *       "task": "",
-       *       "thinking": "auto",
-       *       "tools": []
-       *     }
-       */
-      agent: components["schemas"]["Agent"];
-      /**
-       * Description
-       * @description What it is for, in a sentence or two.
-       * @default
-       */
-      description: string;
-      /**
-       * Hooks
-       * @default []
-       */
-      hooks: components["schemas"]["Hook"][];
-      /**
-       * @default {
-       *       "max_cost_usd": 1,
-       *       "max_tokens": 100000,
-       *       "max_turns": 50,
-       *       "timeout_s": 3600
-       *     }
-       */
-      limits: components["schemas"]["Limits"];
-      /**
-       * Mcps
-       * @default []
-       */
-      mcps: components["schemas"]["McpServer"][];
-      /**
-       * Name
-       * @description What the project is called.
-       */
-      name: string;
-      /**
-       * On Restart
-       * @description What happens to a running execution when the server comes back.
-       * @default resume
-       * @enum {string}
-       */
-      on_restart: "resume" | "interrupt";
-      /**
-       * @default {
-       *       "max_concurrent": 3,
-       *       "max_queue": 50,
-       *       "queue_timeout_s": 300
-       *     }
-       */
-      queue: components["schemas"]["Queue"];
-      /**
-       * Subagents
-       * @default []
-       */
-      subagents: components["schemas"]["Subagent"][];
-      /**
-       * @default {
-       *       "folded": [],
-       *       "nodes": [],
-       *       "notes": [],
-       *       "snap": true,
-       *       "viewport": null
-       *     }
-       */
-      ui: components["schemas"]["Ui"];
-      /**
-       * Variables
-       * @default {}
-       */
-      variables: {
-        [key: string]: components["schemas"]["Variable"];
-      };
-    };
-    /**
-     * DisplayPart
-     * @description A Jupyter mime bundle for people (`text/html`, …); the model gets its plain text.
-     */
-    DisplayPart: {
-      /** Data */
-      data: {
-        [key: string]: unknown;
-      };
-      /**
-       * @description discriminator enum property added by openapi-typescript
-       * @enum {string}
-       */
-      type: "display";
-    };
-    /**
-     * Error
-     * @description It has failed; `result` holds what there was by then.
-     */
-    Error: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /**
-       * Code
-       * @enum {string}
-       */
-      code:
-        | "COST_LIMIT_EXCEEDED"
-        | "TOKEN_LIMIT_EXCEEDED"
-        | "TIMEOUT"
-        | "QUEUE_TIMEOUT"
-        | "TURN_LIMIT_EXCEEDED"
-        | "TOOL_ERROR"
-        | "HOOK_BLOCKED"
-        | "MCP_CONNECTION_FAILED"
-        | "SUBAGENT_FAILED"
-        | "MODEL_ERROR"
-        | "MODEL_REFUSED"
-        | "STALLED"
-        | "INTERRUPTED"
-        | "INTERNAL";
-      /**
-       * Details
-       * @default {}
-       */
-      details: {
-        [key: string]: unknown;
-      };
-      /** Duration Ms */
-      duration_ms: number;
-      /** Id */
-      id: number;
-      /** Message */
-      message: string;
-      /** @default null */
-      result: components["schemas"]["Result"] | null;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Total Cost Usd */
-      total_cost_usd: number | null;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default error
-       * @constant
-       */
-      type: "error";
-      usage: components["schemas"]["Usage"];
-    };
-    /** ErrorBody */
-    ErrorBody: {
-      /**
-       * Code
-       * @description UPPER_SNAKE, stable.
-       */
-      code: string;
-      /**
-       * Details
-       * @default {}
-       */
-      details: {
-        [key: string]: unknown;
-      };
-      /**
-       * Message
-       * @description What is wrong and how to mend it.
-       */
-      message: string;
-    };
-    /**
-     * ErrorEnvelope
-     * @description The one shape of every error.
-     */
-    ErrorEnvelope: {
-      error: components["schemas"]["ErrorBody"];
-    };
-    /**
-     * Estimate
-     * @description What one execution will likely take at least: the first model call.
-     */
-    Estimate: {
-      /**
-       * Cost Usd
-       * @description US dollars; null when a price is unknown.
-       */
-      cost_usd: number | null;
-      /** Input Tokens */
-      input_tokens: number;
-    };
-    /**
-     * Event
-     * @description What every event has.
-     */
-    Event: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Id */
-      id: number;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-    };
-    /**
-     * ExecuteRequest
-     * @description Body of POST …/execute; all fields are optional.
-     */
-    ExecuteRequest: {
-      /** @default null */
-      batch: components["schemas"]["Batch"] | null;
-      /**
-       * Continue From
-       * @description A finished execution whose conversation goes on.
-       * @default null
-       */
-      continue_from: string | null;
-      /**
-       * Files
-       * @description Files to put into the workspace first.
-       * @default []
-       */
-      files: components["schemas"]["InputFile"][];
-      /**
-       * @description Lower limits than the project's; a higher one is taken as the project's.
-       * @default null
-       */
-      limits: components["schemas"]["PartialLimits"] | null;
-      /**
-       * Metadata
-       * @description Anything of the caller's; shown with the execution.
-       * @default {}
-       */
-      metadata: {
-        [key: string]: unknown;
-      };
-      /**
-       * Prompt
-       * @description What to do; empty means the project's `task`.
-       * @default null
-       */
-      prompt: string | null;
-      /**
-       * Replay
-       * @description Cassette to play the model's replies from.
-       * @default null
-       */
-      replay: string | null;
-      /**
-       * Step
-       * @description Ask before every tool call (Jupyter callers).
-       * @default false
-       */
-      step: boolean;
-      /**
-       * Stream
-       * @description Answer with the event stream itself.
-       * @default false
-       */
-      stream: boolean;
-      /**
-       * Variables
-       * @description Values for the project's variables; a number or boolean is taken as its text.
-       * @default {}
-       */
-      variables: {
-        [key: string]: string;
-      };
-      /**
-       * Version
-       * @description Version to run: `3` or `"v3"`; empty means the saved state (from Jupyter) or the published one (with a key).
-       * @default null
-       */
-      version: number | string | null;
-      /**
-       * Wait
-       * @description Answer when it has ended, with its final state.
-       * @default false
-       */
-      wait: boolean;
-    };
-    /**
-     * ExecutionState
-     * @description Everything about an execution that fits one screen; a fold over its events.
-     */
-    ExecutionState: {
-      /**
-       * Cancelling
-       * @description A cancel was asked for and its processes are being ended.
-       * @default false
-       */
-      cancelling: boolean;
-      /**
-       * Continued From
-       * @default null
-       */
-      continued_from: string | null;
-      /**
-       * Created At
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      created_at: string;
-      /**
-       * Current Step
-       * @description What it does right now, in words: `python`, `waiting for the model`.
-       * @default null
-       */
-      current_step: string | null;
-      /**
-       * Duration Ms
-       * @description Milliseconds of running so far, or in all.
-       * @default null
-       */
-      duration_ms: number | null;
-      /**
-       * Ended At
-       * @default null
-       */
-      ended_at: string | null;
-      /** @default null */
-      error: components["schemas"]["Failure"] | null;
-      /** Execution Id */
-      execution_id: string;
-      /**
-       * Files
-       * @description How many files its workspace has that it made or changed.
-       * @default 0
-       */
-      files: number;
-      /**
-       * Forked From
-       * @default null
-       */
-      forked_from: string | null;
-      /**
-       * Last Event Id
-       * @default 0
-       */
-      last_event_id: number;
-      limits: components["schemas"]["Limits"];
-      /**
-       * Metadata
-       * @default {}
-       */
-      metadata: {
-        [key: string]: unknown;
-      };
-      /** Model */
-      model: string;
-      /**
-       * Origin
-       * @enum {string}
-       */
-      origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
-      /**
-       * @default {
-       *       "cost": null,
-       *       "time": null,
-       *       "tokens": null
-       *     }
-       */
-      percent_of_limit: components["schemas"]["PercentOfLimit"];
-      /**
-       * Position
-       * @description Place in the queue, from 1, while it waits.
-       * @default null
-       */
-      position: number | null;
-      /** Project Id */
-      project_id: string;
-      /** Project Name */
-      project_name: string;
-      /** @default null */
-      result: components["schemas"]["Result"] | null;
-      /**
-       * Resumed From
-       * @default null
-       */
-      resumed_from: string | null;
-      /** Simulated */
-      simulated: boolean;
-      /**
-       * Started At
-       * @default null
-       */
-      started_at: string | null;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status:
-        | "queued"
-        | "running"
-        | "waiting"
-        | "interrupted"
-        | "completed"
-        | "failed"
-        | "cancelled";
-      /**
-       * Total Cost Usd
-       * @description US dollars so far; null when a price is unknown.
-       * @default 0
-       */
-      total_cost_usd: number | null;
-      /**
-       * Turns
-       * @default 0
-       */
-      turns: number;
-      /**
-       * @default {
-       *       "cache_creation_input_tokens": 0,
-       *       "cache_read_input_tokens": 0,
-       *       "input_tokens": 0,
-       *       "output_tokens": 0
-       *     }
-       */
-      usage: components["schemas"]["Usage"];
-      /** Version */
-      version: number;
-    };
-    /**
-     * Failure
-     * @description Why an execution ended badly.
-     */
-    Failure: {
-      /**
-       * Code
-       * @enum {string}
-       */
-      code:
-        | "COST_LIMIT_EXCEEDED"
-        | "TOKEN_LIMIT_EXCEEDED"
-        | "TIMEOUT"
-        | "QUEUE_TIMEOUT"
-        | "TURN_LIMIT_EXCEEDED"
-        | "TOOL_ERROR"
-        | "HOOK_BLOCKED"
-        | "MCP_CONNECTION_FAILED"
-        | "SUBAGENT_FAILED"
-        | "MODEL_ERROR"
-        | "MODEL_REFUSED"
-        | "STALLED"
-        | "INTERRUPTED"
-        | "INTERNAL";
-      /**
-       * Details
-       * @default {}
-       */
-      details: {
-        [key: string]: unknown;
-      };
-      /** Message */
-      message: string;
-    };
-    /**
-     * FieldError
-     * @description One reason why a request was refused.
-     */
-    FieldError: {
-      /**
-       * Message
-       * @description What is wrong with it.
-       */
-      message: string;
-      /**
-       * Path
-       * @description Dotted path of the field, e.g. `agent.max_tokens`.
-       */
-      path: string;
-    };
-    /**
-     * FilePart
-     * @description A file of the workspace that a tool made.
-     */
-    FilePart: {
-      /**
-       * Media Type
-       * @default application/octet-stream
-       */
-      media_type: string;
-      /** Path */
-      path: string;
-      /**
-       * Size
-       * @description Bytes.
-       */
-      size: number;
-      /**
-       * @description discriminator enum property added by openapi-typescript
-       * @enum {string}
-       */
-      type: "file";
-    };
-    /**
-     * FileRow
-     * @description A file of a project or of an execution's workspace.
-     */
-    FileRow: {
-      /** Media Type */
-      media_type: string;
-      /**
-       * Modified At
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      modified_at: string;
-      /**
-       * Path
-       * @description Relative, with forward slashes.
-       */
-      path: string;
-      /**
-       * Size
-       * @description Bytes.
-       */
-      size: number;
-    };
-    /**
-     * Folder
-     * @description A folder below the Jupyter server's root that tools may touch.
-     */
-    Folder: {
-      /**
-       * Mode
-       * @description Whether tools may only read there.
-       * @default read
-       * @enum {string}
-       */
-      mode: "read" | "write";
-      /**
-       * Path
-       * @description Path relative to the server's root.
-       */
-      path: string;
-    };
-    /** Health */
-    Health: {
-      /**
-       * Reason
-       * @description Why it is unavailable.
-       * @default null
-       */
-      reason: string | null;
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: "ok" | "unavailable";
-      /** Version */
-      version: string;
-    };
-    /**
-     * Hook
-     * @description Something that is told, or asked, when an event happens.
-     */
-    Hook: {
-      /**
-       * Action
-       * @description What it does.
-       */
-      action:
-        | components["schemas"]["CommandAction"]
-        | components["schemas"]["HttpAction"];
-      /**
-       * Enabled
-       * @description Off: stays on the canvas, does not run.
-       * @default true
-       */
-      enabled: boolean;
-      /**
-       * Env
-       * @description Environment variables of its command; may name secrets as `{{secret:NAME}}`.
-       * @default {}
-       */
-      env: {
-        [key: string]: string;
-      };
-      /**
-       * Event
-       * @description When it runs.
-       * @enum {string}
-       */
-      event:
-        | "PreToolUse"
-        | "PostToolUse"
-        | "PostToolUseFailure"
-        | "UserPromptSubmit"
-        | "Stop"
-        | "SubagentStart"
-        | "SubagentStop"
-        | "PreCompact"
-        | "SessionStart"
-        | "SessionEnd"
-        | "Notification"
-        | "Error";
-      /**
-       * Id
-       * @description Its id inside the project, also its file's name.
-       */
-      id: string;
-      /**
-       * Matcher
-       * @description Which tools it is for, `|`-separated; empty means all.
-       * @default
-       */
-      matcher: string;
-      /**
-       * Name
-       * @description What the card says.
-       */
-      name: string;
-      /**
-       * On Failure
-       * @description What a failing hook means; empty means block for PreToolUse, continue elsewhere.
-       * @default null
-       */
-      on_failure: ("block" | "continue") | null;
-      /**
-       * Timeout S
-       * @description Seconds until it counts as failed.
-       * @default 60
-       */
-      timeout_s: number;
-    };
-    /**
-     * HookEventRecord
-     * @description A hook ran.
-     */
-    HookEventRecord: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Duration Ms */
-      duration_ms: number;
-      /** Hook */
-      hook: string;
-      /** Id */
-      id: number;
-      /**
-       * Message
-       * @default
-       */
-      message: string;
-      /** On */
-      on: string;
-      /**
-       * Outcome
-       * @enum {string}
-       */
-      outcome: "allow" | "deny" | "changed" | "failed";
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default hook
-       * @constant
-       */
-      type: "hook";
-    };
-    /**
-     * HttpAction
-     * @description POST the event as JSON to an address.
-     */
-    HttpAction: {
-      /**
-       * Headers
-       * @description Headers; may name secrets as `{{secret:NAME}}`.
-       * @default {}
-       */
-      headers: {
-        [key: string]: string;
-      };
-      /**
-       * @description discriminator enum property added by openapi-typescript
-       * @enum {string}
-       */
-      type: "http";
-      /**
-       * Url
-       * @description http or https address.
-       */
-      url: string;
-    };
-    /**
-     * ImagePart
-     * @description A picture that a tool gave back; a file of the workspace.
-     */
-    ImagePart: {
-      /**
-       * Alt
-       * @default
-       */
-      alt: string;
-      /**
-       * Media Type
-       * @enum {string}
-       */
-      media_type: "image/png" | "image/jpeg" | "image/gif" | "image/webp";
-      /** Path */
-      path: string;
-      /**
-       * @description discriminator enum property added by openapi-typescript
-       * @enum {string}
-       */
-      type: "image";
-    };
-    /**
-     * InputFile
-     * @description A file for the workspace: an upload, or (Jupyter callers) a file of the Jupyter server.
-     */
-    InputFile: {
-      /**
-       * Contents Path
-       * @default null
-       */
-      contents_path: string | null;
-      /**
-       * Path
-       * @description Where it goes, relative to the workspace.
-       */
-      path: string;
-      /**
-       * Upload Id
-       * @default null
-       */
-      upload_id: string | null;
-    };
-    /**
-     * Interrupted
-     * @description Found without an owner when a server started.
-     */
-    Interrupted: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Id */
-      id: number;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default interrupted
-       * @constant
-       */
-      type: "interrupted";
-      /** Why */
-      why: string;
-    };
-    /**
-     * KeyCreate
-     * @description Body of POST …/keys.
-     */
-    KeyCreate: {
-      /** Name */
-      name: string;
-      /**
-       * Scopes
-       * @default [
-       *       "read",
-       *       "execute"
-       *     ]
-       */
-      scopes: ("read" | "execute" | "approve")[];
-    };
-    /**
-     * KeyRow
-     * @description A key without its secret.
-     */
-    KeyRow: {
-      /**
-       * Created At
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      created_at: string;
-      /** Id */
-      id: string;
-      /**
-       * Last Used At
-       * @default null
-       */
-      last_used_at: string | null;
-      /** Name */
-      name: string;
-      /** Scopes */
-      scopes: ("read" | "execute" | "approve")[];
-    };
-    /**
-     * Limits
-     * @description Ceilings of one execution, all subagents included. Each ends it by its own error code.
-     */
-    Limits: {
-      /**
-       * Max Cost Usd
-       * @description Most money one execution may spend, in US dollars; empty means no money limit.
-       * @default 1
-       */
-      max_cost_usd: number | null;
-      /**
-       * Max Tokens
-       * @description Most tokens over all turns: uncached input, cache writes and output. Cache reads do not count.
-       * @default 100000
-       */
-      max_tokens: number;
-      /**
-       * Max Turns
-       * @description Most model turns of one agent.
-       * @default 50
-       */
-      max_turns: number;
-      /**
-       * Timeout S
-       * @description Most seconds of running time; waiting for a person or in the queue does not count.
-       * @default 3600
-       */
-      timeout_s: number;
-    };
-    /**
-     * McpServer
-     * @description A Model Context Protocol server whose tools the agents may call.
-     */
-    McpServer: {
-      /**
-       * Args
-       * @description Arguments of the program.
-       * @default []
-       */
-      args: string[];
-      /**
-       * Command
-       * @description Program of a stdio server.
-       * @default null
-       */
-      command: string | null;
-      /**
-       * Credentials
-       * @description Environment variable or header → name of the project secret it gets.
-       * @default {}
-       */
-      credentials: {
-        [key: string]: string;
-      };
-      /**
-       * Enabled
-       * @description Off: stays on the canvas, is not connected.
-       * @default true
-       */
-      enabled: boolean;
-      /**
-       * Enabled Tools
-       * @description Tools that may be called; empty (null) means all.
-       * @default null
-       */
-      enabled_tools: string[] | null;
-      /**
-       * Env
-       * @description Environment variables of the program; may name secrets.
-       * @default {}
-       */
-      env: {
-        [key: string]: string;
-      };
-      /**
-       * Essential
-       * @description Whether its failure ends the whole execution.
-       * @default false
-       */
-      essential: boolean;
-      /**
-       * Headers
-       * @description Headers; may name secrets.
-       * @default {}
-       */
-      headers: {
-        [key: string]: string;
-      };
-      /**
-       * Id
-       * @description Its id inside the project; its tools are `mcp__<id>__<tool>`.
-       */
-      id: string;
-      /**
-       * Name
-       * @description What the card says.
-       */
-      name: string;
-      /**
-       * Timeout S
-       * @description Seconds a call may take.
-       * @default 60
-       */
-      timeout_s: number;
-      /**
-       * Transport
-       * @description How it is reached: a program, streamable HTTP, or the older SSE.
-       * @default stdio
-       * @enum {string}
-       */
-      transport: "stdio" | "http" | "sse";
-      /**
-       * Url
-       * @description Address of an http or sse server.
-       * @default null
-       */
-      url: string | null;
-    };
-    /** ModelList */
-    ModelList: {
-      /**
-       * Base Url
-       * @description Where model calls go when not to Anthropic.
-       * @default null
-       */
-      base_url: string | null;
-      /**
-       * Credentials
-       * @description Where the model key comes from; `none` means that the simulated model plays.
-       * @enum {string}
-       */
-      credentials: "setting" | "environment" | "base_url" | "none";
-      /** Items */
-      items: components["schemas"]["ModelRow"][];
-      /**
-       * Next Cursor
-       * @default null
-       */
-      next_cursor: string | null;
-    };
-    /**
-     * ModelPrice
-     * @description US dollars per million tokens.
-     */
-    ModelPrice: {
-      /** Cache Read */
-      cache_read: number;
-      /** Cache Write 5M */
-      cache_write_5m: number;
-      /** Input */
-      input: number;
-      /** Output */
-      output: number;
-    };
-    /**
-     * ModelRow
-     * @description A model that an agent can think with.
-     */
-    ModelRow: {
-      /**
-       * Context Window
-       * @description Tokens.
-       */
-      context_window: number;
-      /** Id */
-      id: string;
-      /** Max Output Tokens */
-      max_output_tokens: number;
-      /** Name */
-      name: string;
-      /** @description Null when unknown. */
-      price: components["schemas"]["ModelPrice"] | null;
-    };
-    /**
-     * Node
-     * @description Where a card stands: `agent`, `subagent:<id>`, `hook:<id>`, `mcp:<id>` or `note:<id>`.
-     */
-    Node: {
-      /** Id */
-      id: string;
-      position: components["schemas"]["Position"];
-    };
-    /**
-     * Note
-     * @description A sticky note on the canvas; never read by a model.
-     */
-    Note: {
-      /**
-       * Height
-       * @default 120
-       */
-      height: number;
-      /** Id */
-      id: string;
-      /**
-       * Text
-       * @default
-       */
-      text: string;
-      /**
-       * Width
-       * @default 220
-       */
-      width: number;
-    };
-    /**
-     * PartialLimits
-     * @description Limits that lower others; what is empty stays as it was.
-     */
-    PartialLimits: {
-      /**
-       * Max Cost Usd
-       * @description Most money, in US dollars.
-       * @default null
-       */
-      max_cost_usd: number | null;
-      /**
-       * Max Tokens
-       * @description Most tokens (uncached input, cache writes, output).
-       * @default null
-       */
-      max_tokens: number | null;
-      /**
-       * Max Turns
-       * @description Most model turns.
-       * @default null
-       */
-      max_turns: number | null;
-      /**
-       * Timeout S
-       * @description Most seconds of running time.
-       * @default null
-       */
-      timeout_s: number | null;
-    };
-    /**
-     * PercentOfLimit
-     * @description How much of each ceiling is used, 0 to 100; null where there is no such limit or no known price.
-     */
-    PercentOfLimit: {
-      /**
-       * Cost
-       * @default null
-       */
-      cost: number | null;
-      /**
-       * Time
-       * @default null
-       */
-      time: number | null;
-      /**
-       * Tokens
-       * @default null
-       */
-      tokens: number | null;
-    };
-    /** Position */
-    Position: {
-      /** X */
-      x: number;
-      /** Y */
-      y: number;
-    };
-    /**
-     * Problem
-     * @description One finding of the validator, with the place to mend it.
-     */
-    Problem: {
-      /**
-       * Code
-       * @description UPPER_SNAKE, stable.
-       */
-      code: string;
-      /**
-       * Message
-       * @description What is wrong and how to mend it.
-       */
-      message: string;
-      /**
-       * Node
-       * @description Card it is about (`agent`, `subagent:<id>`, …); null means the project.
-       * @default null
-       */
-      node: string | null;
-      /**
-       * Path
-       * @description Dotted path of the field inside the definition.
-       * @default null
-       */
-      path: string | null;
-      /**
-       * Severity
-       * @enum {string}
-       */
-      severity: "error" | "warning" | "info";
-    };
-    /**
-     * Project
-     * @description A stored project, as GET answers it.
-     */
-    Project: {
-      /**
-       * @default {
-       *       "compact_at_tokens": 150000,
-       *       "effort": null,
-       *       "env": {},
-       *       "folders": [],
-       *       "kernel": "own",
-       *       "max_tokens": 8192,
-       *       "mcps": null,
-       *       "memory": false,
-       *       "model": "claude-opus-5-5",
-       *       "name": "main",
-       *       "network": false,
-       *       "notebook": null,
-       *       "on_ask_unattended": "fail",
-       *       "output_schema": null,
-       *       "permissions": {},
-       *       "simulate": false,
-       *       "stall_s": 600,
-       *       "subagents": null,
-       *       "system_prompt": "",
-       *       "task": "",
-       *       "thinking": "auto",
-       *       "tools": []
-       *     }
-       */
-      agent: components["schemas"]["Agent"];
-      /**
-       * Description
-       * @description What it is for, in a sentence or two.
-       * @default
-       */
-      description: string;
-      /**
-       * Hooks
-       * @default []
-       */
-      hooks: components["schemas"]["Hook"][];
-      /**
-       * Id
-       * Format: uuid
-       * @description Its id for ever; a copy gets another.
-       */
-      id: string;
-      /**
-       * @default {
-       *       "max_cost_usd": 1,
-       *       "max_tokens": 100000,
-       *       "max_turns": 50,
-       *       "timeout_s": 3600
-       *     }
-       */
-      limits: components["schemas"]["Limits"];
-      /**
-       * Mcps
-       * @default []
-       */
-      mcps: components["schemas"]["McpServer"][];
-      /**
-       * Name
-       * @description What the project is called.
-       */
-      name: string;
-      /**
-       * On Restart
-       * @description What happens to a running execution when the server comes back.
-       * @default resume
-       * @enum {string}
-       */
-      on_restart: "resume" | "interrupt";
-      /**
-       * Published Version
-       * @description Version that calls with a key run; null means the newest.
-       * @default null
-       */
-      published_version: number | null;
-      /**
-       * @default {
-       *       "max_concurrent": 3,
-       *       "max_queue": 50,
-       *       "queue_timeout_s": 300
-       *     }
-       */
-      queue: components["schemas"]["Queue"];
-      /**
-       * Subagents
-       * @default []
-       */
-      subagents: components["schemas"]["Subagent"][];
-      /**
-       * Trusted
-       * @description False: nothing of it is started until a person has confirmed what would run.
-       * @default true
-       */
-      trusted: boolean;
-      /**
-       * @default {
-       *       "folded": [],
-       *       "nodes": [],
-       *       "notes": [],
-       *       "snap": true,
-       *       "viewport": null
-       *     }
-       */
-      ui: components["schemas"]["Ui"];
-      /**
-       * Updated At
-       * @description Time of its last change.
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      updated_at: string;
-      /**
-       * Variables
-       * @default {}
-       */
-      variables: {
-        [key: string]: components["schemas"]["Variable"];
-      };
-      /**
-       * Version
-       * @description Number of its newest version.
-       */
-      version: number;
-    };
-    /**
-     * ProjectCreate
-     * @description Body of POST projects.
-     */
-    ProjectCreate: {
-      /** Name */
-      name: string;
-      /**
-       * Template
-       * @description Id of a starter project (GET templates); empty means an empty agent.
-       * @default null
-       */
-      template: string | null;
-    };
-    /**
-     * ProjectRow
-     * @description A project in the list.
-     */
-    ProjectRow: {
-      /** Description */
-      description: string;
-      /**
-       * Id
-       * Format: uuid
-       */
-      id: string;
-      /** Name */
-      name: string;
-      /**
-       * Trusted
-       * @default true
-       */
-      trusted: boolean;
-      /**
-       * Unreadable
-       * @description Why it cannot be opened, with file and line; null when it can.
-       * @default null
-       */
-      unreadable: string | null;
-      /**
-       * Updated At
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      updated_at: string;
-      /** Version */
-      version: number;
-    };
-    /**
-     * Queue
-     * @description How many executions of this project run and wait.
-     */
-    Queue: {
-      /**
-       * Max Concurrent
-       * @description Most that run at once (the server's own cap may be lower).
-       * @default 3
-       */
-      max_concurrent: number;
-      /**
-       * Max Queue
-       * @description Most that wait; the next one gets 503.
-       * @default 50
-       */
-      max_queue: number;
-      /**
-       * Queue Timeout S
-       * @description Longest wait, in seconds.
-       * @default 300
-       */
-      queue_timeout_s: number;
-    };
-    /**
-     * Queued
-     * @description Accepted; the first event of every log, and again whenever its place changes.
-     */
-    Queued: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Execution Id */
-      execution_id: string;
-      /** Id */
-      id: number;
-      /**
-       * Position
-       * @description Place in the queue from 1; 0 means that it starts at once.
-       */
-      position: number;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default queued
-       * @constant
-       */
-      type: "queued";
-    };
-    /**
-     * Result
-     * @description What an execution answered.
-     */
-    Result: {
-      /**
-       * Data
-       * @description The reply as JSON, where the agent has an `output_schema`.
-       * @default null
-       */
-      data: unknown;
-      /**
-       * Text
-       * @description The last reply, as text.
-       * @default
-       */
-      text: string;
-    };
-    /**
-     * Resumed
-     * @description The log goes on.
-     */
-    Resumed: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Attempt */
-      attempt: number;
-      /** By */
-      by: string;
-      /** Id */
-      id: number;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default resumed
-       * @constant
-       */
-      type: "resumed";
-    };
-    /**
-     * Spec
-     * @description What an execution was accepted with, frozen on disk before the answer (`spec.json`).
-     */
-    Spec: {
-      /**
-       * Created At
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      created_at: string;
-      /** @description The definition as it ran, whatever happens to the project later. */
-      definition: components["schemas"]["Definition"];
-      /** Execution Id */
-      execution_id: string;
-      /**
-       * Files
-       * @default []
-       */
-      files: components["schemas"]["InputFile"][];
-      /** @description The project's, lowered by the request's. */
-      limits: components["schemas"]["Limits"];
-      /**
-       * Metadata
-       * @default {}
-       */
-      metadata: {
-        [key: string]: unknown;
-      };
-      /**
-       * Origin
-       * @enum {string}
-       */
-      origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
-      /**
-       * Priority
-       * @description 0: panel and other Jupyter callers; 1: API keys. Lower starts first.
-       * @default 0
-       */
-      priority: number;
-      /** Project Id */
-      project_id: string;
-      /** Project Name */
-      project_name: string;
-      /**
-       * Prompt
-       * @description Prompt or task, variables not yet filled in.
-       */
-      prompt: string;
-      /**
-       * Simulated
-       * @description Whether the simulated model plays it.
-       */
-      simulated: boolean;
-      /**
-       * Variables
-       * @description Every declared variable that has a value, defaults included.
-       */
-      variables: {
-        [key: string]: string;
-      };
-      /** Version */
-      version: number;
-    };
-    /**
-     * Start
-     * @description It runs.
-     */
-    Start: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /**
-       * Continued From
-       * @default null
-       */
-      continued_from: string | null;
-      /** Execution Id */
-      execution_id: string;
-      /**
-       * Forked From
-       * @default null
-       */
-      forked_from: string | null;
-      /** Id */
-      id: number;
-      limits: components["schemas"]["Limits"];
-      /** Model */
-      model: string;
-      /**
-       * Origin
-       * @enum {string}
-       */
-      origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
-      /** Project Id */
-      project_id: string;
-      /**
-       * Resumed From
-       * @default null
-       */
-      resumed_from: string | null;
-      /** Simulated */
-      simulated: boolean;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default start
-       * @constant
-       */
-      type: "start";
-      /** Version */
-      version: number;
-    };
-    /**
-     * Subagent
-     * @description An agent that another one calls as a tool.
-     */
-    Subagent: {
-      /**
-       * Description
-       * @description When to delegate to it: this is what the calling model reads.
-       * @default
-       */
-      description: string;
-      /**
-       * Enabled
-       * @description Off: stays on the canvas, is not connected.
-       * @default true
-       */
-      enabled: boolean;
-      /**
-       * Essential
-       * @description Whether its failure ends the whole execution.
-       * @default false
-       */
-      essential: boolean;
-      /**
-       * Id
-       * @description Its id inside the project, also its file's name.
-       */
-      id: string;
-      /**
-       * @description Its own ceilings within what is left of its caller's.
-       * @default null
-       */
-      limits: components["schemas"]["PartialLimits"] | null;
-      /**
-       * Max Parallel Instances
-       * @description How many run at once; more calls wait in order.
-       * @default 3
-       */
-      max_parallel_instances: number;
-      /**
-       * Mcps
-       * @description MCP servers it uses.
-       * @default []
-       */
-      mcps: string[];
-      /**
-       * Model
-       * @description Which model it thinks with; empty means the agent's.
-       * @default null
-       */
-      model: string | null;
-      /**
-       * Name
-       * @description What the card says.
-       */
-      name: string;
-      /**
-       * Parallel
-       * @description Whether several calls to it may run at once.
-       * @default true
-       */
-      parallel: boolean;
-      /**
-       * Permissions
-       * @description Per tool or pattern: allow, ask or deny.
-       * @default {}
-       */
-      permissions: {
-        [key: string]: "allow" | "ask" | "deny";
-      };
-      /**
-       * Prompt
-       * @description Its system prompt. Takes `{{variables}}`.
-       * @default
-       */
-      prompt: string;
-      /**
-       * Subagents
-       * @description Subagents it delegates to, at most three levels deep.
-       * @default []
-       */
-      subagents: string[];
-      /**
-       * Tools
-       * @description Built-in tools it may call.
-       * @default []
-       */
-      tools: string[];
-    };
-    /**
-     * TemplateRow
-     * @description A starter project.
-     */
-    TemplateRow: {
-      /** Description */
-      description: string;
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-    };
-    /**
-     * Text
-     * @description A piece of the model's text, to be appended; `final` closes the block.
-     *
-     *     A `warning` RETRYING with the same span makes what the turn had said so far void.
-     */
-    Text: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Content */
-      content: string;
-      /**
-       * Final
-       * @default false
-       */
-      final: boolean;
-      /** Id */
-      id: number;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default text
-       * @constant
-       */
-      type: "text";
-    };
-    /**
-     * TextPart
-     * @description Text that a tool gave back.
-     */
-    TextPart: {
-      /**
-       * Path
-       * @description Workspace file that holds all of it, where it was longer.
-       * @default null
-       */
-      path: string | null;
-      /**
-       * Text
-       * @description Up to 32 KiB; of longer text its head and tail, with what was left out said between them.
-       */
-      text: string;
-      /**
-       * @description discriminator enum property added by openapi-typescript
-       * @enum {string}
-       */
-      type: "text";
-    };
-    /**
-     * Thinking
-     * @description A piece of the model's thinking, to be appended; `final` closes the block.
-     */
-    Thinking: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Content */
-      content: string;
-      /**
-       * Final
-       * @default false
-       */
-      final: boolean;
-      /** Id */
-      id: number;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default thinking
-       * @constant
-       */
-      type: "thinking";
-    };
-    /**
-     * ToolCall
-     * @description A tool starts. Visible before it has any effect.
-     */
-    ToolCall: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Call Id */
-      call_id: string;
-      /** Id */
-      id: number;
-      /** Input */
-      input: {
-        [key: string]: unknown;
-      };
-      /**
-       * Source
-       * @description `builtin`, `mcp:<server>` or `subagent`.
-       * @default builtin
-       */
-      source: string;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Tool */
-      tool: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default tool_call
-       * @constant
-       */
-      type: "tool_call";
-    };
-    /**
-     * ToolResult
-     * @description What a tool gave back to the model.
-     */
-    ToolResult: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /** Call Id */
-      call_id: string;
-      /** Duration Ms */
-      duration_ms: number;
-      /** Id */
-      id: number;
-      /** Is Error */
-      is_error: boolean;
-      /** Output */
-      output: (
-        | components["schemas"]["TextPart"]
-        | components["schemas"]["ImagePart"]
-        | components["schemas"]["FilePart"]
-        | components["schemas"]["DisplayPart"]
-      )[];
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /** Tool */
-      tool: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default tool_result
-       * @constant
-       */
-      type: "tool_result";
-    };
-    /**
-     * ToolRow
-     * @description A built-in tool.
-     */
-    ToolRow: {
-      /**
-       * Default Permission
-       * @enum {string}
-       */
-      default_permission: "allow" | "ask";
-      /**
-       * Description
-       * @description What the model reads.
-       */
-      description: string;
-      /** Input Schema */
-      input_schema: {
-        [key: string]: unknown;
-      };
-      /** Name */
-      name: string;
-      /** Read Only */
-      read_only: boolean;
-      /**
-       * Touches
-       * @description In one line, what it may touch.
-       */
-      touches: string;
-    };
-    /**
-     * Ui
-     * @description How the canvas looks: outside versions and the unsaved mark, except for positions and notes.
-     */
-    Ui: {
-      /**
-       * Folded
-       * @description Panels folded away.
-       * @default []
-       */
-      folded: string[];
-      /**
-       * Nodes
-       * @default []
-       */
-      nodes: components["schemas"]["Node"][];
-      /**
-       * Notes
-       * @default []
-       */
-      notes: components["schemas"]["Note"][];
-      /**
-       * Snap
-       * @description Whether cards snap to the grid.
-       * @default true
-       */
-      snap: boolean;
-      /**
-       * @description Last seen part of the canvas; empty means fit everything.
-       * @default null
-       */
-      viewport: components["schemas"]["Viewport"] | null;
-    };
-    /**
-     * UiPatch
-     * @description View state that PATCH …/ui takes; last write wins.
-     */
-    UiPatch: {
-      /**
-       * Folded
-       * @default null
-       */
-      folded: string[] | null;
-      /**
-       * Snap
-       * @default null
-       */
-      snap: boolean | null;
-      /** @default null */
-      viewport: components["schemas"]["Viewport"] | null;
-    };
-    /**
-     * Usage
-     * @description Tokens, as the Messages API counts them. The whole prompt is the sum of the three inputs.
-     */
-    Usage: {
-      /**
-       * Cache Creation Input Tokens
-       * @default 0
-       */
-      cache_creation_input_tokens: number;
-      /**
-       * Cache Read Input Tokens
-       * @default 0
-       */
-      cache_read_input_tokens: number;
-      /**
-       * Input Tokens
-       * @description Uncached input.
-       * @default 0
-       */
-      input_tokens: number;
-      /**
-       * Output Tokens
-       * @default 0
-       */
-      output_tokens: number;
-    };
-    /**
-     * Validation
-     * @description Answer of POST …/validate.
-     */
-    Validation: {
-      estimate: components["schemas"]["Estimate"];
-      /**
-       * Ok
-       * @description Whether an execution would be accepted: no problem of severity error.
-       */
-      ok: boolean;
-      /** Problems */
-      problems: components["schemas"]["Problem"][];
-    };
-    /**
-     * Variable
-     * @description A value that callers hand in and prompts name as `{{name}}`.
-     */
-    Variable: {
-      /**
-       * Default
-       * @description Value when a caller gives none.
-       * @default null
-       */
-      default: string | null;
-      /**
-       * Description
-       * @description What it is for.
-       * @default
-       */
-      description: string;
-      /**
-       * Required
-       * @description Whether an execution without a value (and without a default) is refused.
-       * @default true
-       */
-      required: boolean;
-    };
-    /** Viewport */
-    Viewport: {
-      /**
-       * X
-       * @default 0
-       */
-      x: number;
-      /**
-       * Y
-       * @default 0
-       */
-      y: number;
-      /**
-       * Zoom
-       * @default 1
-       */
-      zoom: number;
-    };
-    /**
-     * Warning_
-     * @description Something a person should know; the execution goes on.
-     */
-    Warning_: {
-      /**
-       * Agent
-       * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
-       * @default main
-       */
-      agent: string;
-      /**
-       * Code
-       * @enum {string}
-       */
-      code:
-        | "COST_80"
-        | "TOKENS_80"
-        | "TIME_80"
-        | "RETRYING"
-        | "COMPACTED"
-        | "CONTEXT_EDITED"
-        | "MCP_RECONNECTED"
-        | "LOG_REPAIRED"
-        | "STALLED"
-        | "NOT_ISOLATED"
-        | "SIMULATED"
-        | "PRICE_LOCAL"
-        | "OUTPUT_LOWERED"
-        | "KERNEL_LOST"
-        | "USAGE_LOWER_BOUND";
-      /**
-       * Details
-       * @default {}
-       */
-      details: {
-        [key: string]: unknown;
-      };
-      /** Id */
-      id: number;
-      /** Message */
-      message: string;
-      /**
-       * Span
-       * @description Path of the step it belongs to.
-       * @default main
-       */
-      span: string;
-      /**
-       * Ts
-       * @example 2026-11-22T08:00:00.000Z
-       */
-      ts: string;
-      /**
-       * Type
-       * @default warning
-       * @constant
-       */
-      type: "warning";
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    schemas: {
+        /**
+         * Accepted
+         * @description Answer of POST …/execute by default (202).
+         */
+        Accepted: {
+            /** Execution Id */
+            execution_id: string;
+            /**
+             * Position
+             * @description Place in the queue, from 1; null when it runs.
+             * @default null
+             */
+            position: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "queued";
+            /**
+             * Stream Url
+             * @description Where its events stream, relative to the server's address.
+             */
+            stream_url: string;
+        };
+        /**
+         * Agent
+         * @description The one agent that a project runs.
+         */
+        Agent: {
+            /**
+             * Compact At Tokens
+             * @description Context size at which the conversation is summarised.
+             * @default 150000
+             */
+            compact_at_tokens: number;
+            /**
+             * Effort
+             * @description How hard the model thinks; empty means the model's default.
+             * @default null
+             */
+            effort: ("low" | "medium" | "high" | "xhigh" | "max") | null;
+            /**
+             * Env
+             * @description Environment variables of its commands; may name secrets as `{{secret:NAME}}`.
+             * @default {}
+             */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Folders
+             * @description Folders of the Jupyter server that its tools may touch, besides the workspace.
+             * @default []
+             */
+            folders: components["schemas"]["Folder"][];
+            /**
+             * Kernel
+             * @description Where `python` runs: a fresh kernel for each execution, or the bound notebook's.
+             * @default own
+             * @enum {string}
+             */
+            kernel: "own" | "notebook";
+            /**
+             * Max Tokens
+             * @description Longest single reply, in tokens.
+             * @default 8192
+             */
+            max_tokens: number;
+            /**
+             * Mcps
+             * @description MCP servers it uses; empty (null) means all.
+             * @default null
+             */
+            mcps: string[] | null;
+            /**
+             * Memory
+             * @description Keep files under `memory/` across executions.
+             * @default false
+             */
+            memory: boolean;
+            /**
+             * Model
+             * @description Which model it thinks with.
+             * @default claude-opus-5-5
+             */
+            model: string;
+            /**
+             * Name
+             * @description What the card says.
+             * @default main
+             */
+            name: string;
+            /**
+             * Network
+             * @description Whether its commands may use the network, where isolation can tell.
+             * @default false
+             */
+            network: boolean;
+            /**
+             * Notebook
+             * @description Notebook it is bound to, relative to the server's root.
+             * @default null
+             */
+            notebook: string | null;
+            /**
+             * On Ask Unattended
+             * @description What a call that must ask does when nobody can answer: fail with a message, or wait.
+             * @default fail
+             * @enum {string}
+             */
+            on_ask_unattended: "fail" | "wait";
+            /**
+             * Output Schema
+             * @description JSON Schema of the final answer; empty means free text.
+             * @default null
+             */
+            output_schema: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Permissions
+             * @description Per tool or pattern (`bash(git *)`): allow, ask or deny.
+             * @default {}
+             */
+            permissions: {
+                [key: string]: "allow" | "ask" | "deny";
+            };
+            /**
+             * Simulate
+             * @description Play the simulated model even when a key is set.
+             * @default false
+             */
+            simulate: boolean;
+            /**
+             * Stall S
+             * @description Seconds without progress after which it pauses and asks.
+             * @default 600
+             */
+            stall_s: number;
+            /**
+             * Subagents
+             * @description Subagents it delegates to; empty (null) means all that no other subagent lists.
+             * @default null
+             */
+            subagents: string[] | null;
+            /**
+             * System Prompt
+             * @description Who it is and how it works. Takes `{{variables}}`.
+             * @default
+             */
+            system_prompt: string;
+            /**
+             * Task
+             * @description What it is asked when an execution brings no prompt of its own. Takes `{{variables}}`.
+             * @default
+             */
+            task: string;
+            /**
+             * Thinking
+             * @description Whether the model may think before it answers, where the model lets one choose.
+             * @default auto
+             * @enum {string}
+             */
+            thinking: "auto" | "off";
+            /**
+             * Tools
+             * @description Built-in tools it may call.
+             * @default []
+             */
+            tools: string[];
+        };
+        /**
+         * AgentComplete
+         * @description An agent is done; its own totals, without those of its subagents.
+         */
+        AgentComplete: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /**
+             * Call Id
+             * @default null
+             */
+            call_id: string | null;
+            /** Id */
+            id: number;
+            /** Result */
+            result: string;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Total Cost Usd */
+            total_cost_usd: number | null;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /** Turns */
+            turns: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "agent_complete";
+            usage: components["schemas"]["Usage"];
+        };
+        /**
+         * AgentStart
+         * @description An agent begins; for a subagent `call_id` is the call that started it.
+         */
+        AgentStart: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /**
+             * Call Id
+             * @default null
+             */
+            call_id: string | null;
+            /** Id */
+            id: number;
+            /** Model */
+            model: string;
+            /**
+             * Name
+             * @description What its card says.
+             */
+            name: string;
+            /** Prompt */
+            prompt: string;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Subagent
+             * @description Id of the subagent; null for the agent itself.
+             * @default null
+             */
+            subagent: string | null;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "agent_start";
+        };
+        /**
+         * Approval
+         * @description A person (or the policy for unattended runs) has decided.
+         */
+        Approval: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** By */
+            by: string;
+            /** Call Id */
+            call_id: string;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "allow" | "deny";
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "approval";
+        };
+        /**
+         * ApprovalRequired
+         * @description A tool call waits for a person.
+         */
+        ApprovalRequired: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Call Id */
+            call_id: string;
+            /** Id */
+            id: number;
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Tool */
+            tool: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "approval_required";
+        };
+        /**
+         * Batch
+         * @description One ceiling shared by all executions that name it.
+         */
+        Batch: {
+            /** Id */
+            id: string;
+            /** Max Cost Usd */
+            max_cost_usd: number;
+        };
+        /**
+         * Cancelled
+         * @description Somebody stopped it.
+         */
+        Cancelled: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** By */
+            by: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Id */
+            id: number;
+            /** @default null */
+            result: components["schemas"]["Result"] | null;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Total Cost Usd */
+            total_cost_usd: number | null;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "cancelled";
+            usage: components["schemas"]["Usage"];
+        };
+        /**
+         * CommandAction
+         * @description Run a program: JSON on its standard input, exit code 2 blocks.
+         */
+        CommandAction: {
+            /**
+             * Command
+             * @description Program and arguments, run in the execution's workspace.
+             */
+            command: string[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "command";
+        };
+        /**
+         * Complete
+         * @description It has answered.
+         */
+        Complete: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Id */
+            id: number;
+            result: components["schemas"]["Result"];
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Total Cost Usd */
+            total_cost_usd: number | null;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "complete";
+            usage: components["schemas"]["Usage"];
+        };
+        /**
+         * CostUpdate
+         * @description A model turn was paid for. Totals are the execution's; `turn_*` is this turn of `agent`.
+         */
+        CostUpdate: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Id */
+            id: number;
+            percent_of_limit: components["schemas"]["PercentOfLimit"];
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Total Cost Usd */
+            total_cost_usd: number | null;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /** Turn Cost Usd */
+            turn_cost_usd: number | null;
+            turn_usage: components["schemas"]["Usage"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "cost_update";
+            usage: components["schemas"]["Usage"];
+        };
+        /**
+         * CreatedKey
+         * @description A new key; `api_key` will not be shown again.
+         */
+        CreatedKey: {
+            /** Api Key */
+            api_key: string;
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Last Used At
+             * @default null
+             */
+            last_used_at: string | null;
+            /** Name */
+            name: string;
+            /** Scopes */
+            scopes: ("read" | "execute" | "approve")[];
+        };
+        /**
+         * CreatedProject
+         * @description Answer of POST projects: the definition, and once only its first key.
+         */
+        CreatedProject: {
+            /**
+             * @default {
+             *       "compact_at_tokens": 150000,
+             *       "effort": null,
+             *       "env": {},
+             *       "folders": [],
+             *       "kernel": "own",
+             *       "max_tokens": 8192,
+             *       "mcps": null,
+             *       "memory": false,
+             *       "model": "claude-opus-5-5",
+             *       "name": "main",
+             *       "network": false,
+             *       "notebook": null,
+             *       "on_ask_unattended": "fail",
+             *       "output_schema": null,
+             *       "permissions": {},
+             *       "simulate": false,
+             *       "stall_s": 600,
+             *       "subagents": null,
+             *       "system_prompt": "",
+             *       "task": "",
+             *       "thinking": "auto",
+             *       "tools": []
+             *     }
+             */
+            agent: components["schemas"]["Agent"];
+            /**
+             * Api Key
+             * @description Text of the first key. It will not be shown again.
+             */
+            api_key: string;
+            /**
+             * Description
+             * @description What it is for, in a sentence or two.
+             * @default
+             */
+            description: string;
+            /**
+             * Hooks
+             * @default []
+             */
+            hooks: components["schemas"]["Hook"][];
+            /**
+             * Id
+             * Format: uuid
+             * @description Its id for ever; a copy gets another.
+             */
+            id: string;
+            /**
+             * @default {
+             *       "max_cost_usd": 1,
+             *       "max_tokens": 100000,
+             *       "max_turns": 50,
+             *       "timeout_s": 3600
+             *     }
+             */
+            limits: components["schemas"]["Limits"];
+            /**
+             * Mcps
+             * @default []
+             */
+            mcps: components["schemas"]["McpServer"][];
+            /**
+             * Name
+             * @description What the project is called.
+             */
+            name: string;
+            /**
+             * On Restart
+             * @description What happens to a running execution when the server comes back.
+             * @default resume
+             * @enum {string}
+             */
+            on_restart: "resume" | "interrupt";
+            /**
+             * Published Version
+             * @description Version that calls with a key run; null means the newest.
+             * @default null
+             */
+            published_version: number | null;
+            /**
+             * @default {
+             *       "max_concurrent": 3,
+             *       "max_queue": 50,
+             *       "queue_timeout_s": 300
+             *     }
+             */
+            queue: components["schemas"]["Queue"];
+            /**
+             * Subagents
+             * @default []
+             */
+            subagents: components["schemas"]["Subagent"][];
+            /**
+             * Trusted
+             * @description False: nothing of it is started until a person has confirmed what would run.
+             * @default true
+             */
+            trusted: boolean;
+            /**
+             * @default {
+             *       "folded": [],
+             *       "nodes": [],
+             *       "notes": [],
+             *       "snap": true,
+             *       "viewport": null
+             *     }
+             */
+            ui: components["schemas"]["Ui"];
+            /**
+             * Updated At
+             * @description Time of its last change.
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            updated_at: string;
+            /**
+             * Variables
+             * @default {}
+             */
+            variables: {
+                [key: string]: components["schemas"]["Variable"];
+            };
+            /**
+             * Version
+             * @description Number of its newest version.
+             */
+            version: number;
+        };
+        /**
+         * Definition
+         * @description What a person edits: everything of a project but its id, dates and version.
+         *
+         *     An execution freezes exactly this.
+         */
+        Definition: {
+            /**
+             * @default {
+             *       "compact_at_tokens": 150000,
+             *       "effort": null,
+             *       "env": {},
+             *       "folders": [],
+             *       "kernel": "own",
+             *       "max_tokens": 8192,
+             *       "mcps": null,
+             *       "memory": false,
+             *       "model": "claude-opus-5-5",
+             *       "name": "main",
+             *       "network": false,
+             *       "notebook": null,
+             *       "on_ask_unattended": "fail",
+             *       "output_schema": null,
+             *       "permissions": {},
+             *       "simulate": false,
+             *       "stall_s": 600,
+             *       "subagents": null,
+             *       "system_prompt": "",
+             *       "task": "",
+             *       "thinking": "auto",
+             *       "tools": []
+             *     }
+             */
+            agent: components["schemas"]["Agent"];
+            /**
+             * Description
+             * @description What it is for, in a sentence or two.
+             * @default
+             */
+            description: string;
+            /**
+             * Hooks
+             * @default []
+             */
+            hooks: components["schemas"]["Hook"][];
+            /**
+             * @default {
+             *       "max_cost_usd": 1,
+             *       "max_tokens": 100000,
+             *       "max_turns": 50,
+             *       "timeout_s": 3600
+             *     }
+             */
+            limits: components["schemas"]["Limits"];
+            /**
+             * Mcps
+             * @default []
+             */
+            mcps: components["schemas"]["McpServer"][];
+            /**
+             * Name
+             * @description What the project is called.
+             */
+            name: string;
+            /**
+             * On Restart
+             * @description What happens to a running execution when the server comes back.
+             * @default resume
+             * @enum {string}
+             */
+            on_restart: "resume" | "interrupt";
+            /**
+             * @default {
+             *       "max_concurrent": 3,
+             *       "max_queue": 50,
+             *       "queue_timeout_s": 300
+             *     }
+             */
+            queue: components["schemas"]["Queue"];
+            /**
+             * Subagents
+             * @default []
+             */
+            subagents: components["schemas"]["Subagent"][];
+            /**
+             * @default {
+             *       "folded": [],
+             *       "nodes": [],
+             *       "notes": [],
+             *       "snap": true,
+             *       "viewport": null
+             *     }
+             */
+            ui: components["schemas"]["Ui"];
+            /**
+             * Variables
+             * @default {}
+             */
+            variables: {
+                [key: string]: components["schemas"]["Variable"];
+            };
+        };
+        /**
+         * DisplayPart
+         * @description A Jupyter mime bundle for people (`text/html`, …); the model gets its plain text.
+         */
+        DisplayPart: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "display";
+        };
+        /**
+         * Error
+         * @description It has failed; `result` holds what there was by then.
+         */
+        Error: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "INTERNAL";
+            /**
+             * Details
+             * @default {}
+             */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Duration Ms */
+            duration_ms: number;
+            /** Id */
+            id: number;
+            /** Message */
+            message: string;
+            /** @default null */
+            result: components["schemas"]["Result"] | null;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Total Cost Usd */
+            total_cost_usd: number | null;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "error";
+            usage: components["schemas"]["Usage"];
+        };
+        /** ErrorBody */
+        ErrorBody: {
+            /**
+             * Code
+             * @description UPPER_SNAKE, stable.
+             */
+            code: string;
+            /**
+             * Details
+             * @default {}
+             */
+            details: {
+                [key: string]: unknown;
+            };
+            /**
+             * Message
+             * @description What is wrong and how to mend it.
+             */
+            message: string;
+        };
+        /**
+         * ErrorEnvelope
+         * @description The one shape of every error.
+         */
+        ErrorEnvelope: {
+            error: components["schemas"]["ErrorBody"];
+        };
+        /**
+         * Estimate
+         * @description What one execution will likely take at least: the first model call.
+         */
+        Estimate: {
+            /**
+             * Cost Usd
+             * @description US dollars; null when a price is unknown.
+             */
+            cost_usd: number | null;
+            /** Input Tokens */
+            input_tokens: number;
+        };
+        /**
+         * Event
+         * @description What every event has.
+         */
+        Event: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+        };
+        /**
+         * ExecuteRequest
+         * @description Body of POST …/execute; all fields are optional.
+         */
+        ExecuteRequest: {
+            /** @default null */
+            batch: components["schemas"]["Batch"] | null;
+            /**
+             * Continue From
+             * @description A finished execution whose conversation goes on.
+             * @default null
+             */
+            continue_from: string | null;
+            /**
+             * Files
+             * @description Files to put into the workspace first.
+             * @default []
+             */
+            files: components["schemas"]["InputFile"][];
+            /**
+             * @description Lower limits than the project's; a higher one is taken as the project's.
+             * @default null
+             */
+            limits: components["schemas"]["PartialLimits"] | null;
+            /**
+             * Metadata
+             * @description Anything of the caller's; shown with the execution.
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /**
+             * Prompt
+             * @description What to do; empty means the project's `task`.
+             * @default null
+             */
+            prompt: string | null;
+            /**
+             * Replay
+             * @description Cassette to play the model's replies from.
+             * @default null
+             */
+            replay: string | null;
+            /**
+             * Step
+             * @description Ask before every tool call (Jupyter callers).
+             * @default false
+             */
+            step: boolean;
+            /**
+             * Stream
+             * @description Answer with the event stream itself.
+             * @default false
+             */
+            stream: boolean;
+            /**
+             * Variables
+             * @description Values for the project's variables; a number or boolean is taken as its text.
+             * @default {}
+             */
+            variables: {
+                [key: string]: string;
+            };
+            /**
+             * Version
+             * @description Version to run: `3` or `"v3"`; empty means the saved state (from Jupyter) or the published one (with a key).
+             * @default null
+             */
+            version: number | string | null;
+            /**
+             * Wait
+             * @description Answer when it has ended, with its final state.
+             * @default false
+             */
+            wait: boolean;
+        };
+        /**
+         * ExecutionState
+         * @description Everything about an execution that fits one screen; a fold over its events.
+         */
+        ExecutionState: {
+            /**
+             * Cancelling
+             * @description A cancel was asked for and its processes are being ended.
+             * @default false
+             */
+            cancelling: boolean;
+            /**
+             * Continued From
+             * @default null
+             */
+            continued_from: string | null;
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * Current Step
+             * @description What it does right now, in words: `python`, `waiting for the model`.
+             * @default null
+             */
+            current_step: string | null;
+            /**
+             * Duration Ms
+             * @description Milliseconds of running so far, or in all.
+             * @default null
+             */
+            duration_ms: number | null;
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: string | null;
+            /** @default null */
+            error: components["schemas"]["Failure"] | null;
+            /** Execution Id */
+            execution_id: string;
+            /**
+             * Files
+             * @description How many files its workspace has that it made or changed.
+             * @default 0
+             */
+            files: number;
+            /**
+             * Forked From
+             * @default null
+             */
+            forked_from: string | null;
+            /**
+             * Last Event Id
+             * @default 0
+             */
+            last_event_id: number;
+            limits: components["schemas"]["Limits"];
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** Model */
+            model: string;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
+            /**
+             * @default {
+             *       "cost": null,
+             *       "time": null,
+             *       "tokens": null
+             *     }
+             */
+            percent_of_limit: components["schemas"]["PercentOfLimit"];
+            /**
+             * Position
+             * @description Place in the queue, from 1, while it waits.
+             * @default null
+             */
+            position: number | null;
+            /** Project Id */
+            project_id: string;
+            /** Project Name */
+            project_name: string;
+            /** @default null */
+            result: components["schemas"]["Result"] | null;
+            /**
+             * Resumed From
+             * @default null
+             */
+            resumed_from: string | null;
+            /** Simulated */
+            simulated: boolean;
+            /**
+             * Started At
+             * @default null
+             */
+            started_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "waiting" | "interrupted" | "completed" | "failed" | "cancelled";
+            /**
+             * Total Cost Usd
+             * @description US dollars so far; null when a price is unknown.
+             * @default 0
+             */
+            total_cost_usd: number | null;
+            /**
+             * Turns
+             * @default 0
+             */
+            turns: number;
+            /**
+             * @default {
+             *       "cache_creation_input_tokens": 0,
+             *       "cache_read_input_tokens": 0,
+             *       "input_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+            /** Version */
+            version: number;
+        };
+        /**
+         * Failure
+         * @description Why an execution ended badly.
+         */
+        Failure: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "INTERNAL";
+            /**
+             * Details
+             * @default {}
+             */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Message */
+            message: string;
+        };
+        /**
+         * FieldError
+         * @description One reason why a request was refused.
+         */
+        FieldError: {
+            /**
+             * Message
+             * @description What is wrong with it.
+             */
+            message: string;
+            /**
+             * Path
+             * @description Dotted path of the field, e.g. `agent.max_tokens`.
+             */
+            path: string;
+        };
+        /**
+         * FilePart
+         * @description A file of the workspace that a tool made.
+         */
+        FilePart: {
+            /**
+             * Media Type
+             * @default application/octet-stream
+             */
+            media_type: string;
+            /** Path */
+            path: string;
+            /**
+             * Size
+             * @description Bytes.
+             */
+            size: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "file";
+        };
+        /**
+         * FileRow
+         * @description A file of a project or of an execution's workspace.
+         */
+        FileRow: {
+            /** Media Type */
+            media_type: string;
+            /**
+             * Modified At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            modified_at: string;
+            /**
+             * Path
+             * @description Relative, with forward slashes.
+             */
+            path: string;
+            /**
+             * Size
+             * @description Bytes.
+             */
+            size: number;
+        };
+        /**
+         * Folder
+         * @description A folder below the Jupyter server's root that tools may touch.
+         */
+        Folder: {
+            /**
+             * Mode
+             * @description Whether tools may only read there.
+             * @default read
+             * @enum {string}
+             */
+            mode: "read" | "write";
+            /**
+             * Path
+             * @description Path relative to the server's root.
+             */
+            path: string;
+        };
+        /** Health */
+        Health: {
+            /**
+             * Reason
+             * @description Why it is unavailable.
+             * @default null
+             */
+            reason: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "unavailable";
+            /** Version */
+            version: string;
+        };
+        /**
+         * Hook
+         * @description Something that is told, or asked, when an event happens.
+         */
+        Hook: {
+            /**
+             * Action
+             * @description What it does.
+             */
+            action: components["schemas"]["CommandAction"] | components["schemas"]["HttpAction"];
+            /**
+             * Enabled
+             * @description Off: stays on the canvas, does not run.
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Env
+             * @description Environment variables of its command; may name secrets as `{{secret:NAME}}`.
+             * @default {}
+             */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Event
+             * @description When it runs.
+             * @enum {string}
+             */
+            event: "PreToolUse" | "PostToolUse" | "PostToolUseFailure" | "UserPromptSubmit" | "Stop" | "SubagentStart" | "SubagentStop" | "PreCompact" | "SessionStart" | "SessionEnd" | "Notification" | "Error";
+            /**
+             * Id
+             * @description Its id inside the project, also its file's name.
+             */
+            id: string;
+            /**
+             * Matcher
+             * @description Which tools it is for, `|`-separated; empty means all.
+             * @default
+             */
+            matcher: string;
+            /**
+             * Name
+             * @description What the card says.
+             */
+            name: string;
+            /**
+             * On Failure
+             * @description What a failing hook means; empty means block for PreToolUse, continue elsewhere.
+             * @default null
+             */
+            on_failure: ("block" | "continue") | null;
+            /**
+             * Timeout S
+             * @description Seconds until it counts as failed.
+             * @default 60
+             */
+            timeout_s: number;
+        };
+        /**
+         * HookEventRecord
+         * @description A hook ran.
+         */
+        HookEventRecord: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Hook */
+            hook: string;
+            /** Id */
+            id: number;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** On */
+            on: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "allow" | "deny" | "changed" | "failed";
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "hook";
+        };
+        /**
+         * HttpAction
+         * @description POST the event as JSON to an address.
+         */
+        HttpAction: {
+            /**
+             * Headers
+             * @description Headers; may name secrets as `{{secret:NAME}}`.
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "http";
+            /**
+             * Url
+             * @description http or https address.
+             */
+            url: string;
+        };
+        /**
+         * ImagePart
+         * @description A picture that a tool gave back; a file of the workspace.
+         */
+        ImagePart: {
+            /**
+             * Alt
+             * @default
+             */
+            alt: string;
+            /**
+             * Media Type
+             * @enum {string}
+             */
+            media_type: "image/png" | "image/jpeg" | "image/gif" | "image/webp";
+            /** Path */
+            path: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "image";
+        };
+        /**
+         * InputFile
+         * @description A file for the workspace: an upload, or (Jupyter callers) a file of the Jupyter server.
+         */
+        InputFile: {
+            /**
+             * Contents Path
+             * @default null
+             */
+            contents_path: string | null;
+            /**
+             * Path
+             * @description Where it goes, relative to the workspace.
+             */
+            path: string;
+            /**
+             * Upload Id
+             * @default null
+             */
+            upload_id: string | null;
+        };
+        /**
+         * Interrupted
+         * @description Found without an owner when a server started.
+         */
+        Interrupted: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "interrupted";
+            /** Why */
+            why: string;
+        };
+        /**
+         * KeyCreate
+         * @description Body of POST …/keys.
+         */
+        KeyCreate: {
+            /** Name */
+            name: string;
+            /**
+             * Scopes
+             * @default [
+             *       "read",
+             *       "execute"
+             *     ]
+             */
+            scopes: ("read" | "execute" | "approve")[];
+        };
+        /**
+         * KeyRow
+         * @description A key without its secret.
+         */
+        KeyRow: {
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Last Used At
+             * @default null
+             */
+            last_used_at: string | null;
+            /** Name */
+            name: string;
+            /** Scopes */
+            scopes: ("read" | "execute" | "approve")[];
+        };
+        /**
+         * Limits
+         * @description Ceilings of one execution, all subagents included. Each ends it by its own error code.
+         */
+        Limits: {
+            /**
+             * Max Cost Usd
+             * @description Most money one execution may spend, in US dollars; empty means no money limit.
+             * @default 1
+             */
+            max_cost_usd: number | null;
+            /**
+             * Max Tokens
+             * @description Most tokens over all turns: uncached input, cache writes and output. Cache reads do not count.
+             * @default 100000
+             */
+            max_tokens: number;
+            /**
+             * Max Turns
+             * @description Most model turns of one agent.
+             * @default 50
+             */
+            max_turns: number;
+            /**
+             * Timeout S
+             * @description Most seconds of running time; waiting for a person or in the queue does not count.
+             * @default 3600
+             */
+            timeout_s: number;
+        };
+        /**
+         * McpServer
+         * @description A Model Context Protocol server whose tools the agents may call.
+         */
+        McpServer: {
+            /**
+             * Args
+             * @description Arguments of the program.
+             * @default []
+             */
+            args: string[];
+            /**
+             * Command
+             * @description Program of a stdio server.
+             * @default null
+             */
+            command: string | null;
+            /**
+             * Credentials
+             * @description Environment variable or header → name of the project secret it gets.
+             * @default {}
+             */
+            credentials: {
+                [key: string]: string;
+            };
+            /**
+             * Enabled
+             * @description Off: stays on the canvas, is not connected.
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Enabled Tools
+             * @description Tools that may be called; empty (null) means all.
+             * @default null
+             */
+            enabled_tools: string[] | null;
+            /**
+             * Env
+             * @description Environment variables of the program; may name secrets.
+             * @default {}
+             */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Essential
+             * @description Whether its failure ends the whole execution.
+             * @default false
+             */
+            essential: boolean;
+            /**
+             * Headers
+             * @description Headers; may name secrets.
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * Id
+             * @description Its id inside the project; its tools are `mcp__<id>__<tool>`.
+             */
+            id: string;
+            /**
+             * Name
+             * @description What the card says.
+             */
+            name: string;
+            /**
+             * Timeout S
+             * @description Seconds a call may take.
+             * @default 60
+             */
+            timeout_s: number;
+            /**
+             * Transport
+             * @description How it is reached: a program, streamable HTTP, or the older SSE.
+             * @default stdio
+             * @enum {string}
+             */
+            transport: "stdio" | "http" | "sse";
+            /**
+             * Url
+             * @description Address of an http or sse server.
+             * @default null
+             */
+            url: string | null;
+        };
+        /** ModelList */
+        ModelList: {
+            /**
+             * Base Url
+             * @description Where model calls go when not to Anthropic.
+             * @default null
+             */
+            base_url: string | null;
+            /**
+             * Credentials
+             * @description Where the model key comes from; `none` means that the simulated model plays.
+             * @enum {string}
+             */
+            credentials: "setting" | "environment" | "base_url" | "none";
+            /** Items */
+            items: components["schemas"]["ModelRow"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * ModelPrice
+         * @description US dollars per million tokens.
+         */
+        ModelPrice: {
+            /** Cache Read */
+            cache_read: number;
+            /** Cache Write 5M */
+            cache_write_5m: number;
+            /** Input */
+            input: number;
+            /** Output */
+            output: number;
+        };
+        /**
+         * ModelRow
+         * @description A model that an agent can think with.
+         */
+        ModelRow: {
+            /**
+             * Context Window
+             * @description Tokens.
+             */
+            context_window: number;
+            /** Id */
+            id: string;
+            /** Max Output Tokens */
+            max_output_tokens: number;
+            /** Name */
+            name: string;
+            /** @description Null when unknown. */
+            price: components["schemas"]["ModelPrice"] | null;
+        };
+        /**
+         * Node
+         * @description Where a card stands: `agent`, `subagent:<id>`, `hook:<id>`, `mcp:<id>` or `note:<id>`.
+         */
+        Node: {
+            /** Id */
+            id: string;
+            position: components["schemas"]["Position"];
+        };
+        /**
+         * Note
+         * @description A sticky note on the canvas; never read by a model.
+         */
+        Note: {
+            /**
+             * Height
+             * @default 120
+             */
+            height: number;
+            /** Id */
+            id: string;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+            /**
+             * Width
+             * @default 220
+             */
+            width: number;
+        };
+        /**
+         * Nothing
+         * @description An empty body, or `{}`.
+         */
+        Nothing: Record<string, never>;
+        /**
+         * PartialLimits
+         * @description Limits that lower others; what is empty stays as it was.
+         */
+        PartialLimits: {
+            /**
+             * Max Cost Usd
+             * @description Most money, in US dollars.
+             * @default null
+             */
+            max_cost_usd: number | null;
+            /**
+             * Max Tokens
+             * @description Most tokens (uncached input, cache writes, output).
+             * @default null
+             */
+            max_tokens: number | null;
+            /**
+             * Max Turns
+             * @description Most model turns.
+             * @default null
+             */
+            max_turns: number | null;
+            /**
+             * Timeout S
+             * @description Most seconds of running time.
+             * @default null
+             */
+            timeout_s: number | null;
+        };
+        /**
+         * PercentOfLimit
+         * @description How much of each ceiling is used, 0 to 100; null where there is no such limit or no known price.
+         */
+        PercentOfLimit: {
+            /**
+             * Cost
+             * @default null
+             */
+            cost: number | null;
+            /**
+             * Time
+             * @default null
+             */
+            time: number | null;
+            /**
+             * Tokens
+             * @default null
+             */
+            tokens: number | null;
+        };
+        /** Position */
+        Position: {
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+        };
+        /**
+         * Problem
+         * @description One finding of the validator, with the place to mend it.
+         */
+        Problem: {
+            /**
+             * Code
+             * @description UPPER_SNAKE, stable.
+             */
+            code: string;
+            /**
+             * Message
+             * @description What is wrong and how to mend it.
+             */
+            message: string;
+            /**
+             * Node
+             * @description Card it is about (`agent`, `subagent:<id>`, …); null means the project.
+             * @default null
+             */
+            node: string | null;
+            /**
+             * Path
+             * @description Dotted path of the field inside the definition.
+             * @default null
+             */
+            path: string | null;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "info";
+        };
+        /**
+         * Project
+         * @description A stored project, as GET answers it.
+         */
+        Project: {
+            /**
+             * @default {
+             *       "compact_at_tokens": 150000,
+             *       "effort": null,
+             *       "env": {},
+             *       "folders": [],
+             *       "kernel": "own",
+             *       "max_tokens": 8192,
+             *       "mcps": null,
+             *       "memory": false,
+             *       "model": "claude-opus-5-5",
+             *       "name": "main",
+             *       "network": false,
+             *       "notebook": null,
+             *       "on_ask_unattended": "fail",
+             *       "output_schema": null,
+             *       "permissions": {},
+             *       "simulate": false,
+             *       "stall_s": 600,
+             *       "subagents": null,
+             *       "system_prompt": "",
+             *       "task": "",
+             *       "thinking": "auto",
+             *       "tools": []
+             *     }
+             */
+            agent: components["schemas"]["Agent"];
+            /**
+             * Description
+             * @description What it is for, in a sentence or two.
+             * @default
+             */
+            description: string;
+            /**
+             * Hooks
+             * @default []
+             */
+            hooks: components["schemas"]["Hook"][];
+            /**
+             * Id
+             * Format: uuid
+             * @description Its id for ever; a copy gets another.
+             */
+            id: string;
+            /**
+             * @default {
+             *       "max_cost_usd": 1,
+             *       "max_tokens": 100000,
+             *       "max_turns": 50,
+             *       "timeout_s": 3600
+             *     }
+             */
+            limits: components["schemas"]["Limits"];
+            /**
+             * Mcps
+             * @default []
+             */
+            mcps: components["schemas"]["McpServer"][];
+            /**
+             * Name
+             * @description What the project is called.
+             */
+            name: string;
+            /**
+             * On Restart
+             * @description What happens to a running execution when the server comes back.
+             * @default resume
+             * @enum {string}
+             */
+            on_restart: "resume" | "interrupt";
+            /**
+             * Published Version
+             * @description Version that calls with a key run; null means the newest.
+             * @default null
+             */
+            published_version: number | null;
+            /**
+             * @default {
+             *       "max_concurrent": 3,
+             *       "max_queue": 50,
+             *       "queue_timeout_s": 300
+             *     }
+             */
+            queue: components["schemas"]["Queue"];
+            /**
+             * Subagents
+             * @default []
+             */
+            subagents: components["schemas"]["Subagent"][];
+            /**
+             * Trusted
+             * @description False: nothing of it is started until a person has confirmed what would run.
+             * @default true
+             */
+            trusted: boolean;
+            /**
+             * @default {
+             *       "folded": [],
+             *       "nodes": [],
+             *       "notes": [],
+             *       "snap": true,
+             *       "viewport": null
+             *     }
+             */
+            ui: components["schemas"]["Ui"];
+            /**
+             * Updated At
+             * @description Time of its last change.
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            updated_at: string;
+            /**
+             * Variables
+             * @default {}
+             */
+            variables: {
+                [key: string]: components["schemas"]["Variable"];
+            };
+            /**
+             * Version
+             * @description Number of its newest version.
+             */
+            version: number;
+        };
+        /**
+         * ProjectCreate
+         * @description Body of POST projects.
+         */
+        ProjectCreate: {
+            /** Name */
+            name: string;
+            /**
+             * Template
+             * @description Id of a starter project (GET templates); empty means an empty agent.
+             * @default null
+             */
+            template: string | null;
+        };
+        /**
+         * ProjectRow
+         * @description A project in the list.
+         */
+        ProjectRow: {
+            /** Description */
+            description: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Trusted
+             * @default true
+             */
+            trusted: boolean;
+            /**
+             * Unreadable
+             * @description Why it cannot be opened, with file and line; null when it can.
+             * @default null
+             */
+            unreadable: string | null;
+            /**
+             * Updated At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            updated_at: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * ProjectUpdate
+         * @description Body of PUT: the definition. The read-only fields that GET gave may ride along and are ignored.
+         */
+        ProjectUpdate: {
+            /**
+             * @default {
+             *       "compact_at_tokens": 150000,
+             *       "effort": null,
+             *       "env": {},
+             *       "folders": [],
+             *       "kernel": "own",
+             *       "max_tokens": 8192,
+             *       "mcps": null,
+             *       "memory": false,
+             *       "model": "claude-opus-5-5",
+             *       "name": "main",
+             *       "network": false,
+             *       "notebook": null,
+             *       "on_ask_unattended": "fail",
+             *       "output_schema": null,
+             *       "permissions": {},
+             *       "simulate": false,
+             *       "stall_s": 600,
+             *       "subagents": null,
+             *       "system_prompt": "",
+             *       "task": "",
+             *       "thinking": "auto",
+             *       "tools": []
+             *     }
+             */
+            agent: components["schemas"]["Agent"];
+            /**
+             * Description
+             * @description What it is for, in a sentence or two.
+             * @default
+             */
+            description: string;
+            /**
+             * Hooks
+             * @default []
+             */
+            hooks: components["schemas"]["Hook"][];
+            /**
+             * Id
+             * @description The project's own, if it is given at all.
+             * @default null
+             */
+            id: string | null;
+            /**
+             * @default {
+             *       "max_cost_usd": 1,
+             *       "max_tokens": 100000,
+             *       "max_turns": 50,
+             *       "timeout_s": 3600
+             *     }
+             */
+            limits: components["schemas"]["Limits"];
+            /**
+             * Mcps
+             * @default []
+             */
+            mcps: components["schemas"]["McpServer"][];
+            /**
+             * Name
+             * @description What the project is called.
+             */
+            name: string;
+            /**
+             * On Restart
+             * @description What happens to a running execution when the server comes back.
+             * @default resume
+             * @enum {string}
+             */
+            on_restart: "resume" | "interrupt";
+            /**
+             * Published Version
+             * @default null
+             */
+            published_version: number | null;
+            /**
+             * @default {
+             *       "max_concurrent": 3,
+             *       "max_queue": 50,
+             *       "queue_timeout_s": 300
+             *     }
+             */
+            queue: components["schemas"]["Queue"];
+            /**
+             * Subagents
+             * @default []
+             */
+            subagents: components["schemas"]["Subagent"][];
+            /**
+             * Trusted
+             * @default null
+             */
+            trusted: boolean | null;
+            /**
+             * @default {
+             *       "folded": [],
+             *       "nodes": [],
+             *       "notes": [],
+             *       "snap": true,
+             *       "viewport": null
+             *     }
+             */
+            ui: components["schemas"]["Ui"];
+            /**
+             * Updated At
+             * @default null
+             */
+            updated_at: string | null;
+            /**
+             * Variables
+             * @default {}
+             */
+            variables: {
+                [key: string]: components["schemas"]["Variable"];
+            };
+            /**
+             * Version
+             * @default null
+             */
+            version: number | null;
+        };
+        /**
+         * Queue
+         * @description How many executions of this project run and wait.
+         */
+        Queue: {
+            /**
+             * Max Concurrent
+             * @description Most that run at once (the server's own cap may be lower).
+             * @default 3
+             */
+            max_concurrent: number;
+            /**
+             * Max Queue
+             * @description Most that wait; the next one gets 503.
+             * @default 50
+             */
+            max_queue: number;
+            /**
+             * Queue Timeout S
+             * @description Longest wait, in seconds.
+             * @default 300
+             */
+            queue_timeout_s: number;
+        };
+        /**
+         * Queued
+         * @description Accepted; the first event of every log, and again whenever its place changes.
+         */
+        Queued: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Execution Id */
+            execution_id: string;
+            /** Id */
+            id: number;
+            /**
+             * Position
+             * @description Place in the queue from 1; 0 means that it starts at once.
+             */
+            position: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "queued";
+        };
+        /**
+         * Result
+         * @description What an execution answered.
+         */
+        Result: {
+            /**
+             * Data
+             * @description The reply as JSON, where the agent has an `output_schema`.
+             * @default null
+             */
+            data: unknown;
+            /**
+             * Text
+             * @description The last reply, as text.
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * Resumed
+         * @description The log goes on.
+         */
+        Resumed: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Attempt */
+            attempt: number;
+            /** By */
+            by: string;
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "resumed";
+        };
+        /**
+         * Spec
+         * @description What an execution was accepted with, frozen on disk before the answer (`spec.json`).
+         */
+        Spec: {
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /** @description The definition as it ran, whatever happens to the project later. */
+            definition: components["schemas"]["Definition"];
+            /** Execution Id */
+            execution_id: string;
+            /**
+             * Files
+             * @default []
+             */
+            files: components["schemas"]["InputFile"][];
+            /**
+             * Idempotency Key
+             * @description The caller's `Idempotency-Key`: the same one within a day means this execution.
+             * @default null
+             */
+            idempotency_key: string | null;
+            /** @description The project's, lowered by the request's. */
+            limits: components["schemas"]["Limits"];
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
+            /**
+             * Priority
+             * @description 0: panel and other Jupyter callers; 1: API keys. Lower starts first.
+             * @default 0
+             */
+            priority: number;
+            /** Project Id */
+            project_id: string;
+            /** Project Name */
+            project_name: string;
+            /**
+             * Prompt
+             * @description Prompt or task, variables not yet filled in.
+             */
+            prompt: string;
+            /**
+             * Simulated
+             * @description Whether the simulated model plays it.
+             */
+            simulated: boolean;
+            /**
+             * Variables
+             * @description Every declared variable that has a value, defaults included.
+             */
+            variables: {
+                [key: string]: string;
+            };
+            /** Version */
+            version: number;
+        };
+        /**
+         * Start
+         * @description It runs.
+         */
+        Start: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /**
+             * Continued From
+             * @default null
+             */
+            continued_from: string | null;
+            /** Execution Id */
+            execution_id: string;
+            /**
+             * Forked From
+             * @default null
+             */
+            forked_from: string | null;
+            /** Id */
+            id: number;
+            limits: components["schemas"]["Limits"];
+            /** Model */
+            model: string;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
+            /** Project Id */
+            project_id: string;
+            /**
+             * Resumed From
+             * @default null
+             */
+            resumed_from: string | null;
+            /** Simulated */
+            simulated: boolean;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "start";
+            /** Version */
+            version: number;
+        };
+        /**
+         * Subagent
+         * @description An agent that another one calls as a tool.
+         */
+        Subagent: {
+            /**
+             * Description
+             * @description When to delegate to it: this is what the calling model reads.
+             * @default
+             */
+            description: string;
+            /**
+             * Enabled
+             * @description Off: stays on the canvas, is not connected.
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Essential
+             * @description Whether its failure ends the whole execution.
+             * @default false
+             */
+            essential: boolean;
+            /**
+             * Id
+             * @description Its id inside the project, also its file's name.
+             */
+            id: string;
+            /**
+             * @description Its own ceilings within what is left of its caller's.
+             * @default null
+             */
+            limits: components["schemas"]["PartialLimits"] | null;
+            /**
+             * Max Parallel Instances
+             * @description How many run at once; more calls wait in order.
+             * @default 3
+             */
+            max_parallel_instances: number;
+            /**
+             * Mcps
+             * @description MCP servers it uses.
+             * @default []
+             */
+            mcps: string[];
+            /**
+             * Model
+             * @description Which model it thinks with; empty means the agent's.
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Name
+             * @description What the card says.
+             */
+            name: string;
+            /**
+             * Parallel
+             * @description Whether several calls to it may run at once.
+             * @default true
+             */
+            parallel: boolean;
+            /**
+             * Permissions
+             * @description Per tool or pattern: allow, ask or deny.
+             * @default {}
+             */
+            permissions: {
+                [key: string]: "allow" | "ask" | "deny";
+            };
+            /**
+             * Prompt
+             * @description Its system prompt. Takes `{{variables}}`.
+             * @default
+             */
+            prompt: string;
+            /**
+             * Subagents
+             * @description Subagents it delegates to, at most three levels deep.
+             * @default []
+             */
+            subagents: string[];
+            /**
+             * Tools
+             * @description Built-in tools it may call.
+             * @default []
+             */
+            tools: string[];
+        };
+        /**
+         * TemplateRow
+         * @description A starter project.
+         */
+        TemplateRow: {
+            /** Description */
+            description: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * Text
+         * @description A piece of the model's text, to be appended; `final` closes the block.
+         *
+         *     A `warning` RETRYING with the same span makes what the turn had said so far void.
+         */
+        Text: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Content */
+            content: string;
+            /**
+             * Final
+             * @default false
+             */
+            final: boolean;
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+        };
+        /**
+         * TextPart
+         * @description Text that a tool gave back.
+         */
+        TextPart: {
+            /**
+             * Path
+             * @description Workspace file that holds all of it, where it was longer.
+             * @default null
+             */
+            path: string | null;
+            /**
+             * Text
+             * @description Up to 32 KiB; of longer text its head and tail, with what was left out said between them.
+             */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+        };
+        /**
+         * Thinking
+         * @description A piece of the model's thinking, to be appended; `final` closes the block.
+         */
+        Thinking: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Content */
+            content: string;
+            /**
+             * Final
+             * @default false
+             */
+            final: boolean;
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "thinking";
+        };
+        /**
+         * ToolCall
+         * @description A tool starts. Visible before it has any effect.
+         */
+        ToolCall: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Call Id */
+            call_id: string;
+            /** Id */
+            id: number;
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /**
+             * Source
+             * @description `builtin`, `mcp:<server>` or `subagent`.
+             * @default builtin
+             */
+            source: string;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Tool */
+            tool: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_call";
+        };
+        /**
+         * ToolResult
+         * @description What a tool gave back to the model.
+         */
+        ToolResult: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Call Id */
+            call_id: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Id */
+            id: number;
+            /** Is Error */
+            is_error: boolean;
+            /** Output */
+            output: (components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["FilePart"] | components["schemas"]["DisplayPart"])[];
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Tool */
+            tool: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_result";
+        };
+        /**
+         * ToolRow
+         * @description A built-in tool.
+         */
+        ToolRow: {
+            /**
+             * Default Permission
+             * @enum {string}
+             */
+            default_permission: "allow" | "ask";
+            /**
+             * Description
+             * @description What the model reads.
+             */
+            description: string;
+            /** Input Schema */
+            input_schema: {
+                [key: string]: unknown;
+            };
+            /** Name */
+            name: string;
+            /** Read Only */
+            read_only: boolean;
+            /**
+             * Touches
+             * @description In one line, what it may touch.
+             */
+            touches: string;
+        };
+        /**
+         * Ui
+         * @description How the canvas looks: outside versions and the unsaved mark, except for positions and notes.
+         */
+        Ui: {
+            /**
+             * Folded
+             * @description Panels folded away.
+             * @default []
+             */
+            folded: string[];
+            /**
+             * Nodes
+             * @default []
+             */
+            nodes: components["schemas"]["Node"][];
+            /**
+             * Notes
+             * @default []
+             */
+            notes: components["schemas"]["Note"][];
+            /**
+             * Snap
+             * @description Whether cards snap to the grid.
+             * @default true
+             */
+            snap: boolean;
+            /**
+             * @description Last seen part of the canvas; empty means fit everything.
+             * @default null
+             */
+            viewport: components["schemas"]["Viewport"] | null;
+        };
+        /**
+         * UiPatch
+         * @description View state that PATCH …/ui takes; last write wins.
+         */
+        UiPatch: {
+            /**
+             * Folded
+             * @default null
+             */
+            folded: string[] | null;
+            /**
+             * Snap
+             * @default null
+             */
+            snap: boolean | null;
+            /** @default null */
+            viewport: components["schemas"]["Viewport"] | null;
+        };
+        /**
+         * Usage
+         * @description Tokens, as the Messages API counts them. The whole prompt is the sum of the three inputs.
+         */
+        Usage: {
+            /**
+             * Cache Creation Input Tokens
+             * @default 0
+             */
+            cache_creation_input_tokens: number;
+            /**
+             * Cache Read Input Tokens
+             * @default 0
+             */
+            cache_read_input_tokens: number;
+            /**
+             * Input Tokens
+             * @description Uncached input.
+             * @default 0
+             */
+            input_tokens: number;
+            /**
+             * Output Tokens
+             * @default 0
+             */
+            output_tokens: number;
+        };
+        /**
+         * Validation
+         * @description Answer of POST …/validate.
+         */
+        Validation: {
+            estimate: components["schemas"]["Estimate"];
+            /**
+             * Ok
+             * @description Whether an execution would be accepted: no problem of severity error.
+             */
+            ok: boolean;
+            /** Problems */
+            problems: components["schemas"]["Problem"][];
+        };
+        /**
+         * Variable
+         * @description A value that callers hand in and prompts name as `{{name}}`.
+         */
+        Variable: {
+            /**
+             * Default
+             * @description Value when a caller gives none.
+             * @default null
+             */
+            default: string | null;
+            /**
+             * Description
+             * @description What it is for.
+             * @default
+             */
+            description: string;
+            /**
+             * Required
+             * @description Whether an execution without a value (and without a default) is refused.
+             * @default true
+             */
+            required: boolean;
+        };
+        /** Viewport */
+        Viewport: {
+            /**
+             * X
+             * @default 0
+             */
+            x: number;
+            /**
+             * Y
+             * @default 0
+             */
+            y: number;
+            /**
+             * Zoom
+             * @default 1
+             */
+            zoom: number;
+        };
+        /**
+         * Warning_
+         * @description Something a person should know; the execution goes on.
+         */
+        Warning_: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND";
+            /**
+             * Details
+             * @default {}
+             */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /** Message */
+            message: string;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "warning";
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description It cannot now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_executions: {
+        parameters: {
+            query?: {
+                /** @description Only this project's. */
+                project?: string | null;
+                /** @description Only those in this status. */
+                status?: ("queued" | "running" | "waiting" | "interrupted" | "completed" | "failed" | "cancelled") | null;
+                /** @description Only those created at or after this time. */
+                since?: string | null;
+                /** @description Most rows of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["ExecutionState"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionState"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    delete_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    cancel_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionState"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_events: {
+        parameters: {
+            query?: {
+                /** @description First event of the page. */
+                from_event?: number;
+                /** @description Most events of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; wins over `from_event`. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: (components["schemas"]["Queued"] | components["schemas"]["Start"] | components["schemas"]["Interrupted"] | components["schemas"]["Resumed"] | components["schemas"]["AgentStart"] | components["schemas"]["AgentComplete"] | components["schemas"]["Thinking"] | components["schemas"]["Text"] | components["schemas"]["ToolCall"] | components["schemas"]["ToolResult"] | components["schemas"]["ApprovalRequired"] | components["schemas"]["Approval"] | components["schemas"]["HookEventRecord"] | components["schemas"]["CostUpdate"] | components["schemas"]["Warning_"] | components["schemas"]["Complete"] | components["schemas"]["Error"] | components["schemas"]["Cancelled"])[];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_execution_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["FileRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_execution_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as an attachment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    stream_execution: {
+        parameters: {
+            query?: {
+                /** @description First event to send; a `Last-Event-ID` header wins. */
+                from_event?: number;
+            };
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The last event has been seen; there is nothing to reconnect for. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_contract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_projects: {
+        parameters: {
+            query?: {
+                /** @description Only projects whose name or description contains this. */
+                q?: string | null;
+                /** @description Most rows of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["ProjectRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    create_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectCreate"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    /** @description Stands for this very definition; send it back as `If-Match`. */
+                    ETag?: string;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedProject"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    /** @description Stands for this very definition; send it back as `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    save_project: {
+        parameters: {
+            query?: {
+                /** @description Save without making a version (autosave). */
+                draft?: boolean;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectUpdate"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    /** @description Stands for this very definition; send it back as `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    delete_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    execute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecuteRequest"];
+            };
+        };
+        responses: {
+            /** @description With `wait`: the final state. With `stream`: the events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionState"];
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Accepted, and on disk. */
+            202: {
+                headers: {
+                    /** @description Where its state is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_project_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["FileRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_project_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as an attachment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    write_project_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileRow"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    delete_project_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["KeyRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyCreate"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    delete_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    patch_ui: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UiPatch"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ui"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    validate_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    stream_watched: {
+        parameters: {
+            query?: {
+                /** @description `<execution id>:<first event>`, once per execution whose events are wanted. */
+                watch?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["TemplateRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["ToolRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+}

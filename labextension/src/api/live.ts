@@ -5,9 +5,9 @@
  * while somebody looks: a hidden page closes it, and catches up when it is seen again.
  */
 import type { Client } from './client';
-import type { Connection } from './stream';
+import type { Connection, Watcher } from './stream';
 import { EventStream } from './stream';
-import type { ExecutionEvent, ExecutionState } from './types';
+import type { ExecutionState } from './types';
 
 /** How many executions the first look asks for. */
 const RECENT = 30;
@@ -62,8 +62,8 @@ export class LiveExecutions {
   }
 
   /** Hear one execution's events from its first. */
-  watch(executionId: string, onEvents: (events: ExecutionEvent[]) => void): () => void {
-    return this._stream.watch(executionId, onEvents);
+  watch(executionId: string, watcher: Watcher): () => void {
+    return this._stream.watch(executionId, watcher);
   }
 
   /** Take in a state that somebody got from the server. */

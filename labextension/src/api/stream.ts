@@ -6,20 +6,28 @@
  * first event not yet seen.
  */
 import type { Transport } from './client';
-import { errorOf } from './errors';
+import { ApiError, errorOf } from './errors';
 import { FrameParser } from './sse';
 import type { ExecutionEvent, ExecutionState } from './types';
 
 export type Connection = 'idle' | 'connecting' | 'open' | 'reconnecting';
 
-type Frame =
-  | { execution_id: string; event: ExecutionEvent; state?: undefined }
-  | { execution_id: string; state: ExecutionState; event?: undefined };
+interface Frame {
+  execution_id: string;
+  event?: ExecutionEvent;
+  state?: ExecutionState;
+  /** This log cannot be watched; the others go on. */
+  error?: { code: string; message: string };
+}
 
-interface Watch {
+export interface Watcher {
+  onEvents: (events: ExecutionEvent[]) => void;
+  onError: (error: ApiError) => void;
+}
+
+interface Watch extends Watcher {
   /** Highest event id handed on. */
   seen: number;
-  onEvents: (events: ExecutionEvent[]) => void;
 }
 
 export interface StreamOptions {
@@ -74,8 +82,8 @@ export class EventStream {
   }
 
   /** Hear the events of one execution from the first; returns the way to stop. */
-  watch(executionId: string, onEvents: (events: ExecutionEvent[]) => void): () => void {
-    const watch: Watch = { seen: 0, onEvents };
+  watch(executionId: string, watcher: Watcher): () => void {
+    const watch: Watch = { ...watcher, seen: 0 };
     const watches = this._watches.get(executionId) ?? new Set();
     watches.add(watch);
     this._watches.set(executionId, watches);
@@ -182,6 +190,12 @@ export class EventStream {
       }
     }
     for (const frame of frames) {
+      if (frame.error) {
+        const { code, message } = frame.error;
+        const gone = this._watches.get(frame.execution_id) ?? [];
+        this._watches.delete(frame.execution_id);
+        gone.forEach(watch => watch.onError(new ApiError(message, 404, code)));
+      }
       if (frame.state) {
         this._options.onState(frame.state);
       }

@@ -5,11 +5,23 @@
  * a card is being dragged, and go to the store when it is let go.
  */
 import type { Node, NodeChange } from '@xyflow/react';
-import { Background, BackgroundVariant, ConnectionMode, MiniMap, ReactFlow, ReactFlowProvider, applyNodeChanges, useReactFlow, useStore } from '@xyflow/react';
+import {
+  Background,
+  BackgroundVariant,
+  ConnectionMode,
+  MiniMap,
+  ReactFlow,
+  ReactFlowProvider,
+  applyNodeChanges,
+  getViewportForBounds,
+  useReactFlow,
+  useStore
+} from '@xyflow/react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
 import type { Definition, Position } from '../api/types';
-import { graphOf } from '../graph/graph';
+import type { CardKind } from '../graph/graph';
+import { cardName, graphOf } from '../graph/graph';
 import { GRID } from '../graph/layout';
 import { useActions, useProject, useUi } from '../ui/context';
 import { kindLabel } from '../ui/labels';
@@ -23,6 +35,10 @@ import { ZoomControls } from './ZoomControls';
 
 /** Below this zoom a card is icon, name and state only. */
 const FAR = 0.58;
+/** Zoom at which all text of a card can be read without effort. */
+const READABLE = 0.8;
+/** How much larger cards must become for a note to be left out of view. */
+const WORTH_IT = 1.15;
 /** From so many cards on, only those in view are rendered. */
 const MANY = 100;
 /** Smallest canvas that has room for the minimap, in CSS pixels. */
@@ -38,15 +54,11 @@ interface Props {
 function useLabels(definition: Definition) {
   const { trans } = useUi();
   return useMemo(() => {
-    const all = new Map<string, string>([['agent', definition.agent.name]]);
-    definition.subagents.forEach(each => all.set(`subagent:${each.id}`, each.name));
-    definition.hooks.forEach(each => all.set(`hook:${each.id}`, each.name));
-    definition.mcps.forEach(each => all.set(`mcp:${each.id}`, each.name));
-    const name = (id: string) => all.get(id) ?? id;
+    const name = (id: string) => cardName(definition, id);
     return {
-      card: (id: string, kind: string) =>
-        trans.__('%1: %2', kindLabel(trans, kind as 'agent'), kind === 'note' ? id.slice(5) : name(id)),
-      edge: (edge: { source: string; target: string }) => trans.__('%1 uses %2', name(edge.source), name(edge.target))
+      card: (id: string, kind: string) => trans.__('%1: %2', kindLabel(trans, kind as CardKind), name(id)),
+      edge: (edge: { source: string; target: string }) =>
+        trans.__('%1 uses %2', name(edge.source), name(edge.target))
     };
   }, [definition, trans]);
 }
@@ -73,11 +85,18 @@ function Flow({ definition }: Props): JSX.Element {
   const own = useRef(saved !== null);
   const width = useStore(state => state.width);
   const height = useStore(state => state.height);
-  const measured = useStore(state => state.nodes.length > 0 && state.nodes.every(node => node.measured?.width));
-  const fit = useCallback(
-    () => void flow.fitView({ padding: PADDING, minZoom: 0.2, maxZoom: 1 }),
-    [flow]
+  const measured = useStore(
+    state => state.nodes.length > 0 && state.nodes.every(node => node.measured?.width)
   );
+  const fit = useCallback(() => {
+    // Notes explain; when there is no room for all, the cards come first.
+    const cards = flow.getNodes().filter(node => node.type !== 'note');
+    const zoom = (all: Node[]) =>
+      getViewportForBounds(flow.getNodesBounds(all), width, height, 0.2, 1, PADDING).zoom;
+    const whole = zoom(flow.getNodes());
+    const nodes = whole < READABLE && zoom(cards) > whole * WORTH_IT ? cards : undefined;
+    void flow.fitView({ nodes, padding: PADDING, minZoom: 0.2, maxZoom: 1 });
+  }, [flow, width, height]);
   useEffect(() => {
     if (own.current && saved && width && height) {
       const agent = graph.cards[0].position;
@@ -165,7 +184,9 @@ function Flow({ definition }: Props): JSX.Element {
             pannable
             zoomable
             nodeBorderRadius={6}
-            nodeClassName={node => `ca-Map-${node.type} ${lit.split(' ').includes(node.id) ? 'ca-mod-lit' : ''}`}
+            nodeClassName={node =>
+              `ca-Map-${node.type} ${lit.split(' ').includes(node.id) ? 'ca-mod-lit' : ''}`
+            }
           />
         )}
       </ReactFlow>

@@ -13,6 +13,7 @@ import { Icon } from '../ui/Icon';
 import { cardStateLabel } from '../ui/labels';
 import type { CardKind } from '../graph/graph';
 import type { CardRun } from '../stores/monitor';
+import { toolTitle } from '../stores/select';
 
 export interface ShellProps {
   id: string;
@@ -37,7 +38,9 @@ function Badge({ id, run, enabled }: { id: string; run?: CardRun; enabled: boole
     return <span className="ca-Badge">{trans.__('off')}</span>;
   }
   if (!run) {
-    return active && id.startsWith('subagent:') ? <span className="ca-Badge">{trans.__('waits')}</span> : null;
+    return active && id.startsWith('subagent:') ? (
+      <span className="ca-Badge">{trans.__('waits')}</span>
+    ) : null;
   }
   const words =
     run.state === 'running' && run.turn ? trans.__('turn %1', run.turn) : cardStateLabel(trans, run.state);
@@ -54,7 +57,8 @@ function Badge({ id, run, enabled }: { id: string; run?: CardRun; enabled: boole
 function Problems({ id }: { id: string }): JSX.Element | null {
   const { trans } = useUi();
   const count = useProject(
-    state => state.validation?.problems.filter(each => each.node === id && each.severity !== 'info').length ?? 0
+    state =>
+      state.validation?.problems.filter(each => each.node === id && each.severity !== 'info').length ?? 0
   );
   const bad = useProject(
     state => state.validation?.problems.some(each => each.node === id && each.severity === 'error') ?? false
@@ -73,6 +77,12 @@ function Problems({ id }: { id: string }): JSX.Element | null {
 
 /** Tools that have an icon of their own. */
 export function toolGlyph(tool: string): GlyphName {
+  if (tool.startsWith('agent__')) {
+    return 'subagent';
+  }
+  if (tool.startsWith('mcp__')) {
+    return 'mcp';
+  }
   switch (tool) {
     case 'bash':
       return 'terminal';
@@ -99,8 +109,11 @@ function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
   const used = total ? total.tokens : run.tokens;
   const cost = total ? total.totalCostUsd : run.costUsd;
   const many = run.instances > 1 ? ` · ×${run.instances}` : '';
-  const doing = run.tool ?? trans.__('thinks');
-  const since = run.toolSince ?? run.startedAt;
+  const title = useProject(state => run.tool && toolTitle(state.history?.definition ?? null, run.tool));
+  const doing = title ?? trans.__('thinks');
+  const begun = total?.startedAt ?? run.startedAt;
+  const since = run.toolSince ?? begun;
+  const took = total?.durationMs ?? (run.endedAt ?? begun) - begun;
   return (
     <div className="ca-Card-run">
       {going ? (
@@ -110,7 +123,7 @@ function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
         </span>
       ) : (
         <span className="ca-Card-doing" data-state={run.state}>
-          <span className="ca-Clip">{`${duration((run.endedAt ?? since) - run.startedAt)}${many}`}</span>
+          <span className="ca-Clip">{`${duration(took)}${many}`}</span>
         </span>
       )}
       <span className="ca-Card-tokens">{trans.__('%1 tok', tokens(used))}</span>

@@ -20,7 +20,7 @@ export function RunPill(): JSX.Element | null {
     state => state.executions.find(each => each.execution_id === state.executionId)?.cancelling ?? false
   );
   const now = useNow(active) - skew;
-  if (!active || !monitor) {
+  if (!active || !monitor || monitor.status === 'interrupted') {
     return null;
   }
   const queued = monitor.status === 'queued';

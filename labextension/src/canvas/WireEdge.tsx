@@ -16,6 +16,8 @@ export const WireEdge = memo(function WireEdge(props: EdgeProps<Wire>) {
   return (
     <g className="ca-Wire" data-kind={data?.kind} data-state={state}>
       <BaseEdge path={path} />
+      <circle cx={sourceX} cy={sourceY} r={3} />
+      <circle cx={targetX} cy={targetY} r={3} />
     </g>
   );
 });

@@ -5,6 +5,7 @@ import type { Node, NodeProps } from '@xyflow/react';
 import { memo } from 'react';
 
 import type { Agent, Hook, McpServer, Note, Subagent } from '../api/types';
+import { cardName } from '../graph/graph';
 import { useProject, useUi } from '../ui/context';
 import { shortModel } from '../ui/format';
 
@@ -22,12 +23,16 @@ export const AgentCard = memo(function AgentCard({ id, data, selected }: NodePro
     facts.push([trans.__('Limits'), limitsFact(trans, definition.limits)]);
     facts.push([trans.__('Variables'), variablesFact(trans, definition)]);
   }
-  const name = item.name === 'main' && definition ? definition.name : item.name;
+  const name = definition ? cardName(definition, 'agent') : item.name;
   const subtitle = trans.__('agent · %1', shortModel(item.model));
   return <CardShell id={id} kind="agent" name={name} subtitle={subtitle} selected={selected} facts={facts} />;
 });
 
-export const SubagentCard = memo(function SubagentCard({ id, data, selected }: NodeProps<CardNode<Subagent>>) {
+export const SubagentCard = memo(function SubagentCard({
+  id,
+  data,
+  selected
+}: NodeProps<CardNode<Subagent>>) {
   const { trans } = useUi();
   const { item } = data;
   const model = item.model ? shortModel(item.model) : null;
@@ -51,7 +56,14 @@ export const HookCard = memo(function HookCard({ id, data, selected }: NodeProps
   const { item } = data;
   const subtitle = [item.event, item.matcher || trans.__('all tools')].join(' · ');
   return (
-    <CardShell id={id} kind="hook" name={item.name} subtitle={subtitle} selected={selected} enabled={item.enabled}>
+    <CardShell
+      id={id}
+      kind="hook"
+      name={item.name}
+      subtitle={subtitle}
+      selected={selected}
+      enabled={item.enabled}
+    >
       <div className="ca-Card-line" title={actionFact(item)}>
         {actionFact(item)}
       </div>
@@ -66,7 +78,14 @@ export const McpCard = memo(function McpCard({ id, data, selected }: NodeProps<C
   const tools = count === undefined ? trans.__('all tools') : trans._n('%1 tool', '%1 tools', count, count);
   const subtitle = ['MCP', item.transport, tools].join(' · ');
   return (
-    <CardShell id={id} kind="mcp" name={item.name} subtitle={subtitle} selected={selected} enabled={item.enabled}>
+    <CardShell
+      id={id}
+      kind="mcp"
+      name={item.name}
+      subtitle={subtitle}
+      selected={selected}
+      enabled={item.enabled}
+    >
       <div className="ca-Card-line" title={serverFact(item)}>
         {serverFact(item)}
       </div>

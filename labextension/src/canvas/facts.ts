@@ -21,7 +21,9 @@ export function names(trans: Translation, all: readonly string[]): string {
 /** `$1.00 · 100k tokens · 10 min` */
 export function limitsFact(trans: Translation, limits: Limits): string {
   const cost = limits.max_cost_usd === null ? trans.__('no money limit') : money(limits.max_cost_usd);
-  return [cost, trans.__('%1 tokens', tokens(limits.max_tokens)), duration(limits.timeout_s * 1_000)].join(' · ');
+  return [cost, trans.__('%1 tokens', tokens(limits.max_tokens)), duration(limits.timeout_s * 1_000)].join(
+    ' · '
+  );
 }
 
 /** Names of the variables that a run takes. */

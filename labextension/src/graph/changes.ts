@@ -14,7 +14,10 @@ export type Change =
 
 /** The value at `path`, undefined where there is none. */
 export function valueAt(root: unknown, path: Path): unknown {
-  return path.reduce<unknown>((value, key) => (value as Record<string | number, unknown> | null)?.[key], root);
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<string | number, unknown> | null)?.[key],
+    root
+  );
 }
 
 function withValue(root: unknown, path: Path, value: unknown): unknown {

@@ -47,6 +47,17 @@ export function itemId(cardId: string): string {
   return cardId.slice(cardId.indexOf(':') + 1);
 }
 
+/** What a card is called; its id where it has no name. */
+export function cardName(definition: Definition, cardId: string): string {
+  if (cardId === 'agent') {
+    return definition.agent.name === 'main' ? definition.name : definition.agent.name;
+  }
+  const id = itemId(cardId);
+  const named = { subagent: definition.subagents, hook: definition.hooks, mcp: definition.mcps };
+  const list = named[cardId.split(':')[0] as keyof typeof named] ?? [];
+  return list.find(each => each.id === id)?.name ?? id;
+}
+
 function edge(kind: Edge['kind'], source: string, target: string): Edge {
   return { id: `${source}>${target}`, kind, source, target };
 }

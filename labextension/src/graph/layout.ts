@@ -10,9 +10,9 @@ import type { Edge } from './graph';
 
 /** Grid that cards snap to, in canvas units. */
 export const GRID = 20;
-export const CARD_WIDTH = { agent: 240, subagent: 220, hook: 210, mcp: 210, note: 220 } as const;
+export const CARD_WIDTH = { agent: 264, subagent: 240, hook: 230, mcp: 230, note: 220 } as const;
 
-const COLUMN = 320;
+const COLUMN = 340;
 const ROW = 160;
 
 /** How many delegations away from the agent each subagent is, at most three. */

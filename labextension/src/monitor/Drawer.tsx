@@ -81,7 +81,9 @@ function Picker(): JSX.Element | null {
       value={shown}
       onChange={event => actions.show(event.target.value)}
     >
-      {!executions.some(each => each.execution_id === shown) && <option value={shown}>{trans.__('new')}</option>}
+      {!executions.some(each => each.execution_id === shown) && (
+        <option value={shown}>{trans.__('new')}</option>
+      )}
       {executions.slice(0, 20).map(each => (
         <option key={each.execution_id} value={each.execution_id}>
           {[when.format(new Date(each.created_at)), statusLabel(trans, each.status)].join(' · ')}
@@ -134,7 +136,13 @@ export function Drawer(): JSX.Element {
         </button>
         <Status />
         {simulated && (
-          <span className="ca-Chip" data-tone="info" title={trans.__('The simulated model decides the steps; the tools really run, so figures are real.')}>
+          <span
+            className="ca-Chip"
+            data-tone="info"
+            title={trans.__(
+              'The simulated model decides the steps; the tools really run, so figures are real.'
+            )}
+          >
             <Icon name="info" />
             <span className="ca-Chip-long">{trans.__('Simulated model: no account used')}</span>
             <span className="ca-Chip-short">{trans.__('simulated')}</span>
@@ -162,7 +170,9 @@ export function Drawer(): JSX.Element {
       {open && (
         <div className="ca-Drawer-body" style={{ height }}>
           {!shown ? (
-            <div className="ca-Hint">{trans.__('Press Run: every step, its cost and its files appear here.')}</div>
+            <div className="ca-Hint">
+              {trans.__('Press Run: every step, its cost and its files appear here.')}
+            </div>
           ) : tab === 'files' ? (
             <Files />
           ) : (

@@ -85,7 +85,9 @@ export function Files(): JSX.Element {
   if (!executionId || !files?.length) {
     return (
       <div className="ca-Hint">
-        {files ? trans.__('No files so far. Reports and charts that the run writes are listed here.') : trans.__('Loading')}
+        {files
+          ? trans.__('No files so far. Reports and charts that the run writes are listed here.')
+          : trans.__('Loading')}
       </div>
     );
   }
@@ -133,6 +135,8 @@ export function Files(): JSX.Element {
         {failed && <li role="alert">{trans.__('%1 cannot be downloaded. Try again.', failed)}</li>}
       </ul>
       {open && (
+        // A region that scrolls is reached by keyboard.
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         <div className="ca-Files-view" tabIndex={0} role="region" aria-label={open.path}>
           <Preview executionId={executionId} file={open} />
         </div>

@@ -8,7 +8,12 @@ import { useNow } from '../ui/hooks';
 /** Share of a limit from which its bar warns. */
 const WARN_PERCENT = 80;
 
-function Meter(props: { label: string; used: string; limit: string | null; percent: number | null }): JSX.Element {
+function Meter(props: {
+  label: string;
+  used: string;
+  limit: string | null;
+  percent: number | null;
+}): JSX.Element {
   const { label, used, limit, percent } = props;
   const level = percent === null ? 0 : Math.min(100, Math.max(0, percent));
   const text = limit === null ? used : `${used} / ${limit}`;
@@ -41,14 +46,14 @@ export function Meters(): JSX.Element | null {
   if (!monitor?.limits || monitor.startedAt === null) {
     return null;
   }
-  const { limits } = monitor;
+  const { limits, simulated } = monitor;
   const ms = going ? now - monitor.startedAt : (monitor.durationMs ?? 0);
   const share = (used: number | null, limit: number | null) =>
     used === null || limit === null ? null : (100 * used) / limit;
   return (
     <div className="ca-Meters">
       <Meter
-        label={trans.__('Cost')}
+        label={simulated ? trans.__('Cost, not charged') : trans.__('Cost')}
         used={money(monitor.totalCostUsd)}
         limit={limits.max_cost_usd === null ? null : money(limits.max_cost_usd)}
         percent={share(monitor.totalCostUsd, limits.max_cost_usd)}

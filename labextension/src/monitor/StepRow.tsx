@@ -7,10 +7,11 @@ import type { ReactNode } from 'react';
 import { toolGlyph } from '../canvas/CardShell';
 import type { AgentStep, Monitor, Step, StepState, ToolStep } from '../stores/monitor';
 import type { Row } from '../stores/rows';
+import { toolTitle } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { duration, elapsed, firstLine, money, tokens } from '../ui/format';
 import type { GlyphName } from '../ui/glyphs';
-import { useNow } from '../ui/hooks';
+import { useNow, useThrottled } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import type { Translation } from '../ui/labels';
 
@@ -108,14 +109,15 @@ function AgentRow({ row, agent }: { row: Row; agent: AgentStep }): JSX.Element {
 
 function ToolRow({ row, step }: { row: Row; step: ToolStep }): JSX.Element {
   const { trans } = useUi();
+  const title = useProject(state => toolTitle(state.history?.definition ?? null, step.tool));
   const said = outputLine(step.output);
   const pictures = picturesOf(step.output);
   return (
     <>
       <Line
         row={row}
-        icon={step.source === 'subagent' ? 'subagent' : step.source.startsWith('mcp:') ? 'mcp' : toolGlyph(step.tool)}
-        title={step.tool}
+        icon={toolGlyph(step.tool)}
+        title={title}
         detail={<code>{inputLine(step.input)}</code>}
         aside={
           <>
@@ -150,6 +152,7 @@ function ToolRow({ row, step }: { row: Row; step: ToolStep }): JSX.Element {
 function Prose({ row, step }: { row: Row; step: Extract<Step, { kind: 'text' | 'thinking' }> }): JSX.Element {
   const { trans, RenderOutput } = useUi();
   const executionId = useProject(state => state.executionId);
+  const content = useThrottled(step.content, step.state === 'running');
   if (step.kind === 'thinking') {
     return (
       <>
@@ -157,7 +160,9 @@ function Prose({ row, step }: { row: Row; step: Extract<Step, { kind: 'text' | '
           row={row}
           icon="thinking"
           title={trans.__('Thinking')}
-          detail={row.open ? undefined : step.state === 'running' ? lastLine(step.content) : firstLine(step.content)}
+          detail={
+            row.open ? undefined : step.state === 'running' ? lastLine(step.content) : firstLine(step.content)
+          }
           aside={<Time step={step} />}
         />
         {row.open && <div className="ca-Row-inside ca-Row-thought">{step.content}</div>}
@@ -166,11 +171,7 @@ function Prose({ row, step }: { row: Row; step: Extract<Step, { kind: 'text' | '
   }
   return (
     <div className="ca-Row-prose">
-      {step.state === 'running' ? (
-        <div className="ca-Row-stream">{step.content}</div>
-      ) : (
-        <RenderOutput data={{ 'text/markdown': step.content }} executionId={executionId} />
-      )}
+      <RenderOutput data={{ 'text/markdown': content }} executionId={executionId} />
     </div>
   );
 }
@@ -190,8 +191,11 @@ function Contents({ row }: { row: Row }): JSX.Element {
     case 'agent':
       return <AgentRow row={row} agent={step} />;
     case 'turn': {
-      const facts = step.tokens === null ? [] : [trans.__('%1 tok', tokens(step.tokens)), money(step.costUsd)];
-      return <Line row={row} title={trans.__('Turn %1', step.number)} aside={<span>{facts.join(' · ')}</span>} />;
+      const facts =
+        step.tokens === null ? [] : [trans.__('%1 tok', tokens(step.tokens)), money(step.costUsd)];
+      return (
+        <Line row={row} title={trans.__('Turn %1', step.number)} aside={<span>{facts.join(' · ')}</span>} />
+      );
     }
     case 'thinking':
     case 'text':
@@ -200,7 +204,13 @@ function Contents({ row }: { row: Row }): JSX.Element {
       return <ToolRow row={row} step={step} />;
     case 'hook':
       return (
-        <Line row={row} icon="hook" title={step.hook} detail={[step.outcome, step.message].filter(Boolean).join(' · ')} aside={<Time step={step} />} />
+        <Line
+          row={row}
+          icon="hook"
+          title={step.hook}
+          detail={[step.outcome, step.message].filter(Boolean).join(' · ')}
+          aside={<Time step={step} />}
+        />
       );
     case 'warning':
       return <Line row={row} icon="warning" title={step.message} aside={null} />;
@@ -212,6 +222,8 @@ export const StepRow = memo(
     const actions = useActions();
     const { step, depth, expandable, open } = row;
     return (
+      // The tree handles the keys of all its rows.
+      // eslint-disable-next-line jsx-a11y/click-events-have-key-events
       <div
         className="ca-Row"
         role="treeitem"

@@ -22,7 +22,7 @@ function Outcome(): JSX.Element | null {
   if (!monitor || !hasOutcome(monitor)) {
     return null;
   }
-  const { error, result } = monitor;
+  const { error, result, simulated } = monitor;
   const help = error && advice(trans, error.code);
   return (
     <section className="ca-Outcome" data-state={monitor.status} aria-label={trans.__('Result')}>
@@ -42,6 +42,13 @@ function Outcome(): JSX.Element | null {
           </h3>
           <RenderOutput data={{ 'text/markdown': result }} executionId={monitor.executionId} />
         </>
+      )}
+      {simulated && (
+        <p className="ca-Outcome-note">
+          {trans.__(
+            'Simulated model: no account used, nothing charged. The steps were scripted; the tools really ran.'
+          )}
+        </p>
       )}
     </section>
   );
@@ -102,14 +109,20 @@ export function Tree(): JSX.Element {
       return;
     }
     const index = Number(at);
-    const parent = () => rows.slice(0, index).map((each, i) => ({ each, i })).reverse().find(({ each }) => each.depth < row.depth)?.i;
+    const parent = () =>
+      rows
+        .slice(0, index)
+        .map((each, i) => ({ each, i }))
+        .reverse()
+        .find(({ each }) => each.depth < row.depth)?.i;
     const moves: Record<string, () => void> = {
       ArrowDown: () => focus(index + 1),
       ArrowUp: () => focus(index - 1),
       Home: () => focus(0),
       End: () => focus(rows.length - 1),
       ArrowRight: () => (row.expandable && !row.open ? actions.toggleStep(row.step.id) : focus(index + 1)),
-      ArrowLeft: () => (row.expandable && row.open ? actions.toggleStep(row.step.id) : focus(parent() ?? index)),
+      ArrowLeft: () =>
+        row.expandable && row.open ? actions.toggleStep(row.step.id) : focus(parent() ?? index),
       Enter: () => row.expandable && actions.toggleStep(row.step.id)
     };
     if (event.key in moves) {
@@ -122,9 +135,14 @@ export function Tree(): JSX.Element {
   return (
     <div className="ca-Tree">
       <div className="ca-Tree-scroll" ref={scroller} onScroll={onScroll}>
-        <div role="tree" aria-label={trans.__('Steps of the execution')} onKeyDown={onKeyDown}>
+        <div role="tree" tabIndex={-1} aria-label={trans.__('Steps of the execution')} onKeyDown={onKeyDown}>
           {rows.map((row, index) => (
-            <StepRow key={row.step.id} row={row} index={index} focused={index === Math.min(focused, rows.length - 1)} />
+            <StepRow
+              key={row.step.id}
+              row={row}
+              index={index}
+              focused={index === Math.min(focused, rows.length - 1)}
+            />
           ))}
         </div>
         <Outcome />

@@ -5,14 +5,17 @@ import type { OutputPart } from '../api/types';
 import { firstLine, plain } from '../ui/format';
 
 /** Input fields that say most, by the names that tools use. */
-const TELLING = ['command', 'code', 'path', 'file_path', 'pattern', 'query', 'url', 'task', 'prompt'];
+const TELLING = ['command', 'code', 'pattern', 'query', 'path', 'url', 'task', 'prompt'];
 
 /** The input of a call as one line. */
 export function inputLine(input: Record<string, unknown>): string {
   for (const field of TELLING) {
     const value = input[field];
     if (typeof value === 'string' && value.trim()) {
-      const lines = value.trim().split('\n').filter(line => line.trim() && !/^\s*(#|import |from )/.test(line));
+      const lines = value
+        .trim()
+        .split('\n')
+        .filter(line => line.trim() && !/^\s*(#|import |from )/.test(line));
       return (lines[0] ?? firstLine(value)).trim();
     }
   }
@@ -30,7 +33,11 @@ export function inputText(input: Record<string, unknown>): string {
 export function outputLine(output: readonly OutputPart[]): string {
   for (const part of output) {
     if (part.type === 'text' && part.text.trim()) {
-      const lines = plain(part.text).trim().split('\n').map(line => line.trim()).filter(Boolean);
+      const lines = plain(part.text)
+        .trim()
+        .split('\n')
+        .map(line => line.trim())
+        .filter(Boolean);
       return lines.length > 1 ? `${lines[0]} … ${lines[lines.length - 1]}` : lines[0];
     }
     if (part.type === 'image' || part.type === 'file') {

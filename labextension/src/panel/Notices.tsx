@@ -4,6 +4,7 @@
  */
 import type { ReactNode } from 'react';
 
+import { cardName } from '../graph/graph';
 import { useActions, useProject, useUi } from '../ui/context';
 import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
@@ -21,7 +22,12 @@ function Strip(props: {
       <Icon name={props.icon} />
       <div className="ca-Strip-body">{props.children}</div>
       {props.onDismiss && (
-        <button type="button" className="ca-Button" aria-label={trans.__('Dismiss')} onClick={props.onDismiss}>
+        <button
+          type="button"
+          className="ca-Button"
+          aria-label={trans.__('Dismiss')}
+          onClick={props.onDismiss}
+        >
           <Icon name="close" />
         </button>
       )}
@@ -35,6 +41,7 @@ function Problems(): JSX.Element | null {
   const actions = useActions();
   const open = useProject(state => state.problemsOpen);
   const validation = useProject(state => state.validation);
+  const definition = useProject(state => state.history?.definition ?? null);
   if (!open || !validation) {
     return null;
   }
@@ -52,8 +59,12 @@ function Problems(): JSX.Element | null {
           {validation.problems.map((problem, index) => (
             <li key={index} data-severity={problem.severity}>
               {problem.node && (
-                <button type="button" className="ca-Link" onClick={() => actions.openProperties(problem.node)}>
-                  {problem.node.slice(problem.node.indexOf(':') + 1)}
+                <button
+                  type="button"
+                  className="ca-Link"
+                  onClick={() => actions.openProperties(problem.node)}
+                >
+                  {definition ? cardName(definition, problem.node) : problem.node}
                 </button>
               )}
               <span>{problem.message}</span>
@@ -95,14 +106,17 @@ export function Notices(): JSX.Element {
       )}
       {firstKey && (
         <Strip tone="info" icon="info" onDismiss={() => actions.dismissKey()}>
-          {trans.__('Key for programs outside Jupyter, shown only now:')} <code>{firstKey}</code>
-          <button
-            type="button"
-            className="ca-Link"
-            onClick={() => void navigator.clipboard.writeText(firstKey).catch(() => undefined)}
-          >
-            {trans.__('Copy')}
-          </button>
+          <div className="ca-Strip-key">
+            <span>{trans.__('Key for programs outside Jupyter, shown only now:')}</span>
+            <code>{firstKey}</code>
+            <button
+              type="button"
+              className="ca-Link"
+              onClick={() => void navigator.clipboard.writeText(firstKey).catch(() => undefined)}
+            >
+              {trans.__('Copy')}
+            </button>
+          </div>
         </Strip>
       )}
       <Problems />

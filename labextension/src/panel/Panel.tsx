@@ -4,7 +4,12 @@
  * This is the entry of the lazily loaded chunk, so the canvas' own style sheets are imported here.
  */
 import '@xyflow/react/dist/base.css';
+import '../../style/shared.css';
 import '../../style/panel.css';
+import '../../style/canvas.css';
+import '../../style/cards.css';
+import '../../style/properties.css';
+import '../../style/monitor.css';
 
 import { useEffect, useRef } from 'react';
 

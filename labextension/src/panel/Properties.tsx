@@ -71,8 +71,16 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
       icon: kind,
       kind,
       pages: [
-        { id: 'agent', label: trans.__('Subagent'), view: <SubagentForm definition={definition} index={index} /> },
-        { id: 'tools', label: trans.__('Tools'), view: <SubagentTools definition={definition} index={index} /> }
+        {
+          id: 'agent',
+          label: trans.__('Subagent'),
+          view: <SubagentForm definition={definition} index={index} />
+        },
+        {
+          id: 'tools',
+          label: trans.__('Tools'),
+          view: <SubagentTools definition={definition} index={index} />
+        }
       ]
     };
   }
@@ -86,7 +94,9 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
       subtitle: kindLabel(trans, kind),
       icon: kind,
       kind,
-      pages: [{ id: kind, label: kindLabel(trans, kind), view: <Form definition={definition} index={index} /> }]
+      pages: [
+        { id: kind, label: kindLabel(trans, kind), view: <Form definition={definition} index={index} /> }
+      ]
     };
   }
   return {

@@ -23,8 +23,8 @@ export function RunDialog({ definition }: { definition: Definition }): JSX.Eleme
     Object.fromEntries(names.map(name => [name, last[name] ?? '']))
   );
   const [prompt, setPrompt] = useState('');
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>('input, textarea')?.focus(), []);
+  const dialog = useRef<HTMLDivElement>(null);
+  useEffect(() => dialog.current?.querySelector<HTMLElement>('input, textarea')?.focus(), []);
   const complete = names.every(name => values[name] !== '') && (!asksPrompt || prompt.trim() !== '');
 
   const submit = (event: FormEvent) => {
@@ -36,9 +36,11 @@ export function RunDialog({ definition }: { definition: Definition }): JSX.Eleme
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape') {
       actions.stopAsking();
-    } else if (event.key === 'Tab' && form.current) {
+    } else if (event.key === 'Tab' && dialog.current) {
       // The dialog is modal within the tab: focus goes round inside it.
-      const all = [...form.current.querySelectorAll<HTMLElement>(FOCUSABLE)].filter(each => !each.matches(':disabled'));
+      const all = [...dialog.current.querySelectorAll<HTMLElement>(FOCUSABLE)].filter(
+        each => !each.matches(':disabled')
+      );
       const edge = event.shiftKey ? all[0] : all[all.length - 1];
       if (document.activeElement === edge) {
         event.preventDefault();
@@ -48,43 +50,45 @@ export function RunDialog({ definition }: { definition: Definition }): JSX.Eleme
   };
   return (
     <div className="ca-Veil">
-      <form
-        ref={form}
-        className="ca-Dialog"
+      {/* Keys of a dialog: Escape closes it, Tab stays inside. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
+      <div
+        ref={dialog}
         role="dialog"
         aria-modal="true"
         aria-label={trans.__('Run %1', definition.name)}
-        onSubmit={submit}
         onKeyDown={onKeyDown}
       >
-        <h2>{trans.__('Run %1', definition.name)}</h2>
-        {names.map(name => (
-          <TextField
-            key={name}
-            label={name}
-            help={definition.variables[name].description}
-            value={values[name]}
-            onChange={value => setValues({ ...values, [name]: value })}
-          />
-        ))}
-        {asksPrompt && (
-          <TextArea
-            label={trans.__('What shall it do?')}
-            help={trans.__('The project has no task of its own.')}
-            value={prompt}
-            onChange={setPrompt}
-          />
-        )}
-        <div className="ca-Dialog-buttons">
-          <button type="button" className="ca-Secondary" onClick={() => actions.stopAsking()}>
-            {trans.__('Cancel')}
-          </button>
-          <button type="submit" className="ca-Run" disabled={!complete}>
-            <Icon name="run" solid />
-            {trans.__('Run')}
-          </button>
-        </div>
-      </form>
+        <form className="ca-Dialog" onSubmit={submit}>
+          <h2>{trans.__('Run %1', definition.name)}</h2>
+          {names.map(name => (
+            <TextField
+              key={name}
+              label={name}
+              help={definition.variables[name].description}
+              value={values[name]}
+              onChange={value => setValues({ ...values, [name]: value })}
+            />
+          ))}
+          {asksPrompt && (
+            <TextArea
+              label={trans.__('What shall it do?')}
+              help={trans.__('The project has no task of its own.')}
+              value={prompt}
+              onChange={setPrompt}
+            />
+          )}
+          <div className="ca-Dialog-buttons">
+            <button type="button" className="ca-Secondary" onClick={() => actions.stopAsking()}>
+              {trans.__('Cancel')}
+            </button>
+            <button type="submit" className="ca-Run" disabled={!complete}>
+              <Icon name="run" solid />
+              {trans.__('Run')}
+            </button>
+          </div>
+        </form>
+      </div>
     </div>
   );
 }

@@ -41,7 +41,12 @@ function Quote(): JSX.Element | null {
   const most = cap === null ? trans.__('no money limit') : trans.__('cap %1', money(cap));
   if (simulate) {
     return (
-      <span className="ca-Quote" title={trans.__('No model key is set, or the project asks for it: the simulated model plays. Tools really run.')}>
+      <span
+        className="ca-Quote"
+        title={trans.__(
+          'No model key is set, or the project asks for it: the simulated model plays. Tools really run.'
+        )}
+      >
         <span className="ca-Chip" data-tone="info">
           {trans.__('simulated model')}
         </span>
@@ -50,7 +55,10 @@ function Quote(): JSX.Element | null {
   }
   const least = estimate?.cost_usd === null || !estimate ? null : money(estimate.cost_usd);
   return (
-    <span className="ca-Quote" title={trans.__('The first model call costs about this; a run never costs more than the cap.')}>
+    <span
+      className="ca-Quote"
+      title={trans.__('The first model call costs about this; a run never costs more than the cap.')}
+    >
       {least ? trans.__('from %1, %2', least, most) : most}
     </span>
   );
@@ -119,7 +127,13 @@ export function Toolbar(): JSX.Element {
         <Icon name="run" solid />
         {starting ? trans.__('Starting') : trans.__('Run')}
       </button>
-      <ToolButton icon="stop" label={trans.__('Stop')} text disabled={!active} onClick={() => void actions.stop()} />
+      <ToolButton
+        icon="stop"
+        label={trans.__('Stop')}
+        text
+        disabled={!active}
+        onClick={() => void actions.stop()}
+      />
       <Quote />
       <span className="ca-Toolbar-line" />
       <CheckButton />

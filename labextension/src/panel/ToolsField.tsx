@@ -35,7 +35,11 @@ export function ToolsField({ tools, permissions, onTools, onPermissions }: Props
     ...known,
     ...tools
       .filter(name => !known.some(row => row.name === name))
-      .map(name => ({ name, touches: trans.__('not a tool of this server'), default_permission: 'ask' as const }))
+      .map(name => ({
+        name,
+        touches: trans.__('not a tool of this server'),
+        default_permission: 'ask' as const
+      }))
   ];
   const patterns = Object.keys(permissions).filter(key => key.includes('(')).length;
   return (
@@ -51,7 +55,9 @@ export function ToolsField({ tools, permissions, onTools, onPermissions }: Props
                 <input
                   type="checkbox"
                   checked={on}
-                  onChange={() => onTools(on ? tools.filter(name => name !== row.name) : [...tools, row.name])}
+                  onChange={() =>
+                    onTools(on ? tools.filter(name => name !== row.name) : [...tools, row.name])
+                  }
                 />
                 <Icon name={toolGlyph(row.name)} />
                 <span className="ca-Tools-name">{row.name}</span>
@@ -79,7 +85,12 @@ export function ToolsField({ tools, permissions, onTools, onPermissions }: Props
       </ul>
       {patterns > 0 && (
         <p className="ca-Field-help">
-          {trans._n('%1 rule with a pattern also applies.', '%1 rules with patterns also apply.', patterns, patterns)}
+          {trans._n(
+            '%1 rule with a pattern also applies.',
+            '%1 rules with patterns also apply.',
+            patterns,
+            patterns
+          )}
         </p>
       )}
     </fieldset>

@@ -30,14 +30,18 @@ export function ProjectForm({ definition }: { definition: Definition }): JSX.Ele
       />
       <h3 className="ca-Heading">{trans.__('Variables')}</h3>
       {variables.length === 0 && (
-        <p className="ca-Field-help">{trans.__('None. Prompts name variables as {{name}}; callers hand in values.')}</p>
+        <p className="ca-Field-help">
+          {trans.__('None. Prompts name variables as {{name}}; callers hand in values.')}
+        </p>
       )}
       {variables.map(([name, variable]) => (
         <TextField
           key={name}
           label={name}
           help={variable.description}
-          placeholder={variable.required ? trans.__('no default: asked for at each run') : trans.__('no default')}
+          placeholder={
+            variable.required ? trans.__('no default: asked for at each run') : trans.__('no default')
+          }
           value={variable.default ?? ''}
           onChange={value => actions.edit(['variables', name, 'default'], value || null)}
         />
@@ -76,14 +80,21 @@ export function McpForm({ definition, index }: ItemProps): JSX.Element {
     <>
       <TextField label={trans.__('Name')} value={mcp.name} onChange={value => edit('name', value)} />
       <Fact label={trans.__('Transport')} value={mcp.transport} />
-      <Fact label={mcp.transport === 'stdio' ? trans.__('Command') : trans.__('Address')} value={serverFact(mcp)} />
+      <Fact
+        label={mcp.transport === 'stdio' ? trans.__('Command') : trans.__('Address')}
+        value={serverFact(mcp)}
+      />
       <CheckField
         label={trans.__('Essential')}
         help={trans.__('Its failure ends the whole run.')}
         value={mcp.essential}
         onChange={value => edit('essential', value)}
       />
-      <CheckField label={trans.__('Connected')} value={mcp.enabled} onChange={value => edit('enabled', value)} />
+      <CheckField
+        label={trans.__('Connected')}
+        value={mcp.enabled}
+        onChange={value => edit('enabled', value)}
+      />
     </>
   );
 }

@@ -47,7 +47,8 @@ class RunningAgents implements IRunningSessions.IManager {
       labelTitle: () => state.execution_id,
       detail: () => statusLabel(this._trans, state.status),
       open: () => this._open(state),
-      shutdown: () => void this._agents.client.cancel(state.execution_id).then(each => this._agents.live.note(each))
+      shutdown: () =>
+        void this._agents.client.cancel(state.execution_id).then(each => this._agents.live.note(each))
     }));
   }
 

@@ -115,7 +115,10 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
             return await create(template, args.name ? String(args.name) : undefined);
           }
         } catch (error) {
-          await showErrorMessage(trans.__('No project was made'), error instanceof Error ? error : String(error));
+          await showErrorMessage(
+            trans.__('No project was made'),
+            error instanceof Error ? error : String(error)
+          );
         }
         return null;
       }

@@ -29,8 +29,8 @@ export const url: JupyterFrontEndPlugin<void> = {
         const location = args as unknown as IRouter.ILocation;
         const parameters = new URLSearchParams(location.search ?? '');
         const wanted = parameters.get(PROJECT);
-        if (!wanted) {
-          return;
+        if (!wanted || parameters.has('reset')) {
+          return; // Lab's own reset loads the page again, without this word and with ours.
         }
         const notebook = parameters.get(NOTEBOOK) ?? undefined;
         parameters.delete(PROJECT);

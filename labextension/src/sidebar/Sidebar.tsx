@@ -1,12 +1,13 @@
 /**
  * The left sidebar: projects to open or make, and the latest executions with their live status.
  */
+import '../../style/shared.css';
 import '../../style/sidebar.css';
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 
 import type { Client } from '../api/client';
-import { ApiError } from '../api/errors';
+import type { ApiError } from '../api/errors';
 import type { LiveExecutions } from '../api/live';
 import type { ExecutionState, ProjectRow, TemplateRow } from '../api/types';
 import { hasEnded } from '../api/types';
@@ -127,7 +128,9 @@ function ProjectItem({ project, ...props }: SidebarProps & { project: ProjectRow
       >
         <Icon name={project.unreadable ? 'warning' : 'agent'} />
         <span className="ca-Clip">{project.name}</span>
-        <span className="ca-Item-aside">{project.unreadable ? trans.__('unreadable') : `v${project.version}`}</span>
+        <span className="ca-Item-aside">
+          {project.unreadable ? trans.__('unreadable') : `v${project.version}`}
+        </span>
       </button>
       <button
         type="button"
@@ -163,7 +166,9 @@ function Executions({ trans, live, onOpen }: SidebarProps): JSX.Element {
   const latest = states.slice(0, LATEST);
   const now = useNow(latest.some(state => !hasEnded(state.status)));
   if (!latest.length) {
-    return <p className="ca-Hint">{trans.__('Runs appear here, from the panel, notebooks and programs alike.')}</p>;
+    return (
+      <p className="ca-Hint">{trans.__('Runs appear here, from the panel, notebooks and programs alike.')}</p>
+    );
   }
   return (
     <ul className="ca-List">
@@ -172,7 +177,10 @@ function Executions({ trans, live, onOpen }: SidebarProps): JSX.Element {
           <button
             type="button"
             className="ca-Item-main"
-            title={[statusLabel(trans, state.status), state.simulated ? trans.__('simulated model') : state.model].join(' · ')}
+            title={[
+              statusLabel(trans, state.status),
+              state.simulated ? trans.__('simulated model') : state.model
+            ].join(' · ')}
             onClick={() => onOpen(state.project_id, state.execution_id)}
           >
             <StateDot state={state.status} />
@@ -219,7 +227,9 @@ export function Sidebar(props: SidebarProps): JSX.Element {
         <h2 className="ca-Heading">{trans.__('Projects')}</h2>
         {trouble ? (
           <div className="ca-Hint" role="alert">
-            {[trouble.code === 'OFFLINE' ? null : trouble.message, advice(trans, trouble.code)].filter(Boolean).join(' ')}
+            {[trouble.code === 'OFFLINE' ? null : trouble.message, advice(trans, trouble.code)]
+              .filter(Boolean)
+              .join(' ')}
             <button type="button" className="ca-Link" onClick={retry}>
               {trans.__('Try again')}
             </button>

@@ -100,7 +100,10 @@ export class ProjectActions {
     if (history) {
       const merge = performance.now() - this._lastEdit < 1_000;
       this._lastEdit = performance.now();
-      this._set({ history: push(history, setting(history.definition, path, value), merge), validation: null });
+      this._set({
+        history: push(history, setting(history.definition, path, value), merge),
+        validation: null
+      });
     }
   }
 
@@ -280,10 +283,12 @@ export class ProjectActions {
         await this._noteState(accepted.execution_id);
       }
     } catch (error) {
-      this._set({ trouble: troubleOf(error) });
-      if (troubleOf(error).code === 'INVALID_PROJECT') {
+      const trouble = troubleOf(error);
+      if (trouble.code === 'INVALID_PROJECT') {
         await this.check();
         this._set({ problemsOpen: true });
+      } else {
+        this._set({ trouble });
       }
     } finally {
       this._set({ starting: false });
@@ -309,7 +314,10 @@ export class ProjectActions {
       toggled: new Set(),
       drawer: { ...this._state.drawer, file: null, open: this._state.drawer.open || Boolean(known) }
     });
-    this._unwatch = this._live.watch(executionId, events => this._onEvents(executionId, events));
+    this._unwatch = this._live.watch(executionId, {
+      onEvents: events => this._onEvents(executionId, events),
+      onError: error => this._set({ trouble: troubleOf(error) })
+    });
   }
 
   private _onEvents(executionId: string, events: ExecutionEvent[]): void {

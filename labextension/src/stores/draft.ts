@@ -34,7 +34,12 @@ export function add(draft: Draft, step: Step): void {
 }
 
 /** Change the step `id`, if it is there and of that kind (null: of any). */
-export function update<T extends Step>(draft: Draft, id: string, kind: T['kind'] | null, change: Partial<T>): void {
+export function update<T extends Step>(
+  draft: Draft,
+  id: string,
+  kind: T['kind'] | null,
+  change: Partial<T>
+): void {
   const step = draft.steps.get(id);
   if (step && (kind === null || step.kind === kind)) {
     draft.steps.set(id, { ...step, ...change } as Step);
@@ -99,12 +104,17 @@ export function closeInside(draft: Draft, id: string, state: StepState, at: numb
 }
 
 /** A piece of thinking or text: appended to the open block of its turn, or a new one. */
-export function prose(draft: Draft, event: Extract<ExecutionEvent, { type: 'text' | 'thinking' }>, at: number): void {
+export function prose(
+  draft: Draft,
+  event: Extract<ExecutionEvent, { type: 'text' | 'thinking' }>,
+  at: number
+): void {
   ensureTurn(draft, event.span, event.agent, at);
   const siblings = draft.steps.get(event.span)?.children ?? [];
-  const open = [...siblings].reverse().map(id => draft.steps.get(id)).find(
-    step => step?.kind === event.type && step.state === 'running'
-  ) as ProseStep | undefined;
+  const open = [...siblings]
+    .reverse()
+    .map(id => draft.steps.get(id))
+    .find(step => step?.kind === event.type && step.state === 'running') as ProseStep | undefined;
   const ended = event.final ? { state: 'done' as const, endedAt: at } : {};
   if (open) {
     update<ProseStep>(draft, open.id, event.type, { content: open.content + event.content, ...ended });

@@ -8,8 +8,19 @@ import type { ExecutionEvent, Usage } from '../api/types';
 import { cardOfAgent } from '../graph/graph';
 
 import type { Draft } from './draft';
-import { add, begun, card, closeInside, ensureTurn, forgetSaid, parentSpan, prose, shownUnder, update } from './draft';
-import type { AgentStep, Monitor, StepState, ToolStep, TurnStep } from './monitor';
+import {
+  add,
+  begun,
+  card,
+  closeInside,
+  ensureTurn,
+  forgetSaid,
+  parentSpan,
+  prose,
+  shownUnder,
+  update
+} from './draft';
+import type { AgentStep, CardRun, Monitor, StepState, ToolStep, TurnStep } from './monitor';
 
 /** Tokens that count towards the limit: uncached input, cache writes and output. */
 export function countedTokens(usage: Usage): number {
@@ -39,14 +50,30 @@ export function fold(monitor: Monitor, events: readonly ExecutionEvent[]): Monit
   return draft;
 }
 
-function end(draft: Draft, event: Extract<ExecutionEvent, { type: 'complete' | 'error' | 'cancelled' }>, at: number): void {
-  const state: StepState = event.type === 'complete' ? 'done' : event.type === 'error' ? 'failed' : 'stopped';
+/** Every step and card that still runs, ends as `state`. */
+function stopAll(draft: Draft, state: StepState, at: number): void {
   draft.roots.forEach(id => closeInside(draft, id, state, at));
   for (const [id, run] of Object.entries(draft.cards)) {
     if (run.endedAt === null) {
-      draft.cards[id] = { ...run, state, endedAt: at, active: 0, tool: null, toolSince: null };
+      draft.cards[id] = {
+        ...run,
+        state: state as CardRun['state'],
+        endedAt: at,
+        active: 0,
+        tool: null,
+        toolSince: null
+      };
     }
   }
+}
+
+function end(
+  draft: Draft,
+  event: Extract<ExecutionEvent, { type: 'complete' | 'error' | 'cancelled' }>,
+  at: number
+): void {
+  const state: StepState = event.type === 'complete' ? 'done' : event.type === 'error' ? 'failed' : 'stopped';
+  stopAll(draft, state, at);
   draft.status = event.type === 'complete' ? 'completed' : event.type === 'error' ? 'failed' : 'cancelled';
   draft.usage = event.usage;
   draft.tokens = countedTokens(event.usage);
@@ -79,6 +106,8 @@ function take(draft: Draft, event: ExecutionEvent): void {
       draft.startedAt ??= at;
       return;
     case 'interrupted':
+      // Nobody works on it any more; a `resumed` would go on with new steps.
+      stopAll(draft, 'stopped', at);
       draft.status = 'interrupted';
       return;
     case 'resumed':

@@ -70,7 +70,7 @@ export type ProjectStore = StoreApi<ProjectState>;
 /** Below this width, properties slide over the canvas instead of standing beside it. */
 export const NARROW_PX = 820;
 /** Height of the drawer before anybody resized it, in CSS pixels. */
-const DRAWER_PX = 280;
+const DRAWER_PX = 250;
 
 export function createProjectStore(projectId: string, firstKey: string | null = null): ProjectStore {
   return createStore<ProjectState>(() => ({

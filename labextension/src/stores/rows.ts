@@ -49,7 +49,9 @@ function repeated(monitor: Monitor): string | null {
 
 /** Whether a row's inside is shown before the reader has said anything. */
 export function opensByItself(step: Step | ToolStep): boolean {
-  return step.kind === 'agent' || step.kind === 'turn' || (step.kind === 'tool' && step.source === 'subagent');
+  return (
+    step.kind === 'agent' || step.kind === 'turn' || (step.kind === 'tool' && step.source === 'subagent')
+  );
 }
 
 /** The rows to draw, in order. */

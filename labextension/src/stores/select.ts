@@ -41,6 +41,15 @@ export function needsPrompt(definition: Definition): boolean {
   return definition.agent.task.trim() === '';
 }
 
+/** What a reader calls a tool: a subagent's name, a server's tool without its prefix. */
+export function toolTitle(definition: Definition | null, tool: string): string {
+  const subagent = /^agent__(.+)$/.exec(tool)?.[1];
+  if (subagent) {
+    return definition?.subagents.find(each => each.id === subagent)?.name ?? subagent;
+  }
+  return /^mcp__.+?__(.+)$/.exec(tool)?.[1] ?? tool;
+}
+
 /** The execution to show first: the newest that is going on, else the newest. */
 export function executionToShow(executions: readonly ExecutionState[]): ExecutionState | null {
   return executions.find(each => !hasEnded(each.status)) ?? executions[0] ?? null;

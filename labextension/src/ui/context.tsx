@@ -14,7 +14,10 @@ import type { ProjectState, ProjectStore } from '../stores/project';
 import type { Translation } from './labels';
 
 /** A mime bundle drawn by Lab's rendermime, sanitised. Relative links are files of `executionId`. */
-export type RenderOutput = (props: { data: Record<string, unknown>; executionId: string | null }) => JSX.Element;
+export type RenderOutput = (props: {
+  data: Record<string, unknown>;
+  executionId: string | null;
+}) => JSX.Element;
 
 export interface Ui {
   trans: Translation;

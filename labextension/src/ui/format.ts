@@ -65,11 +65,15 @@ export function shortModel(id: string): string {
 
 /** The first line that says something. */
 export function firstLine(text: string): string {
-  return text.split('\n').find(line => line.trim())?.trim() ?? '';
+  return (
+    text
+      .split('\n')
+      .find(line => line.trim())
+      ?.trim() ?? ''
+  );
 }
 
 /** `text` without terminal control sequences. */
 export function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-_])/g, '');
 }

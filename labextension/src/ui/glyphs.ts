@@ -4,7 +4,10 @@
 
 /** Path data of each icon; all are drawn with round strokes and no fill. */
 export const GLYPHS = {
-  agent: ['M8 2.2a5.8 5.8 0 1 0 0 11.6a5.8 5.8 0 1 0 0-11.6', 'M8 6.4a1.6 1.6 0 1 0 0 3.2a1.6 1.6 0 1 0 0-3.2'],
+  agent: [
+    'M8 2.2a5.8 5.8 0 1 0 0 11.6a5.8 5.8 0 1 0 0-11.6',
+    'M8 6.4a1.6 1.6 0 1 0 0 3.2a1.6 1.6 0 1 0 0-3.2'
+  ],
   subagent: ['M5.4 5.2a2.8 2.8 0 1 0 0 5.6a2.8 2.8 0 1 0 0-5.6', 'M11.4 6a2 2 0 1 0 0 4a2 2 0 1 0 0-4'],
   hook: ['M8 2.4L13.6 8L8 13.6L2.4 8Z'],
   mcp: ['M5 2.8h6L14 8l-3 5.2H5L2 8Z'],

@@ -1,7 +1,7 @@
 /**
  * Small hooks that several views share.
  */
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 /** The time now in milliseconds, told every second while `active`. */
 export function useNow(active: boolean): number {
@@ -42,4 +42,22 @@ export function useBlobUrl(load: () => Promise<Blob>, key: string): string | nul
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [key]);
   return url;
+}
+
+/** Rendering again more often than this, in milliseconds, helps nobody to read. */
+const THROTTLE_MS = 200;
+
+/** `value`, at most five times a second while it is `growing`, and at once when it no longer is. */
+export function useThrottled<T>(value: T, growing: boolean): T {
+  const [shown, setShown] = useState(value);
+  const latest = useRef(value);
+  latest.current = value;
+  useEffect(() => {
+    if (!growing) {
+      return;
+    }
+    const timer = setInterval(() => setShown(latest.current), THROTTLE_MS);
+    return () => clearInterval(timer);
+  }, [growing]);
+  return growing ? shown : value;
 }

@@ -49,41 +49,51 @@ class ExecutionFiles implements IRenderMime.IResolver {
   private _disposed = false;
 }
 
+function attach(renderer: IRenderMime.IRenderer, host: HTMLElement): void {
+  MessageLoop.sendMessage(renderer, Widget.Msg.BeforeAttach);
+  host.replaceChildren(renderer.node);
+  MessageLoop.sendMessage(renderer, Widget.Msg.AfterAttach);
+}
+
+function detach(renderer: IRenderMime.IRenderer): void {
+  MessageLoop.sendMessage(renderer, Widget.Msg.BeforeDetach);
+  renderer.node.remove();
+  MessageLoop.sendMessage(renderer, Widget.Msg.AfterDetach);
+  renderer.dispose();
+}
+
 export function renderOutputWith(registry: IRenderMimeRegistry, client: Client): RenderOutput {
   return function LabOutput({ data, executionId }) {
     const host = useRef<HTMLDivElement>(null);
+    const renderer = useRef<IRenderMime.IRenderer | null>(null);
+    const bundle = data as ReadonlyPartialJSONObject;
+    const type = registry.preferredMimeType(bundle, 'ensure');
+    // One renderer as long as the kind of output stays the same: text that grows does not flicker.
     useEffect(() => {
-      const node = host.current;
-      if (!node) {
+      if (!host.current || !type) {
         return;
       }
       const files = executionId ? new ExecutionFiles(client, executionId) : null;
-      const rendermime = files ? registry.clone({ resolver: files }) : registry;
-      const bundle = data as ReadonlyPartialJSONObject;
-      const type = rendermime.preferredMimeType(bundle, 'ensure');
-      let renderer: IRenderMime.IRenderer | null = null;
-      if (type) {
-        renderer = rendermime.createRenderer(type);
-        MessageLoop.sendMessage(renderer, Widget.Msg.BeforeAttach);
-        node.replaceChildren(renderer.node);
-        MessageLoop.sendMessage(renderer, Widget.Msg.AfterAttach);
-        // What a renderer cannot show it says in its own node; there is nothing to add.
-        renderer.renderModel(new MimeModel({ data: bundle, trusted: false })).catch(() => undefined);
-      } else {
-        node.textContent = String(data['text/plain'] ?? '');
-      }
+      const made = (files ? registry.clone({ resolver: files }) : registry).createRenderer(type);
+      renderer.current = made;
+      attach(made, host.current);
       return () => {
-        if (renderer) {
-          MessageLoop.sendMessage(renderer, Widget.Msg.BeforeDetach);
-          renderer.node.remove();
-          MessageLoop.sendMessage(renderer, Widget.Msg.AfterDetach);
-          renderer.dispose();
-        }
+        renderer.current = null;
+        detach(made);
         files?.dispose();
       };
+    }, [type, executionId]);
+    const content = JSON.stringify(data);
+    useEffect(() => {
+      // What a renderer cannot show it says in its own node; there is nothing to add.
+      renderer.current?.renderModel(new MimeModel({ data: bundle, trusted: false })).catch(() => undefined);
       // The bundle is a new object each time; its content is what counts.
       // eslint-disable-next-line react-hooks/exhaustive-deps
-    }, [JSON.stringify(data), executionId]);
-    return <div className="ca-Rendered" ref={host} />;
+    }, [type, executionId, content]);
+    return (
+      <div className="ca-Rendered" ref={host}>
+        {type ? null : String(data['text/plain'] ?? '')}
+      </div>
+    );
   };
 }

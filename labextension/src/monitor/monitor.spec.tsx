@@ -1,0 +1,159 @@
+import { act, fireEvent, screen, waitFor } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+
+import { AGENT, call, logOf, result, START, WHOLE_RUN } from '../testing/events';
+import { fold } from '../stores/fold';
+import { emptyMonitor } from '../stores/monitor';
+import { openTab } from '../testing/tab';
+import { Drawer } from './Drawer';
+import { inputLine, inputText, outputLine } from './summary';
+import { Tree } from './Tree';
+
+const rowTexts = (container: HTMLElement) =>
+  [...container.querySelectorAll('[role=treeitem]')].map(row => row.textContent ?? '');
+
+describe('tree of steps', () => {
+  it('has a row for agent, turn, thinking, text, call and subagent, then the result', () => {
+    const tab = openTab({ log: WHOLE_RUN });
+    const { container } = tab.show(<Tree />);
+    const rows = rowTexts(container);
+    expect(rows[0]).toBe('Sales analyst120 tok · $0.020');
+    expect(rows[1]).toContain('Turn 1');
+    expect(rows[2]).toContain('ThinkingLook first.');
+    expect(rows[3]).toContain('Reading.');
+    expect(rows[4]).toContain('bashhead -5 sales.csv0.4 s');
+    expect(rows[4]).toContain('a,b … 1,2');
+    expect(rows.some(row => row.startsWith('StatisticianHow sure?'))).toBe(true);
+    expect(container.querySelector('.ca-Outcome')?.textContent).toContain('South leads.');
+    expect(container.querySelector('.ca-Outcome')?.textContent).toContain('Simulated model: no account used');
+  });
+
+  it('grows while events come in', () => {
+    const log = logOf(WHOLE_RUN);
+    const tab = openTab({ log: WHOLE_RUN.slice(0, 4) });
+    const { container } = tab.show(<Tree />);
+    const before = rowTexts(container).length;
+    act(() => tab.actions.store.setState({ monitor: fold(tab.state().monitor ?? emptyMonitor('e1'), log) }));
+    expect(rowTexts(container).length).toBeGreaterThan(before);
+  });
+
+  it('opens a call to its whole input and output, by mouse and by keyboard', () => {
+    const tab = openTab({ log: WHOLE_RUN });
+    const { container } = tab.show(<Tree />);
+    const row = () => container.querySelectorAll<HTMLElement>('[role=treeitem]')[4];
+    expect(row().getAttribute('aria-expanded')).toBe('false');
+    fireEvent.click(row().querySelector('.ca-Row-line')!);
+    expect(row().getAttribute('aria-expanded')).toBe('true');
+    expect(row().querySelector('pre')?.textContent).toBe('head -5 sales.csv');
+    expect(row().querySelector('[data-testid=rendered]')?.textContent).toBe('a,b\n1,2\n');
+    fireEvent.keyDown(row(), { key: 'ArrowLeft' });
+    expect(row().getAttribute('aria-expanded')).toBe('false');
+    fireEvent.keyDown(row(), { key: 'ArrowDown' });
+    expect(document.activeElement).toBe(container.querySelectorAll('[role=treeitem]')[5]);
+  });
+
+  it('marks what failed and says what to do about it', () => {
+    const tab = openTab({
+      log: [
+        START,
+        AGENT,
+        call('main/1/c1', 'bash', { command: 'false' }),
+        result('main/1/c1', 'bash', 'exit code 1', { is_error: true }),
+        {
+          type: 'error',
+          code: 'COST_LIMIT_EXCEEDED',
+          message: 'The run reached its cost limit.',
+          details: {},
+          usage: {},
+          total_cost_usd: 1,
+          duration_ms: 10,
+          result: null
+        }
+      ]
+    });
+    const { container } = tab.show(<Tree />);
+    expect(container.querySelector('[data-kind=tool][data-state=failed]')).not.toBeNull();
+    expect(screen.getByRole('alert').textContent).toContain('Raise the cost limit');
+  });
+
+  it('stops following when the reader scrolls up, and follows again on the button', () => {
+    const tab = openTab({ log: WHOLE_RUN });
+    const { container } = tab.show(<Tree />);
+    const scroller = container.querySelector('.ca-Tree-scroll')!;
+    Object.defineProperties(scroller, { scrollHeight: { value: 1000 }, clientHeight: { value: 200 } });
+    scroller.scrollTop = 800;
+    fireEvent.scroll(scroller);
+    scroller.scrollTop = 300;
+    fireEvent.scroll(scroller);
+    expect(tab.state().following).toBe(false);
+    fireEvent.click(screen.getByText('Follow'));
+    expect(tab.state().following).toBe(true);
+  });
+
+  it('fetches a picture of the output with the user’s proof of identity', async () => {
+    const picture = { type: 'image', media_type: 'image/png', path: 'charts/a b.png', alt: 'Revenue' };
+    const tab = openTab({
+      routes: { 'GET executions/e1/files/charts/a%20b.png': () => new Response('png') },
+      log: [
+        START,
+        AGENT,
+        call('main/1/c1', 'python', { code: 'plot()' }),
+        result('main/1/c1', 'python', '', { output: [picture] })
+      ]
+    });
+    tab.show(<Tree />);
+    await waitFor(() => expect(screen.getByAltText('Revenue')).toBeTruthy());
+  });
+});
+
+describe('drawer', () => {
+  it('says how it stands, what it costs of what it may, and that nobody pays', () => {
+    const tab = openTab({
+      log: WHOLE_RUN,
+      state: { drawer: { open: true, height: 200, tab: 'steps', file: null } }
+    });
+    const { container } = tab.show(<Drawer />);
+    expect(screen.getAllByRole('status')[0].textContent).toContain('done');
+    expect(screen.getByText('Simulated model: no account used')).toBeTruthy();
+    const cost = container.querySelector('[role=meter]');
+    expect(cost?.getAttribute('aria-valuetext')).toBe('$0.020 / $1.00');
+    expect(cost?.getAttribute('aria-valuenow')).toBe('2');
+  });
+
+  it('teaches the next step when nothing has run', () => {
+    const tab = openTab({ state: { drawer: { open: true, height: 200, tab: 'steps', file: null } } });
+    tab.show(<Drawer />);
+    expect(screen.getByText(/Press Run/)).toBeTruthy();
+  });
+
+  it('lists files, opens one beside the list', async () => {
+    const file = { path: 'report.md', size: 1200, modified_at: '', media_type: 'text/markdown' };
+    const tab = openTab({
+      routes: { 'GET executions/e1/files/report.md': () => new Response('# South leads') },
+      log: WHOLE_RUN,
+      state: { files: [file], drawer: { open: true, height: 200, tab: 'files', file: null } }
+    });
+    tab.show(<Drawer />);
+    fireEvent.click(screen.getByText('report.md'));
+    await waitFor(() => expect(screen.getByText('# South leads')).toBeTruthy());
+  });
+
+  it('is resized by keyboard', () => {
+    const tab = openTab({ state: { drawer: { open: true, height: 200, tab: 'steps', file: null } } });
+    tab.show(<Drawer />);
+    fireEvent.keyDown(screen.getByRole('separator'), { key: 'ArrowDown' });
+    expect(tab.state().drawer.height).toBe(168);
+  });
+});
+
+describe('one line for a call', () => {
+  it('is its telling field, without comments and imports', () => {
+    expect(inputLine({ code: '# look\nimport pandas as pd\ndf.describe()' })).toBe('df.describe()');
+    expect(inputLine({ path: '.', pattern: 'x.*y' })).toBe('x.*y');
+    expect(inputLine({ n: 3 })).toBe('{"n":3}');
+    expect(inputText({ command: 'ls\npwd' })).toBe('ls\npwd');
+    expect(outputLine([{ type: 'text', text: '\u001b[1mone\u001b[0m\ntwo\nthree', path: null }])).toBe(
+      'one … three'
+    );
+  });
+});

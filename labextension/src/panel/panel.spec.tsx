@@ -1,0 +1,175 @@
+import axe from 'axe-core';
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+
+import { Drawer } from '../monitor/Drawer';
+import { sampleProject } from '../testing/definition';
+import { AGENT, START, WHOLE_RUN } from '../testing/events';
+import { json } from '../testing/server';
+import { openTab } from '../testing/tab';
+import { Notices } from './Notices';
+import { Properties } from './Properties';
+import { RunDialog } from './RunDialog';
+import { Toolbar } from './Toolbar';
+
+describe('toolbar', () => {
+  it('offers Save only with edits and Stop only while something runs', () => {
+    const tab = openTab();
+    const view = tab.show(<Toolbar />);
+    expect(screen.getByLabelText<HTMLButtonElement>('Save').disabled).toBe(true);
+    expect(screen.getByLabelText<HTMLButtonElement>('Stop').disabled).toBe(true);
+    view.unmount();
+    const busy = openTab({ log: [START, AGENT] });
+    busy.actions.edit(['name'], 'Other');
+    busy.show(<Toolbar />);
+    expect(screen.getByLabelText<HTMLButtonElement>('Save').disabled).toBe(false);
+    expect(screen.getByLabelText<HTMLButtonElement>('Stop').disabled).toBe(false);
+  });
+
+  it('says before a run that the simulated model would play, or what a run costs', () => {
+    const models = { items: [], next_cursor: null, base_url: null };
+    const view = openTab({ state: { models: { ...models, credentials: 'none' } } }).show(<Toolbar />);
+    expect(screen.getByText('simulated model')).toBeTruthy();
+    view.unmount();
+    openTab({
+      state: {
+        models: { ...models, credentials: 'environment' },
+        validation: { ok: true, problems: [], estimate: { input_tokens: 9, cost_usd: 0.03 } }
+      }
+    }).show(<Toolbar />);
+    expect(screen.getByText('from $0.030, cap $1.00')).toBeTruthy();
+  });
+});
+
+describe('properties', () => {
+  const at = (selected: string | null) => {
+    const tab = openTab({ state: { selected, propertiesOpen: true } });
+    const Live = () => <Properties definition={tab.state().history!.definition} />;
+    return { tab, view: tab.show(<Live />) };
+  };
+
+  it.each([
+    ['agent', ['Name', 'Model', 'System prompt', 'Task']],
+    ['subagent:statistician', ['Name', 'When to delegate to it', 'Prompt', 'Model', 'At once']],
+    ['hook:guard', ['Name', 'For which tools']],
+    ['mcp:time', ['Name']],
+    ['note:how', ['Text']],
+    [null, ['Name', 'Description', 'file']]
+  ])('of %s have their essential fields', (selected, fields) => {
+    at(selected);
+    fields.forEach(label => expect(screen.getByLabelText(label)).toBeTruthy());
+  });
+
+  it('write into the definition', () => {
+    const { tab } = at('subagent:statistician');
+    fireEvent.change(screen.getByLabelText('Name'), { target: { value: 'Counter' } });
+    expect(tab.state().history?.definition.subagents[0].name).toBe('Counter');
+  });
+
+  it('tick tools and set what each may do', () => {
+    const row = {
+      name: 'bash',
+      description: '',
+      touches: '',
+      read_only: false,
+      default_permission: 'ask' as const,
+      input_schema: {}
+    };
+    const tab = openTab({ state: { selected: 'agent', tools: [row] } });
+    tab.show(<Properties definition={tab.state().history!.definition} />);
+    fireEvent.click(screen.getByText('Tools'));
+    fireEvent.change(screen.getByLabelText('Permission of bash'), { target: { value: 'allow' } });
+    expect(tab.state().history?.definition.agent.permissions).toEqual({ bash: 'allow' });
+    fireEvent.click(screen.getByLabelText('bash'));
+    expect(tab.state().history?.definition.agent.tools).not.toContain('bash');
+  });
+
+  it('leave a limit as it was when its field is empty, unless it may be empty', () => {
+    const { tab } = at('agent');
+    fireEvent.click(screen.getByText('Limits'));
+    fireEvent.change(screen.getByLabelText('Tokens'), { target: { value: '' } });
+    fireEvent.change(screen.getByLabelText('Cost'), { target: { value: '' } });
+    expect(tab.state().history?.definition.limits).toMatchObject({ max_tokens: 100_000, max_cost_usd: null });
+  });
+});
+
+describe('run dialog', () => {
+  it('asks for what is missing and runs with it', async () => {
+    const { id } = sampleProject();
+    const tab = openTab({
+      routes: { [`POST projects/${id}/execute`]: () => json({ execution_id: 'e7', status: 'running' }) },
+      state: { asking: true }
+    });
+    tab.show(<RunDialog definition={tab.state().history!.definition} />);
+    expect(document.activeElement).toBe(screen.getByLabelText('file'));
+    expect(screen.getByText<HTMLButtonElement>('Run').disabled).toBe(true);
+    fireEvent.change(screen.getByLabelText('file'), { target: { value: 'sales.csv' } });
+    fireEvent.click(screen.getByText('Run'));
+    await waitFor(() =>
+      expect(tab.server.sent('POST', `projects/${id}/execute`)[0].body).toEqual({
+        variables: { file: 'sales.csv' }
+      })
+    );
+  });
+
+  it('goes away on Escape', () => {
+    const tab = openTab({ state: { asking: true } });
+    tab.show(<RunDialog definition={tab.state().history!.definition} />);
+    fireEvent.keyDown(screen.getByLabelText('file'), { key: 'Escape' });
+    expect(tab.state().asking).toBe(false);
+  });
+});
+
+describe('notices', () => {
+  it('offer to reload after a stale save, and say what to do about a failure', () => {
+    openTab({ state: { stale: true, trouble: { code: 'OFFLINE', message: 'fetch failed' } } }).show(
+      <Notices />
+    );
+    expect(screen.getByText(/Reload/)).toBeTruthy();
+    expect(screen.getByRole('alert').textContent).toContain('The Jupyter server does not answer');
+  });
+
+  it('lead from a problem to its card', () => {
+    const problem = {
+      severity: 'error' as const,
+      code: 'X',
+      node: 'hook:guard',
+      path: null,
+      message: 'Switch it off.'
+    };
+    const tab = openTab({
+      state: {
+        problemsOpen: true,
+        validation: { ok: false, problems: [problem], estimate: { input_tokens: 0, cost_usd: null } }
+      }
+    });
+    tab.show(<Notices />);
+    fireEvent.click(screen.getByText('No deletes'));
+    expect(tab.state()).toMatchObject({ selected: 'hook:guard', propertiesOpen: true });
+  });
+});
+
+describe('accessibility', () => {
+  it('axe finds nothing in toolbar, properties, monitor and dialog', async () => {
+    const tab = openTab({
+      log: WHOLE_RUN,
+      state: { selected: 'agent', drawer: { open: true, height: 200, tab: 'steps', file: null } }
+    });
+    const definition = tab.state().history!.definition;
+    const { container } = tab.show(
+      <main>
+        <Toolbar />
+        <Notices />
+        <Properties definition={definition} />
+        <Drawer />
+        <RunDialog definition={definition} />
+      </main>
+    );
+    const found = await axe.run(container, {
+      rules: { 'color-contrast': { enabled: false }, region: { enabled: false } }
+    });
+    expect(
+      found.violations.map(each => `${each.id}: ${each.nodes.map(node => node.html).join(' ')}`)
+    ).toEqual([]);
+  });
+});
