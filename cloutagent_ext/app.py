@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import types
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,10 @@ def _trait(row: Row) -> TraitType[Any, Any]:
 
 
 # One traitlet per row of the settings table, so that a new setting is one new row.
-_SETTINGS = {row.name: _trait(row) for row in Settings.rows()}
-_Configurable = type(ExtensionApp)(
-    "_Configurable", (ExtensionApp,), {"__doc__": "The settings.", **_SETTINGS}
+_Configurable = types.new_class(
+    "_Configurable",
+    (ExtensionApp,),
+    exec_body=lambda body: body.update({row.name: _trait(row) for row in Settings.rows()}),
 )
 
 
@@ -67,9 +69,10 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
 
     @property
     def _server(self) -> ServerApp:
-        if self.serverapp is None:
+        serverapp: ServerApp | None = self.serverapp
+        if serverapp is None:
             raise RuntimeError("CloutAgent is not linked to a Jupyter server")
-        return self.serverapp
+        return serverapp
 
     def initialize_settings(self) -> None:
         """Build the services; nothing is started, read or written yet."""

@@ -36,7 +36,9 @@ Prompt = Annotated[str, AfterValidator(_within_prompt_bytes)]
 """Text for a model, at most 1 MB; takes `{{variables}}`."""
 
 Timestamp = Annotated[
-    str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"), Field(examples=["2026-11-22T08:00:00.000Z"])
+    str,
+    StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"),
+    Field(examples=["2026-11-22T08:00:00.000Z"]),
 ]
 """RFC 3339 in UTC with milliseconds."""
 
@@ -50,9 +52,13 @@ def timestamp(moment: datetime | None = None) -> str:
 
 
 class Model(BaseModel):
-    """A model of the contract: unknown fields are refused, field docstrings are its help texts."""
+    """A model of the contract: unknown fields are refused.
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=False)
+    The docstring under a field is its help text. It reaches `openapi.json` by
+    `server.field_docs`: pydantic's own way would read the source of every class at every start.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_default=False, defer_build=True)
 
 
 Item = TypeVar("Item")

@@ -51,7 +51,7 @@ async def execute(call: Endpoint, project_id: str, body: ExecuteRequest) -> Repl
     headers = {"X-Execution-Id": execution_id, "Location": call.url(f"executions/{execution_id}")}
     if body.wait:
         state = await _wait(call, execution_id)
-        return state and Reply(_waited(state), headers=headers)
+        return None if state is None else Reply(_waited(state), headers=headers)
     url = call.url(f"executions/{execution_id}/stream")
     return Reply(accepted.model_copy(update={"stream_url": url}), HTTPStatus.ACCEPTED, headers=headers)
 

@@ -295,7 +295,7 @@ class Endpoint(APIHandler):
         error = failures.as_error(value)
         if isinstance(error, Internal) or (isinstance(value, OSError) and not isinstance(value, CloutError)):
             where = f"{self.request.method} {self.row.path if self.row else '?'}"
-            self.log.error("request %s: %s failed", self.request_id, where, exc_info=(typ, value, tb))
+            self.log.error("request %s: %s failed", self.request_id, where, exc_info=value)
 
 
 class Unknown(Endpoint):

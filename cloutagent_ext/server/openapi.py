@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from ..schema import admin, events, execution, project
 from ..schema.base import FieldError, Model
+from . import field_docs
 from .gate import HEADER
 from .route import Answer, Nothing, RawBody, Route
 from .routes import ROUTES
@@ -75,7 +76,10 @@ def _models() -> list[type[BaseModel]]:
 def _components() -> dict[str, Any]:
     # As requests are read: what has a default may be left out, and clients' types follow.
     _, schema = models_json_schema([(model, "validation") for model in _models()], ref_template=_REF)
-    return dict(schema["$defs"])
+    schemas: dict[str, Any] = schema["$defs"]
+    for model in _models():
+        field_docs.describe(model, schemas[model.__name__])
+    return schemas
 
 
 def _schema_of(model: Any, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +121,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in route.parameters
     ]
-    fields = route.query.model_json_schema().get("properties", {})
+    query = route.query.model_json_schema()
+    field_docs.describe(route.query, query)
+    fields = query.get("properties", {})
     for name, schema in fields.items():
         description = schema.pop("description", None)
         found.append({"name": name, "in": "query", "required": False, "schema": schema}

@@ -38,7 +38,8 @@ async def list_projects(call: Endpoint, query: ProjectQuery) -> Reply:
 
 
 async def create_project(call: Endpoint, body: ProjectCreate) -> Reply:
-    definition, files = Definition(name=body.name), {}
+    definition = Definition(name=body.name)
+    files: dict[str, bytes] = {}
     if body.template is not None:
         definition, files = await call.services.templates.load(body.template)
         definition = definition.model_copy(update={"name": body.name})

@@ -1,0 +1,128 @@
+"""The extension inside its server: settings, activity, start and stop, and what never reaches a log."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloutagent_ext.app import CloutAgent
+from cloutagent_ext.settings import Settings
+
+from .caller import DEADLINE_S, Caller
+from .test_executions import BASH, SLEEPS, until_running
+
+
+def test_every_setting_is_a_traitlet_with_its_help() -> None:
+    traits = CloutAgent.class_traits(config=True)
+    for row in Settings.rows():
+        assert row.help in traits[row.name].help, row.name
+        assert traits[row.name].default_value is None, "unset means: ask the environment"
+
+
+@pytest.mark.parametrize("settings", [{"heartbeat_s": 3.5, "allow_origins": ["https://app.example"]}])
+async def test_settings_of_the_servers_configuration_arrive(server: Caller, tmp_path: Path) -> None:
+    settings = server.extension.services.settings
+    assert settings.heartbeat_s == 3.5
+    assert settings.allow_origins == ("https://app.example",)
+    assert settings.data_dir == tmp_path / "cloutagent"
+    assert str(settings.root_dir) == server.app.root_dir
+
+
+async def test_the_data_folder_is_jupyters_unless_it_is_set(server: Caller, jp_data_dir: Any) -> None:
+    fresh = CloutAgent(serverapp=server.app)
+    assert fresh.make_settings().data_dir == jp_data_dir / "cloutagent"
+
+
+async def test_lab_learns_the_version_without_a_request(server: Caller) -> None:
+    from cloutagent_ext import __version__
+
+    assert server.app.web_app.settings["page_config_data"]["cloutagentVersion"] == __version__
+
+
+async def test_only_what_runs_and_people_who_work_keep_the_server_alive(server: Caller) -> None:
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    settings = server.app.web_app.settings
+    assert server.extension.current_activity() is None
+
+    before = settings["api_last_activity"]
+    for path in ("executions", "/cloutagent/api/health"):
+        await server.call("GET", path)
+    assert settings["api_last_activity"] == before, "an open monitor is nobody at work"
+    await server.call("GET", f"projects/{project['id']}")
+    assert settings["api_last_activity"] > before
+
+    execution = await server.execute(project["id"])
+    await until_running(server, execution)
+    assert server.extension.current_activity() == {"executions": 1}
+    await server.call("POST", f"executions/{execution}/cancel")
+    await server.ended(execution)
+    async with asyncio.timeout(DEADLINE_S):
+        while server.extension.current_activity():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_stop_leaves_what_ran_interrupted_and_no_stream_open(server: Caller) -> None:
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    execution = await server.execute(project["id"])
+    await until_running(server, execution)
+    async with server.stream(f"executions/{execution}/stream") as (_, found):
+        await anext(found)
+        async with asyncio.timeout(DEADLINE_S):
+            await server.extension.stop_extension()
+            async for _ in found:
+                pass
+    state = await server.extension.services.executions.state(execution)
+    assert state.status == "interrupted"
+
+
+async def test_no_proof_and_no_body_reaches_the_log(server: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    project = await server.create()
+    key, token = project["api_key"], server.app.identity_provider.token
+    caplog.clear()  # the server's own greeting shows its token
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    server.extension.services.store.read = broken
+    for headers in ({"X-API-Key": key}, {"Authorization": f"token {token}"}):
+        await server.call("GET", f"projects/{project['id']}?1", nobody=True, headers=headers)
+    await server.call("GET", f"projects/{project['id']}?token={token}", nobody=True)
+    await server.call(
+        "POST", "projects", content=b'{"name": "canary-in-body"', headers={"Content-Type": "application/json"}
+    )
+    assert "ZeroDivisionError" in caplog.text
+    for secret in (key, key.rpartition("_")[2], token, "canary-in-body"):
+        assert secret not in caplog.text
+
+
+def test_importing_the_package_imports_neither_server_nor_model_sdk() -> None:
+    code = (
+        "import sys, cloutagent_ext\n"
+        "heavy = {'tornado', 'jupyter_server', 'anthropic', 'pydantic', 'httpx2'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "cloutagent_ext._jupyter_server_extension_points()\n"
+        "from cloutagent_ext.services import build\n"
+        "from cloutagent_ext.server.routes import ROUTES\n"
+        "sdks = {'anthropic', 'genai_prices', 'httpx2', 'pandas', 'pyrate_limiter'}\n"
+        "heavy = sdks & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def test_head_answers_as_get_without_a_body(server: Caller) -> None:
+    project = await server.create()
+    got = await server.call("GET", f"projects/{project['id']}")
+    head = await server.call("HEAD", f"projects/{project['id']}")
+    assert (head.status_code, head.content, head.headers["ETag"]) == (200, b"", got.headers["ETag"])
+    assert head.headers["Content-Length"] == str(len(got.content))
