@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
+from cloutagent_ext.server import sse, stream
 
 from .caller import DEADLINE_S, Caller, code
 from .test_executions import BASH, SLEEPS, until_running
@@ -235,3 +238,36 @@ async def test_a_watched_log_goes_on_live(server: Caller) -> None:
             if frame.data["event"]["type"] == "cancelled":
                 break
     assert ids == list(range(1, len(ids) + 1))
+
+
+async def test_a_client_that_reads_nothing_is_cut_and_costs_no_memory(
+    server: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, execution, _ = await finished(server)
+    monkeypatch.setattr(sse, "_STALLED_S", 0.5)
+    written = 0
+
+    async def endless(log: Any, from_event: int) -> AsyncIterator[bytes]:
+        nonlocal written
+        while True:
+            written += 65536
+            yield b"data: " + b"x" * 65528 + b"\n\n"
+
+    monkeypatch.setattr(stream, "_frames", endless)
+    url = server.http.build_request("GET", server.path(f"executions/{execution}/stream")).url
+    _, writer = await asyncio.open_connection(url.host, url.port, limit=4096)
+    lines = (
+        f"GET {url.raw_path.decode()} HTTP/1.1",
+        f"Host: {url.host}:{url.port}",
+        f"X-API-Key: {project['api_key']}",
+    )
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    await writer.drain()
+    slots = server.extension.context.streams
+    async with asyncio.timeout(DEADLINE_S):
+        while not slots.open:
+            await asyncio.sleep(0.02)
+        while slots.open:
+            await asyncio.sleep(0.02)
+    assert written < 32 * 1024 * 1024, "the kernel's buffers filled, then the cursor waited"
+    writer.close()
