@@ -97,6 +97,8 @@ class KeyFile:
             before = self.read()
             after, answer = edit(list(before))
             if after != before:
+                for litter in self._project.glob(f".{NAME}.*.tmp"):  # of a writer that was killed
+                    durable.remove(litter)
                 try:
                     durable.atomic_write(self._path, _encode(after), 0o600)
                 except FileNotFoundError:  # the project was deleted meanwhile

@@ -101,10 +101,6 @@ class Staging:
         self.batch.parents(target, self.project)
         self._writes[path] = (name, self.batch.write(self.project / STAGING / name, data))
 
-    def digest(self, path: str) -> str:
-        """SHA-256 of what `write` was given for `path`."""
-        return self._writes[path][1]
-
     def remove(self, path: str) -> None:
         """The file `path` shall be gone."""
         self._removes.append(path)

@@ -31,7 +31,10 @@ from .writer import LOCKS, Writer, lock_path
 
 EXECUTIONS = "executions"
 _NEW, _DELETED = ".new-", ".deleted-"
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BACKUP = "deleted-"
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LITTER = re.compile(rf"\.(?:new|deleted)-(?P<id>{_ID.pattern})(?:$|-.*\.tmp$)")
+"""A project without a name yet or any more, or a zip that was never finished."""
 
 log = logging.getLogger("cloutagent.store")
 
@@ -55,15 +58,12 @@ class Shelf:
         with self._guard.writing():
             for folder in (self._projects, self._projects / LOCKS, self._backups):
                 durable.make_folder(folder)
-        for name in sorted(entry.name for entry in self._projects.iterdir()):
+        unfinished_backups = self._backups.glob(f".{_BACKUP}*.tmp")
+        for path in sorted([*self._projects.iterdir(), *unfinished_backups]):
             try:
-                if name.startswith((_NEW, _DELETED)):
-                    self._sweep(name)
-                elif is_id(name) and (self._projects / name / STAGING).exists():
-                    with self._guard.writing(), durable.locked(lock_path(self._projects, name)):
-                        recover(self._projects / name)
+                self._settle(path)
             except (CloutError, OSError) as error:
-                log.error("Project %s: an interrupted change could not be settled: %s", name, error)
+                log.error("%s: an interrupted change could not be settled: %s", path.name, error)
 
     def ids(self) -> list[str]:
         """Ids of all projects, readable or not."""
@@ -104,16 +104,22 @@ class Shelf:
         except (CloutError, OSError) as error:
             log.warning("The remains of project %s will be removed at the next start: %s", project_id, error)
 
-    def _sweep(self, name: str) -> None:
-        project_id = name.removeprefix(_NEW).removeprefix(_DELETED)
-        if not is_id(project_id):
-            return
-        with suppress(Conflict), durable.locked(lock_path(self._projects, project_id), timeout_s=0):
-            durable.remove_tree(self._projects / name)
+    def _settle(self, path: Path) -> None:
+        if is_id(path.name):
+            if (path / STAGING).exists():
+                with self._guard.writing(), durable.locked(lock_path(self._projects, path.name)):
+                    recover(path)
+        elif (litter := _LITTER.match(path.name)) is not None:
+            # Its writer may still live, here or in another server, and then holds the lock.
+            with suppress(Conflict), durable.locked(lock_path(self._projects, litter["id"]), timeout_s=0):
+                if path.is_dir():
+                    durable.remove_tree(path)
+                else:
+                    durable.remove(path)
 
     def _zip(self, folder: Path, project_id: str) -> None:
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
-        target = self._backups / f"deleted-{project_id}-{moment}.zip"
+        target = self._backups / f"{_BACKUP}{project_id}-{moment}.zip"
         with durable.staged_file(target, 0o600) as (sink, staged):
             with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:  # type: ignore[call-overload]
                 for path in _contents(folder):

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..errors import NotFound
+from ..errors import NotFound, UnreadableFile
 from ..schema.base import Model, Timestamp
 from . import project_files, tree
-from .commit import Staging
+from .commit import STAGING, Staging, pending
 from .files import open_beneath, path_parts
 from .jsonfiles import dump, invalid, load_object, unreadable
 from .tree import VIEW, Tree
@@ -60,6 +60,17 @@ def path_of(version: int) -> str:
     return f"{FOLDER}/v{version}"
 
 
+def folder_of(project: Path, version: int) -> Path:
+    """Where the snapshot `version` lies now: a valid commit may still be about to put it in place."""
+    final = project / path_of(version)
+    if not final.is_dir() and (journal := pending(project)) is not None:
+        name = journal.places.get(path_of(version))
+        # Looked at again last, since the commit may have gone on meanwhile.
+        if name is not None and (staged := project / STAGING / name).is_dir() and not final.is_dir():
+            return staged
+    return final
+
+
 def numbers(project: Path) -> list[int]:
     """Numbers of all snapshots, ascending."""
     try:
@@ -73,7 +84,7 @@ def record(project: Path, version: int) -> Record | None:
     """The record of `version`, None where there is no such snapshot. Raises `UnreadableFile`."""
     path = f"{path_of(version)}/{RECORD}"
     try:
-        data = (project / path).read_bytes()
+        data = (folder_of(project, version) / RECORD).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
@@ -151,10 +162,18 @@ def _link(
 
 def read(project: Path, version: int) -> Tree:
     """The definition files of `version`, checked. Raises `NotFound`, `UnreadableFile`."""
+    try:
+        return _read(project, version)
+    except (NotFound, UnreadableFile):
+        # It may have been put in place between two of our reads; a snapshot at rest fails again.
+        return _read(project, version)
+
+
+def _read(project: Path, version: int) -> Tree:
     row = record(project, version)
     if row is None:
         raise NotFound(f"This project has no version {version}.")
-    folder = project / path_of(version)
+    folder = folder_of(project, version)
     content = tree.read_snapshot(folder)
     expected = {path: digest for path, digest in row.manifest.items() if tree.is_definition(path)}
     for path in sorted(expected.keys() | content.keys()):
@@ -169,7 +188,7 @@ def files_root(project: Path, version: int) -> Path:
     row = record(project, version)
     if row is None:
         raise NotFound(f"This project has no version {version}.")
-    root = project / path_of(version) / project_files.FOLDER
+    root = folder_of(project, version) / project_files.FOLDER
     known = project_files.Digests()
     for relative, digest in row.files().items():
         path_parts(relative)

@@ -141,8 +141,7 @@ class Writer:
                 return
             with commit(held.folder) as staging:
                 staging.write(f"{project_files.FOLDER}/{path}", data)
-                digest = staging.digest(f"{project_files.FOLDER}/{path}")
-                self._note_files(staging, held, held.files | {path: digest})
+            self._note_files(held, held.files | {path: hashlib.sha256(data).hexdigest()})
 
     def delete_file(self, project_id: str, path: str) -> None:
         """Remove the project file `path`. Raises `NotFound`, `InvalidRequest`."""
@@ -150,7 +149,7 @@ class Writer:
             project_files.must_exist(held.folder / project_files.FOLDER, path)
             with commit(held.folder) as staging:
                 staging.remove(f"{project_files.FOLDER}/{path}")
-                self._note_files(staging, held, {k: v for k, v in held.files.items() if k != path})
+            self._note_files(held, {k: v for k, v in held.files.items() if k != path})
             for parent in list(PurePosixPath(path).parents)[:-1]:
                 if not remove_folder(held.folder / project_files.FOLDER / parent):
                     break
@@ -209,14 +208,19 @@ class Writer:
     def _stage_files(self, staging: Staging, version: int, held: _Held) -> dict[str, str]:
         return versions.stage_files(staging, version, held.files, previous=held.newest, known=self._digests)
 
-    def _note_files(self, staging: Staging, held: _Held, files: dict[str, str]) -> None:
-        """Our own change of files is no hand edit; an edit that waits to become a version stays one."""
+    def _note_files(self, held: _Held, files: dict[str, str]) -> None:
+        """Our own change of files is no hand edit; an edit that waits to become a version stays one.
+
+        A commit of its own: readers of files then need not look into journals, and a crash in
+        between costs no more than a wrong author of the next version.
+        """
         update: dict[str, str | None] = {"updated_at": timestamp()}
         if not held.edited:
             update["content"] = layout.content_digest(held.loaded.tree, files)
         metadata = held.loaded.metadata.model_copy(update=update)
         wanted = _rendered(held.loaded.definition, metadata, held.loaded)
-        staging.write(METADATA, wanted[METADATA])
+        with commit(held.folder) as staging:
+            staging.write(METADATA, wanted[METADATA])
 
 
 def _rendered(definition: Definition, metadata: Metadata, old: Loaded | None) -> Tree:

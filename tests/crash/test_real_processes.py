@@ -1,0 +1,108 @@
+"""Real processes on one data folder: killed at any instant, and two at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cloutagent_ext.store.projects import ProjectStore
+
+from .writer import number_of, numbered
+
+ROOT = Path(__file__).parents[2]
+
+
+async def _begin(data_dir: Path) -> str:
+    store = ProjectStore(data_dir)
+    await store.open()
+    return str((await store.create(numbered(0))).project.id)
+
+
+def start(data_dir: Path, *what: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.crash.writer", str(data_dir), *what],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def killed_while_writing(data_dir: Path, after_s: float) -> int | None:
+    """Let a process save until `after_s` seconds after its first save, then SIGKILL it.
+
+    Returns the last number it acknowledged.
+    """
+    with start(data_dir, "endless") as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        time.sleep(after_s)  # the instant of the kill is what varies
+        process.send_signal(signal.SIGKILL)
+        rest, errors = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGKILL, errors
+    lines = [line for line in [first, *rest.splitlines(keepends=True)] if line.endswith("\n")]
+    return int(lines[-1]) if lines else None
+
+
+async def _check(data_dir: Path, pid: str, acknowledged: int) -> int:
+    before = number_of((await ProjectStore(data_dir).read(pid)).project)
+    store = ProjectStore(data_dir)
+    await store.open()
+    project = (await store.read(pid)).project
+    number = number_of(project)
+    assert number == before, "recovery changed what readers saw"
+    assert number in (acknowledged, acknowledged + 1)
+    numbers = [number_of((await store.freeze(pid, version=n))[0]) for n in range(1, project.version + 1)]
+    assert numbers == sorted(set(numbers))
+    folder = data_dir / "projects" / pid
+    assert not (folder / ".staging").exists()
+    return number
+
+
+@pytest.mark.parametrize(
+    "rounds", [6, pytest.param(1000, marks=[pytest.mark.nightly, pytest.mark.timeout(7200)])]
+)
+def test_nothing_acknowledged_is_lost_to_sigkill(tmp_path: Path, rounds: int) -> None:
+    data_dir = tmp_path / "data"
+    pid = asyncio.run(_begin(data_dir))
+    instants = random.Random(7)
+    number = 0
+    for _ in range(rounds):
+        acknowledged = killed_while_writing(data_dir, instants.uniform(0, 0.15))
+        number = asyncio.run(_check(data_dir, pid, number if acknowledged is None else acknowledged))
+    assert number >= rounds
+
+
+def test_two_processes_lose_no_update_of_each_other(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    pid = asyncio.run(_begin(data_dir))
+    writers = [start(data_dir, "count", "15") for _ in range(2)]
+    for writer in writers:
+        _, errors = writer.communicate(timeout=100)
+        assert writer.returncode == 0, errors
+    stored = asyncio.run(ProjectStore(data_dir).read(pid))
+    assert number_of(stored.project) == 30
+    assert stored.project.version == 31
+
+
+def test_a_start_does_not_sweep_what_a_living_process_builds(tmp_path: Path) -> None:
+    """A half-built project under its builder's lock stays; without the lock it is litter."""
+    from cloutagent_ext.durable import locked
+
+    data_dir = tmp_path / "data"
+    pid = asyncio.run(_begin(data_dir))
+    new = "11111111-2222-4333-8444-555555555555"
+    (data_dir / f"projects/.new-{new}").mkdir()
+    with locked(data_dir / f"projects/.locks/{new}.lock"):
+        asyncio.run(ProjectStore(data_dir).open())
+        assert (data_dir / f"projects/.new-{new}").is_dir()
+    asyncio.run(ProjectStore(data_dir).open())
+    assert not (data_dir / f"projects/.new-{new}").exists()
+    assert asyncio.run(ProjectStore(data_dir).ids()) == [pid]
