@@ -44,8 +44,9 @@ const MANY = 100;
 /** Smallest canvas that has room for the minimap, in CSS pixels. */
 const MAP_WIDTH = 560;
 const MAP_HEIGHT = 300;
-/** Space kept free around the cards: more at the bottom, where controls float. */
+/** Space kept free around the cards: more at the bottom, where controls and the map float. */
 const PADDING = { top: '28px', left: '28px', right: '28px', bottom: '68px' } as const;
+const PADDING_WITH_MAP = { ...PADDING, bottom: '112px' } as const;
 
 interface Props {
   definition: Definition;
@@ -88,15 +89,17 @@ function Flow({ definition }: Props): JSX.Element {
   const measured = useStore(
     state => state.nodes.length > 0 && state.nodes.every(node => node.measured?.width)
   );
+  const hasMap = width >= MAP_WIDTH && height >= MAP_HEIGHT;
+  const padding = hasMap ? PADDING_WITH_MAP : PADDING;
   const fit = useCallback(() => {
     // Notes explain; when there is no room for all, the cards come first.
     const cards = flow.getNodes().filter(node => node.type !== 'note');
     const zoom = (all: Node[]) =>
-      getViewportForBounds(flow.getNodesBounds(all), width, height, 0.2, 1, PADDING).zoom;
+      getViewportForBounds(flow.getNodesBounds(all), width, height, 0.2, 1, padding).zoom;
     const whole = zoom(flow.getNodes());
     const nodes = whole < READABLE && zoom(cards) > whole * WORTH_IT ? cards : undefined;
-    void flow.fitView({ nodes, padding: PADDING, minZoom: 0.2, maxZoom: 1 });
-  }, [flow, width, height]);
+    void flow.fitView({ nodes, padding, minZoom: 0.2, maxZoom: 1 });
+  }, [flow, width, height, padding]);
   useEffect(() => {
     if (own.current && saved && width && height) {
       const agent = graph.cards[0].position;
@@ -151,7 +154,7 @@ function Flow({ definition }: Props): JSX.Element {
         onMoveEnd={(event, viewport) => {
           if (event) {
             own.current = true;
-            actions.rememberViewport(viewport);
+            actions.rememberView({ viewport });
           }
         }}
         onKeyDown={event => {
@@ -178,7 +181,7 @@ function Flow({ definition }: Props): JSX.Element {
         <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.2} />
         <ZoomControls fit={fit} />
         <RunPill />
-        {width >= MAP_WIDTH && height >= MAP_HEIGHT && (
+        {hasMap && (
           <MiniMap
             className="ca-Map"
             pannable

@@ -73,7 +73,7 @@ function Picker(): JSX.Element | null {
   if (executions.length < 2 || !shown) {
     return null;
   }
-  const when = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  const when = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
   return (
     <select
       className="ca-Picker"
@@ -149,7 +149,6 @@ export function Drawer(): JSX.Element {
           </span>
         )}
         <Meters />
-        <span className="ca-Toolbar-space" />
         <Picker />
         {shown && (
           <div className="ca-Tabs" role="tablist" aria-label={trans.__('Views of the execution')}>

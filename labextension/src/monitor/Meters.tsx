@@ -37,23 +37,23 @@ function Meter(props: {
   );
 }
 
-export function Meters(): JSX.Element | null {
+export function Meters(): JSX.Element {
   const { trans } = useUi();
   const monitor = useProject(state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const going = monitor !== null && monitor.startedAt !== null && monitor.endedAt === null;
   const now = useNow(going) - skew;
   if (!monitor?.limits || monitor.startedAt === null) {
-    return null;
+    return <div className="ca-Meters" />;
   }
-  const { limits, simulated } = monitor;
+  const { limits } = monitor;
   const ms = going ? now - monitor.startedAt : (monitor.durationMs ?? 0);
   const share = (used: number | null, limit: number | null) =>
     used === null || limit === null ? null : (100 * used) / limit;
   return (
     <div className="ca-Meters">
       <Meter
-        label={simulated ? trans.__('Cost, not charged') : trans.__('Cost')}
+        label={trans.__('Cost')}
         used={money(monitor.totalCostUsd)}
         limit={limits.max_cost_usd === null ? null : money(limits.max_cost_usd)}
         percent={share(monitor.totalCostUsd, limits.max_cost_usd)}

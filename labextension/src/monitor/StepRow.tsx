@@ -74,7 +74,7 @@ function Line({ row, icon, title, detail, aside }: LineProps): JSX.Element {
       <span className="ca-Row-title">{title}</span>
       {detail && <span className="ca-Row-detail">{detail}</span>}
       <span className="ca-Row-aside">
-        {(step.state === 'failed' || step.state === 'stopped') && (
+        {step.kind !== 'turn' && (step.state === 'failed' || step.state === 'stopped') && (
           <span className="ca-Badge" data-state={step.state}>
             {stateWords(trans, step.state)}
           </span>

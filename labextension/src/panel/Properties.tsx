@@ -154,7 +154,19 @@ export function Properties({ definition }: { definition: Definition }): JSX.Elem
           ))}
         </div>
       )}
-      <div className="ca-Properties-form">{page.view}</div>
+      {/* Lab's shortcuts are quiet inside text fields, but saving is meant there too. */}
+      {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions */}
+      <div
+        className="ca-Properties-form"
+        onKeyDown={event => {
+          if ((event.ctrlKey || event.metaKey) && event.key === 's') {
+            event.preventDefault();
+            void actions.save();
+          }
+        }}
+      >
+        {page.view}
+      </div>
       {dirty && (
         <footer className="ca-Properties-foot">
           <span>{trans.__('Unsaved changes')}</span>

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import type { Definition } from '../api/types';
+import type { Definition, ExecutionState } from '../api/types';
 import { sampleProject } from '../testing/definition';
 import { failure, json } from '../testing/server';
 import type { Answer } from '../testing/server';
@@ -123,6 +123,46 @@ describe('running', () => {
 });
 
 describe('opening', () => {
+  it('shows a run that a notebook starts, unless another one goes on', async () => {
+    const none = () => json({ items: [], next_cursor: null });
+    tab = openTab({
+      routes: {
+        [`GET projects/${ID}`]: () => json(sampleProject(), { headers: { ETag: '"1"' } }),
+        'GET models': none,
+        'GET tools': none,
+        'GET executions': none,
+        [`POST projects/${ID}/validate`]: OK
+      }
+    });
+    await tab.actions.load();
+    const state = { project_id: ID, status: 'running', last_event_id: 1 } as ExecutionState;
+    tab.live.note({ ...state, execution_id: 'n1', created_at: '2026-11-22T08:00:01.000Z' });
+    expect(tab.state()).toMatchObject({ executionId: 'n1', drawer: { open: true } });
+    tab.live.note({ ...state, execution_id: 'n2', created_at: '2026-11-22T08:00:02.000Z' });
+    expect(tab.state().executionId).toBe('n1');
+  });
+
+  it('leaves the monitor folded when it was folded and nothing runs', async () => {
+    const project = sampleProject();
+    project.ui.folded = ['monitor'];
+    const done = {
+      execution_id: 'e1',
+      project_id: ID,
+      status: 'completed',
+      created_at: '',
+      last_event_id: 1
+    };
+    tab = openTab({
+      routes: {
+        [`GET projects/${ID}`]: () => json(project, { headers: { ETag: '"1"' } }),
+        [`POST projects/${ID}/validate`]: OK,
+        'GET executions': () => json({ items: [done], next_cursor: null })
+      }
+    });
+    await tab.actions.load();
+    expect(tab.state()).toMatchObject({ executionId: 'e1', drawer: { open: false } });
+  });
+
   it('finds the execution that goes on again', async () => {
     const execution = (id: string, status: string) => ({
       execution_id: id,

@@ -38,6 +38,7 @@ export const PlainOutput: RenderOutput = ({ data }) => (
 );
 
 export interface Tab {
+  live: LiveExecutions;
   server: FakeServer;
   actions: ProjectActions;
   state: () => ProjectState;
@@ -64,6 +65,7 @@ export function openTab(
   });
   const actions = new ProjectActions(store, client, live);
   return {
+    live,
     server,
     actions,
     state: store.getState,
