@@ -39,6 +39,8 @@ const FAR = 0.58;
 const READABLE = 0.8;
 /** How much larger cards must become for a note to be left out of view. */
 const WORTH_IT = 1.15;
+/** Time after which a card that has changed is measured again, in milliseconds. */
+const MEASURED_MS = 30;
 /** From so many cards on, only those in view are rendered. */
 const MANY = 100;
 /** Smallest canvas that has room for the minimap, in CSS pixels. */
@@ -89,16 +91,18 @@ function Flow({ definition }: Props): JSX.Element {
   const measured = useStore(
     state => state.nodes.length > 0 && state.nodes.every(node => node.measured?.width)
   );
+  // Cards grow by a line when they have run.
+  const lines = useProject(state => Object.keys(state.monitor?.cards ?? {}).length);
   const hasMap = width >= MAP_WIDTH && height >= MAP_HEIGHT;
   const padding = hasMap ? PADDING_WITH_MAP : PADDING;
   const fit = useCallback(() => {
     // Notes explain; when there is no room for all, the cards come first.
     const cards = flow.getNodes().filter(node => node.type !== 'note');
     const zoom = (all: Node[]) =>
-      getViewportForBounds(flow.getNodesBounds(all), width, height, 0.2, 1, padding).zoom;
+      getViewportForBounds(flow.getNodesBounds(all), width, height, 0.1, 1, padding).zoom;
     const whole = zoom(flow.getNodes());
     const nodes = whole < READABLE && zoom(cards) > whole * WORTH_IT ? cards : undefined;
-    void flow.fitView({ nodes, padding, minZoom: 0.2, maxZoom: 1 });
+    void flow.fitView({ nodes, padding, minZoom: 0.1, maxZoom: 1 });
   }, [flow, width, height, padding]);
   useEffect(() => {
     if (own.current && saved && width && height) {
@@ -109,11 +113,12 @@ function Flow({ definition }: Props): JSX.Element {
       own.current = seen.x > -40 && seen.y > -40 && seen.x < width - 60 && seen.y < height - 60;
     }
     if (!own.current && width && height && measured) {
-      fit();
+      const timer = setTimeout(fit, MEASURED_MS);
+      return () => clearTimeout(timer);
     }
     // The graph is no reason to move the view.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [width, height, measured, fit]);
+  }, [width, height, measured, lines, fit]);
 
   const onNodesChange = useCallback(
     (changes: NodeChange[]) => {

@@ -31,6 +31,7 @@ function bundleOf(path: string, text: string): Record<string, unknown> {
 
 function TextFile({ executionId, file }: { executionId: string; file: FileRow }): JSX.Element {
   const { trans, client, RenderOutput } = useUi();
+  const actions = useActions();
   const [text, setText] = useState<string | null>(null);
   const [failed, setFailed] = useState(false);
   const { path, modified_at: modified } = file;
@@ -55,7 +56,11 @@ function TextFile({ executionId, file }: { executionId: string; file: FileRow })
   }
   return (
     <>
-      <RenderOutput data={bundleOf(path, text.slice(0, MOST_TEXT))} executionId={executionId} />
+      <RenderOutput
+        data={bundleOf(path, text.slice(0, MOST_TEXT))}
+        executionId={executionId}
+        onFile={other => actions.showTab('files', other)}
+      />
       {text.length > MOST_TEXT && (
         <p>{trans.__('Only the beginning is shown; download the file to see all of it.')}</p>
       )}

@@ -151,6 +151,7 @@ function ToolRow({ row, step }: { row: Row; step: ToolStep }): JSX.Element {
 
 function Prose({ row, step }: { row: Row; step: Extract<Step, { kind: 'text' | 'thinking' }> }): JSX.Element {
   const { trans, RenderOutput } = useUi();
+  const actions = useActions();
   const executionId = useProject(state => state.executionId);
   const content = useThrottled(step.content, step.state === 'running');
   if (step.kind === 'thinking') {
@@ -171,7 +172,11 @@ function Prose({ row, step }: { row: Row; step: Extract<Step, { kind: 'text' | '
   }
   return (
     <div className="ca-Row-prose">
-      <RenderOutput data={{ 'text/markdown': content }} executionId={executionId} />
+      <RenderOutput
+        data={{ 'text/markdown': content }}
+        executionId={executionId}
+        onFile={path => actions.showTab('files', path)}
+      />
     </div>
   );
 }

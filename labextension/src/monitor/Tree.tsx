@@ -18,6 +18,7 @@ const NEAR_END = 24;
 
 function Outcome(): JSX.Element | null {
   const { trans, RenderOutput } = useUi();
+  const actions = useActions();
   const monitor = useProject(state => state.monitor);
   if (!monitor || !hasOutcome(monitor)) {
     return null;
@@ -40,7 +41,11 @@ function Outcome(): JSX.Element | null {
             <Icon name="result" />
             {error ? trans.__('What there was by then') : trans.__('Result')}
           </h3>
-          <RenderOutput data={{ 'text/markdown': result }} executionId={monitor.executionId} />
+          <RenderOutput
+            data={{ 'text/markdown': result }}
+            executionId={monitor.executionId}
+            onFile={path => actions.showTab('files', path)}
+          />
         </>
       )}
       {simulated && (

@@ -17,6 +17,8 @@ import type { Translation } from './labels';
 export type RenderOutput = (props: {
   data: Record<string, unknown>;
   executionId: string | null;
+  /** A link to a file of the execution was followed. */
+  onFile?: (path: string) => void;
 }) => JSX.Element;
 
 export interface Ui {

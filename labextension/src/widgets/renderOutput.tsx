@@ -1,8 +1,8 @@
 /**
  * Outputs through Lab's rendermime: its sanitizer, its Markdown, its terminal colours, its mime extensions.
  *
- * Relative links and pictures are files of the execution; they are fetched with the user's proof of
- * identity and handed on as object URLs, which go when the output goes.
+ * Relative pictures and links are files of the execution: pictures are fetched with the user's proof of
+ * identity and put in as data, links are handed to the view.
  */
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
@@ -15,38 +15,58 @@ import { useEffect, useRef } from 'react';
 import type { Client } from '../api/client';
 import type { RenderOutput } from '../ui/context';
 
-/** Resolves relative links to files of one execution. */
-class ExecutionFiles implements IRenderMime.IResolver {
-  constructor(
-    private _client: Client,
-    private _executionId: string
-  ) {}
+/** Marks a picture that is a file of the execution; a browser that meets it loads nothing. */
+const FILE = 'data:,';
+const RELATIVE_IMAGE = /(<img\b[^>]*?\ssrc=")(?![a-z][a-z0-9+.-]*:|\/\/|#)([^"]*")/gi;
 
-  async resolveUrl(url: string): Promise<string> {
-    return url;
-  }
+/** Lab's sanitizer, and after it the mark, so that no relative picture is asked of the wrong address. */
+function marking(sanitizer: IRenderMime.ISanitizer): IRenderMime.ISanitizer {
+  return {
+    sanitize: (dirty, options) => sanitizer.sanitize(dirty, options).replace(RELATIVE_IMAGE, `$1${FILE}$2`),
+    getAutolink: () => sanitizer.getAutolink?.() ?? true,
+    allowNamedProperties: sanitizer.allowNamedProperties
+  };
+}
 
-  async getDownloadUrl(url: string): Promise<string> {
-    const path = decodeURIComponent(url.replace(/^\.?\//, '').replace(/[?#].*$/, ''));
-    const made = URL.createObjectURL(await this._client.executionFile(this._executionId, path));
-    this._made.push(made);
-    if (this._disposed) {
-      this.dispose();
+function asDataUrl(blob: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(reader.error ?? new Error('unreadable'));
+    reader.readAsDataURL(blob);
+  });
+}
+
+/** A path inside the workspace, whatever way a link spells it. */
+function pathOf(url: string): string {
+  return decodeURIComponent(
+    url
+      .replace(FILE, '')
+      .replace(/^\.?\//, '')
+      .replace(/[?#].*$/, '')
+  );
+}
+
+/** Resolves relative pictures to the bytes of an execution's files. */
+function filesOf(client: Client, executionId: string): IRenderMime.IResolver {
+  return {
+    resolveUrl: async url => url,
+    getDownloadUrl: async url =>
+      url.startsWith(FILE) ? asDataUrl(await client.executionFile(executionId, pathOf(url))) : '#',
+    isLocal: url => url.startsWith(FILE) || !/^([a-z][a-z0-9+.-]*:|\/\/|#)/i.test(url)
+  };
+}
+
+/** Links to files of the execution are shown by `onFile`. */
+function linksTo(onFile: (path: string) => void): IRenderMime.ILinkHandler {
+  return {
+    handleLink: (node, path) => {
+      node.addEventListener('click', event => {
+        event.preventDefault();
+        onFile(pathOf(path));
+      });
     }
-    return made;
-  }
-
-  isLocal(url: string): boolean {
-    return !/^([a-z][a-z0-9+.-]*:|\/\/|#)/i.test(url);
-  }
-
-  dispose(): void {
-    this._disposed = true;
-    this._made.splice(0).forEach(url => URL.revokeObjectURL(url));
-  }
-
-  private _made: string[] = [];
-  private _disposed = false;
+  };
 }
 
 function attach(renderer: IRenderMime.IRenderer, host: HTMLElement): void {
@@ -63,9 +83,11 @@ function detach(renderer: IRenderMime.IRenderer): void {
 }
 
 export function renderOutputWith(registry: IRenderMimeRegistry, client: Client): RenderOutput {
-  return function LabOutput({ data, executionId }) {
+  return function LabOutput({ data, executionId, onFile }) {
     const host = useRef<HTMLDivElement>(null);
     const renderer = useRef<IRenderMime.IRenderer | null>(null);
+    const show = useRef(onFile);
+    show.current = onFile;
     const bundle = data as ReadonlyPartialJSONObject;
     const type = registry.preferredMimeType(bundle, 'ensure');
     // One renderer as long as the kind of output stays the same: text that grows does not flicker.
@@ -73,14 +95,18 @@ export function renderOutputWith(registry: IRenderMimeRegistry, client: Client):
       if (!host.current || !type) {
         return;
       }
-      const files = executionId ? new ExecutionFiles(client, executionId) : null;
-      const made = (files ? registry.clone({ resolver: files }) : registry).createRenderer(type);
+      const made = registry
+        .clone({
+          sanitizer: marking(registry.sanitizer),
+          resolver: executionId ? filesOf(client, executionId) : undefined,
+          linkHandler: linksTo(path => show.current?.(path))
+        })
+        .createRenderer(type);
       renderer.current = made;
       attach(made, host.current);
       return () => {
         renderer.current = null;
         detach(made);
-        files?.dispose();
       };
     }, [type, executionId]);
     const content = JSON.stringify(data);
