@@ -29,7 +29,7 @@ export function inputText(input: Record<string, unknown>): string {
   return TELLING.includes(field) && typeof value === 'string' ? value : JSON.stringify(input, null, 2);
 }
 
-/** What came back, as one line. */
+/** What came back, as one line; pictures speak for themselves. */
 export function outputLine(output: readonly OutputPart[]): string {
   for (const part of output) {
     if (part.type === 'text' && part.text.trim()) {
@@ -40,7 +40,7 @@ export function outputLine(output: readonly OutputPart[]): string {
         .filter(Boolean);
       return lines.length > 1 ? `${lines[0]} … ${lines[lines.length - 1]}` : lines[0];
     }
-    if (part.type === 'image' || part.type === 'file') {
+    if (part.type === 'file') {
       return part.path;
     }
   }

@@ -12,10 +12,9 @@ import type { DockLayout } from '@lumino/widgets';
 
 import type { Client } from '../api/client';
 import { CommandIDs, NO_ARGS, OPEN_PROJECT_ARGS } from '../commands';
-import { isActive, isDirty } from '../stores/select';
 import { IAgents } from '../tokens';
 import { agentIcon, checkIcon, runIcon, saveIcon, stopIcon } from '../widgets/icons';
-import { ProjectWidget } from '../widgets/ProjectWidget';
+import type { ProjectWidget } from '../widgets/ProjectWidget';
 
 /** Open project tabs. */
 export type IProjectTracker = IWidgetTracker<ProjectWidget>;
@@ -53,6 +52,8 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
     const { commands, shell } = app;
 
     const open = async (id: string, mode: DockLayout.InsertMode | undefined): Promise<ProjectWidget> => {
+      // Canvas, stores and all that a tab needs are loaded with the first tab.
+      const { ProjectWidget } = await import('../widgets/ProjectWidget');
       const known = tracker.find(widget => widget.projectId === id);
       if (known) {
         shell.activateById(known.id);
@@ -112,7 +113,7 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
       caption: trans.__('Stop the execution that the project in front shows'),
       icon: stopIcon,
       describedBy: { args: NO_ARGS },
-      isEnabled: () => isActive(current()?.actions.store.getState() ?? { monitor: null }),
+      isEnabled: () => current()?.isRunning ?? false,
       execute: () => current()?.actions.stop()
     });
     commands.addCommand(CommandIDs.check, {
@@ -128,7 +129,7 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
       caption: trans.__('Save the changes of the project in front'),
       icon: saveIcon,
       describedBy: { args: NO_ARGS },
-      isEnabled: () => isDirty(current()?.actions.store.getState() ?? { saved: null, history: null }),
+      isEnabled: () => current()?.hasEdits ?? false,
       execute: () => current()?.actions.save()
     });
     const category = trans.__('Agents');

@@ -12,6 +12,15 @@ const PROJECT = 'cloutagent';
 const NOTEBOOK = 'cloutagent-notebook';
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** A launcher that Lab put into the empty main area has nothing to offer beside what the address named. */
+function closeLauncher(app: JupyterFrontEnd): void {
+  for (const widget of [...app.shell.widgets('main')]) {
+    if (widget.node.querySelector('.jp-Launcher')) {
+      widget.close();
+    }
+  }
+}
+
 export const url: JupyterFrontEndPlugin<void> = {
   id: 'cloutagent:url',
   description: 'Opens the agent project that the address names.',
@@ -38,12 +47,11 @@ export const url: JupyterFrontEndPlugin<void> = {
         // Said once: after a reload the layout itself brings the tabs back.
         const rest = parameters.toString();
         const path = `${location.path}${rest ? `?${rest}` : ''}${location.hash ?? ''}`;
-        void app.restored.then(() => {
+        void app.restored.then(async () => {
           router.navigate(path, { skipRouting: true });
-          return commands.execute(CommandIDs.openProject, {
-            ...(ID.test(wanted) ? { id: wanted } : { name: wanted }),
-            notebook
-          });
+          const id = ID.test(wanted) ? { id: wanted } : { name: wanted };
+          await commands.execute(CommandIDs.openProject, { ...id, notebook });
+          closeLauncher(app);
         });
       }
     });

@@ -195,3 +195,17 @@ describe('opening', () => {
     expect(tab.state().loadTrouble).toEqual({ code: 'UNREADABLE_FILE', message: 'metadata.json, line 3' });
   });
 });
+
+describe('room', () => {
+  it('opens properties where there is room, and folds them when a notebook takes it', () => {
+    tab = openTab();
+    tab.actions.setWidth(1000);
+    expect(tab.state()).toMatchObject({ propertiesOpen: true, selected: 'agent' });
+    tab.actions.setWidth(540);
+    expect(tab.state().propertiesOpen).toBe(false);
+    tab.actions.select('hook:guard');
+    expect(tab.state()).toMatchObject({ propertiesOpen: false, selected: 'hook:guard' });
+    tab.actions.openProperties('hook:guard');
+    expect(tab.state().propertiesOpen).toBe(true);
+  });
+});

@@ -221,11 +221,14 @@ export class ProjectActions extends EditingActions {
     }
   }
 
+  /** The tab got another width: properties open where there is room at first, and fold when it goes. */
   setWidth(width: number): void {
-    const first = this.state.width === 0;
+    const before = this.state.width;
     this.set({ width });
-    if (first && width > NARROW_PX) {
+    if (before === 0 && width > NARROW_PX) {
       this.set({ propertiesOpen: true, selected: this.state.selected ?? 'agent' });
+    } else if (before > NARROW_PX && width <= NARROW_PX) {
+      this.set({ propertiesOpen: false });
     }
   }
 

@@ -12,7 +12,7 @@ import { lazy, Suspense } from 'react';
 
 import { ProjectActions } from '../stores/actions';
 import { createProjectStore } from '../stores/project';
-import { isDirty } from '../stores/select';
+import { isActive, isDirty } from '../stores/select';
 import type { IAgents } from '../tokens';
 import type { RenderOutput } from '../ui/context';
 
@@ -54,6 +54,16 @@ export class ProjectWidget extends ReactWidget {
   readonly projectId: string;
   readonly actions: ProjectActions;
 
+  /** Whether there are edits that only this tab has. */
+  get hasEdits(): boolean {
+    return isDirty(this.actions.store.getState());
+  }
+
+  /** Whether the execution that it shows goes on. */
+  get isRunning(): boolean {
+    return isActive(this.actions.store.getState());
+  }
+
   dispose(): void {
     if (this.isDisposed) {
       return;
@@ -93,7 +103,7 @@ export class ProjectWidget extends ReactWidget {
 
   private async _close(msg: Message): Promise<void> {
     const { trans } = this._options;
-    if (isDirty(this.actions.store.getState())) {
+    if (this.hasEdits) {
       const answer = await showDialog({
         title: trans.__('Save "%1" before it closes?', this.title.label),
         body: trans.__('It has changes that are not saved.'),
@@ -126,7 +136,7 @@ export class ProjectWidget extends ReactWidget {
       this.title.label = name;
       this.title.caption = trans.__('Agent project %1', name);
     }
-    const dirty = isDirty(state);
+    const dirty = this.hasEdits;
     if (dirty !== this._wasDirty) {
       this._wasDirty = dirty;
       this.title.className = dirty ? 'jp-mod-dirty' : '';
