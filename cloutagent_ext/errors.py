@@ -124,7 +124,10 @@ class SecretsLocked(Conflict):
 
 
 class UnreadableFile(Conflict):
-    """A definition file that cannot be read. `details`: `file` (relative to the project), `line`, `reason`."""
+    """A definition file that cannot be read.
+
+    `details`: `file` (relative to the project), `line`, `reason`.
+    """
 
     code = "UNREADABLE_FILE"
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict
 from ..schema.admin import CreatedKey, FileRow, KeyRow
@@ -122,7 +122,7 @@ class LocalRun:
 
     async def events(self) -> AsyncGenerator[Any, None]:
         log = await self._executions.log(self.id)
-        async with aclosing(cast("AsyncGenerator[bytes, None]", log.cursor())) as lines:
+        async with aclosing(log.cursor()) as lines:
             async for line in lines:
                 yield EVENT.validate_json(line)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 from ..schema.base import JsonObject
@@ -20,10 +21,12 @@ class ArgumentChecks:
     async def load(self) -> None:
         """Import the validator in a thread: it reads its meta-schemas from disk.
 
-        Also when the module is known already: another execution may be half way through
-        importing it, and waiting for that would block the loop.
+        A module that another execution is half way through importing counts as not yet
+        imported: waiting for it on the loop would block that.
         """
-        await asyncio.to_thread(__import__, _LIBRARY)
+        spec = getattr(sys.modules.get(_LIBRARY), "__spec__", None)
+        if spec is None or getattr(spec, "_initializing", False):
+            await asyncio.to_thread(__import__, _LIBRARY)
 
     def problem(self, tool: Tool, arguments: object) -> str | None:
         """What is wrong with `arguments`, or None."""

@@ -60,7 +60,8 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> Wire:
     try:
         parts, is_error = tidy(await _run(run, scope, span, use)), False
     except ToolError as error:
-        parts, is_error = tidy([TextPart(text=str(error) or "The tool failed without a word.")]), True
+        said: list[OutputPart] = [TextPart(text=str(error) or "The tool failed without a word.")]
+        parts, is_error = tidy(error.parts or said), True
     content = await to_wire(parts, run.job.workspace)
     result: Wire = {"type": "tool_result", "tool_use_id": call_id, "content": content}
     if is_error:

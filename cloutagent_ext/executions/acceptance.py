@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..schema.base import timestamp
 from ..schema.execution import ExecuteRequest, Origin, Spec
-from ..schema.project import Definition, PartialLimits, Problem
+from ..schema.project import Definition, PartialLimits, Problem, Validation
 from ..settings import Settings
 from .ids import made_at
 
@@ -99,14 +99,24 @@ class Acceptance:
             created_at=timestamp(made_at(execution_id)),
         )
 
+    async def validate(self, definition: Definition) -> Validation:
+        """What an execution of `definition` would be refused for or warned of, and what it costs at least."""
+        problems = await self._problems(definition, simulated=self._models.simulated(definition))
+        defaults = {
+            name: each.default for name, each in definition.variables.items() if each.default is not None
+        }
+        estimate = plan.estimate(definition, definition.agent.task, defaults, self._models.prices)
+        ok = not any(problem.severity == "error" for problem in problems)
+        return Validation(ok=ok, problems=problems, estimate=estimate)
+
+    async def _problems(self, definition: Definition, *, simulated: bool) -> list[Problem]:
+        await self._models.prices.load()
+        unpriced = simulated or self._models.local()
+        return plan.validate(definition, prices=None if unpriced else self._models.prices, tools=self._tools)
+
     async def _valid(self, definition: Definition, *, simulated: bool) -> None:
-        local = simulated or self._models.local()
-
-        def problems() -> list[Problem]:  # in a thread: the first look at prices loads their tables
-            prices = None if local else self._models.prices
-            return plan.validate(definition, prices=prices, tools=self._tools)
-
-        errors = [each for each in await asyncio.to_thread(problems) if each.severity == "error"]
+        problems = await self._problems(definition, simulated=simulated)
+        errors = [each for each in problems if each.severity == "error"]
         if not errors:
             return
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

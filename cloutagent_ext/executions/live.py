@@ -7,6 +7,7 @@ run (`queue`) and what it does (`worker`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ QUIET = frozenset({"text", "thinking", "hook"})
 """Events that change no field of the state worth telling everybody about."""
 _TURNS = frozenset({"start", "cost_update"})
 """Events after which `state.json` is replaced."""
+_SAVE_PAUSE_S = 0.25
+"""Least time between two replacements of `state.json`, which the log can always rebuild."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Live:
         self._count_files = count_files
         self._saving: asyncio.Task[None] | None = None
         self._dirty = False
+        self._hurry = asyncio.Event()
 
     @property
     def id(self) -> str:
@@ -100,7 +104,7 @@ class Live:
     # ------------------------------------------------------------ state.json
 
     def save(self) -> None:
-        """Replace `state.json` soon, without holding up whoever asks."""
+        """Replace `state.json` soon, without holding up whoever asks; fast turns share one replacement."""
         self._dirty = True
         if self._saving is None or self._saving.done():
             self._saving = asyncio.create_task(self._save(), name=f"state of {self.id}")
@@ -112,6 +116,8 @@ class Live:
                 self.state.files = await asyncio.to_thread(self._write, self.snapshot())
             except OSError as error:  # derived: it is rebuilt from the log when somebody needs it
                 _log.warning("state.json of execution %s was not written: %s", self.id, error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _SAVE_PAUSE_S)
 
     def _write(self, state: ExecutionState) -> int:
         state.files = self._count_files()
@@ -121,6 +127,7 @@ class Live:
     async def saved(self) -> None:
         """Return when `state.json` shows the state of this moment (or could not be written)."""
         self.save()
+        self._hurry.set()
         while self._saving is not None and not self._saving.done():
             await asyncio.shield(self._saving)
 

@@ -22,6 +22,7 @@ from ..errors import Conflict, DiskFull, NotFound, Unavailable
 from ..schema.admin import FileRow
 from ..schema.base import Page
 from ..schema.execution import ENDED, Accepted, ExecuteRequest, ExecutionState, Origin, Spec
+from ..schema.project import Definition, Validation
 from ..settings import Settings
 from . import fold, listing, records, recovery, worker
 from .acceptance import Acceptance
@@ -163,6 +164,10 @@ class Executions:
                 enter(live)
             self._repeats.remember(project_id, idempotency_key, spec.execution_id)
             return _accepted(live.snapshot())
+
+    async def validate(self, definition: Definition) -> Validation:
+        """The dry check that `accept` begins with: nothing runs, no model is asked."""
+        return await self._acceptance.validate(definition)
 
     async def _create(self, spec: Spec, position: int) -> Live:
         """Put it on disk, so that it survives a crash and a power cut."""

@@ -215,8 +215,9 @@ class CostUpdate(Event):
 
 
 WarningCode = Literal[
-    "COST_80", "TOKENS_80", "TIME_80", "RETRYING", "COMPACTED", "CONTEXT_EDITED", "MCP_RECONNECTED", "LOG_REPAIRED",
-    "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST", "USAGE_LOWER_BOUND",
+    "COST_80", "TOKENS_80", "TIME_80", "RETRYING", "COMPACTED", "CONTEXT_EDITED", "MCP_RECONNECTED",
+    "LOG_REPAIRED", "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST",
+    "USAGE_LOWER_BOUND",
 ]  # fmt: skip
 
 
@@ -262,8 +263,9 @@ class Cancelled(_Ending):
 
 
 AnyEvent = Annotated[
-    Queued | Start | Interrupted | Resumed | AgentStart | AgentComplete | Thinking | Text | ToolCall | ToolResult
-    | ApprovalRequired | Approval | HookEventRecord | CostUpdate | Warning_ | Complete | Error | Cancelled,
+    Queued | Start | Interrupted | Resumed | AgentStart | AgentComplete | Thinking | Text | ToolCall
+    | ToolResult | ApprovalRequired | Approval | HookEventRecord | CostUpdate | Warning_ | Complete | Error
+    | Cancelled,
     Field(discriminator="type"),
 ]  # fmt: skip
 

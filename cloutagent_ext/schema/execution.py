@@ -20,8 +20,9 @@ Origin = Literal["panel", "notebook", "cli", "mcp", "key", "api"]
 ORIGINS: frozenset[str] = frozenset(get_args(Origin))
 
 EndCode = Literal[
-    "COST_LIMIT_EXCEEDED", "TOKEN_LIMIT_EXCEEDED", "TIMEOUT", "QUEUE_TIMEOUT", "TURN_LIMIT_EXCEEDED", "TOOL_ERROR",
-    "HOOK_BLOCKED", "MCP_CONNECTION_FAILED", "SUBAGENT_FAILED", "MODEL_ERROR", "MODEL_REFUSED", "STALLED",
+    "COST_LIMIT_EXCEEDED", "TOKEN_LIMIT_EXCEEDED", "TIMEOUT", "QUEUE_TIMEOUT", "TURN_LIMIT_EXCEEDED",
+    "TOOL_ERROR", "HOOK_BLOCKED", "MCP_CONNECTION_FAILED", "SUBAGENT_FAILED", "MODEL_ERROR",
+    "MODEL_REFUSED", "STALLED",
     "INTERRUPTED", "INTERNAL",
 ]  # fmt: skip
 """Codes that end an execution; when each applies is in the documentation of errors."""
@@ -100,7 +101,7 @@ class ExecuteRequest(Model):
     limits: PartialLimits | None = None
     """Lower limits than the project's; a higher one is taken as the project's."""
     version: int | str | None = None
-    """Version to run: `3` or `"v3"`; empty means the saved state (from Jupyter) or the published one (with a key)."""
+    """Version to run: `3` or `"v3"`; empty means the saved state, or with a key the published version."""
     stream: bool = False
     """Answer with the event stream itself."""
     wait: bool = False

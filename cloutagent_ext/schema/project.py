@@ -21,8 +21,8 @@ Permission = Literal["allow", "ask", "deny"]
 Permissions = dict[Annotated[str, Field(min_length=1, max_length=500)], Permission]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 HookEvent = Literal[
-    "PreToolUse", "PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "Stop", "SubagentStart", "SubagentStop",
-    "PreCompact", "SessionStart", "SessionEnd", "Notification", "Error",
+    "PreToolUse", "PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "Stop", "SubagentStart",
+    "SubagentStop", "PreCompact", "SessionStart", "SessionEnd", "Notification", "Error",
 ]  # fmt: skip
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]

@@ -15,7 +15,6 @@ from ..schema.project import (
     ProjectRow,
     ProjectUpdate,
     UiPatch,
-    Validation,
 )
 from ..schema.query import ProjectQuery, SaveQuery
 from .reply import NO_CONTENT, Reply
@@ -81,15 +80,6 @@ async def patch_ui(call: Endpoint, project_id: str, body: UiPatch) -> Reply:
 
 async def validate_project(call: Endpoint, project_id: str, body: Nothing) -> Reply:
     """The dry check: no model is called, nothing of the project runs."""
-    from ..engine import plan
-    from ..engine.tools import registry
-
     stored = await call.services.store.read(project_id)
     definition = Definition.model_validate(stored.project.model_dump(exclude=set(READ_ONLY_FIELDS)))
-    await call.services.models.prices.load()
-    prices = call.services.models.prices
-    problems = plan.validate(definition, prices=prices, tools=registry.builtin())
-    defaults = {name: item.default for name, item in definition.variables.items() if item.default is not None}
-    estimate = plan.estimate(definition, definition.agent.task, defaults, prices)
-    ok = not any(problem.severity == "error" for problem in problems)
-    return Reply(Validation(ok=ok, problems=problems, estimate=estimate))
+    return Reply(await call.services.executions.validate(definition))

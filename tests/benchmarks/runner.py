@@ -10,6 +10,7 @@ Kinds: `asyncio` (hand-written client, no SDK) · `sdk` (the SDK's own streaming
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import tempfile
@@ -20,7 +21,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MODEL = "claude-opus-5-5"
-PROMPT = "Go on until you are done."
+_numbers = itertools.count(1)
+
+
+def prompt() -> str:
+    """No two conversations begin alike: what one was answered would not fit the other's calls."""
+    return f"Go on until you are done. This is conversation {next(_numbers)}."
+
+
 TOOLS = [
     {
         "name": "view",
@@ -48,7 +56,8 @@ async def by_asyncio(url: str, folder: Path) -> Converse:
             b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test-key\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(data) + data
         )
-        await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in head, head
         blocks: list[Any] = []
         pieces: list[str] = []
         stop = None
@@ -78,7 +87,7 @@ async def by_asyncio(url: str, folder: Path) -> Converse:
 
     async def converse() -> None:
         reader, writer = await asyncio.open_connection(host, port)
-        messages: list[Any] = [{"role": "user", "content": PROMPT}]
+        messages: list[Any] = [{"role": "user", "content": prompt()}]
         while True:
             blocks, stop = await ask(reader, writer, messages)
             messages.append({"role": "assistant", "content": blocks})
@@ -97,7 +106,7 @@ async def by_sdk(url: str, folder: Path) -> Converse:
     client = anthropic.AsyncAnthropic(api_key="test-key", base_url=url, max_retries=0)
 
     async def converse() -> None:
-        messages: list[Any] = [{"role": "user", "content": PROMPT}]
+        messages: list[Any] = [{"role": "user", "content": prompt()}]
         while True:
             request: Any = {"model": MODEL, "max_tokens": 1024, "tools": TOOLS, "messages": messages}
             async with client.messages.stream(**request) as stream:
@@ -148,7 +157,7 @@ async def by_product(url: str, folder: Path) -> Converse:
 
     async def converse() -> None:
         accepted = await services.executions.accept(
-            project, ExecuteRequest(prompt=PROMPT), principal=caller, origin="api"
+            project, ExecuteRequest(prompt=prompt()), principal=caller, origin="api"
         )
         log = await services.executions.log(accepted.execution_id)
         last = b""

@@ -31,7 +31,8 @@ class ListPrices:
 
     async def load(self) -> None:
         """Import the tables (a third of a second, in a thread). Without it the first question pays for it."""
-        await asyncio.to_thread(self._load)
+        if self._tables is None:
+            await asyncio.to_thread(self._load)
 
     def _load(self) -> ModuleType:
         if self._tables is None:

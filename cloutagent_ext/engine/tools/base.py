@@ -25,6 +25,11 @@ class Resources:
         """One change of a file at a time: each reads what the one before has written."""
         self._warned = False
 
+    @property
+    def started(self) -> bool:
+        """Whether any process was ever started here."""
+        return self.commands.started or self.kernel.started
+
     async def warn_not_isolated(self, context: ToolContext) -> None:
         """Say once per execution what is not confined."""
         if not self._warned:

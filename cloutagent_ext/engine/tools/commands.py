@@ -63,6 +63,8 @@ class Commands:
     """Owner of every command of one execution."""
 
     def __init__(self) -> None:
+        self.started = False
+        """Whether a command was ever started."""
         self._live: set[_Supervised] = set()
         self._closed = False
 
@@ -96,6 +98,7 @@ class Commands:
             "report_fd": report_fd,
         }
         supervised = _Supervised(asyncio.get_running_loop().create_future())
+        self.started = True
         self._live.add(supervised)
         supervised.task = asyncio.create_task(self._supervise(supervised, request, dict(env)))
         try:

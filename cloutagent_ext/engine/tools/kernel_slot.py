@@ -15,6 +15,8 @@ class KernelSlot:
 
     def __init__(self, kernels: Kernels) -> None:
         self._kernels = kernels
+        self.started = False
+        """Whether a kernel was ever started, or tried to."""
         self._kernel: Kernel | None = None
         self._alone = asyncio.Lock()
         self._closed = False
@@ -27,6 +29,7 @@ class KernelSlot:
             if self._closed:
                 raise ToolError("The execution is ending; no code runs any more.")
             if self._kernel is None:
+                self.started = True
                 self._kernel = await self._kernels.start(cwd=context.workspace, env=context.env)
                 if self._closed:
                     raise ToolError("The execution is ending; no code runs any more.")

@@ -29,7 +29,8 @@ class Toolbox:
         ended = await asyncio.gather(
             self._resources.kernel.close(), self._resources.commands.close(), return_exceptions=True
         )
-        swept = await processes.end_all(self._execution_id)
+        # Looking at every process of the machine takes a while; what never started one needs no sweep.
+        swept = await processes.end_all(self._execution_id) if self._resources.started else 0
         for outcome in ended:
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -1,0 +1,70 @@
+"""A real JupyterLab on a project of its own, and Debian's Chromium to drive it.
+
+Playwright's synchronous face: these tests are a person at a screen. Not here: what the
+panel looks like from inside (`lab.Lab`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import Lab
+from tests.support.live_server import LiveServer, live_server
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_first_agent.ipynb"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = (
+        os.environ.get("CLOUTAGENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    assert path, "no Chromium: `apt-get install chromium`, or name one in CLOUTAGENT_CHROMIUM"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """JupyterLab with auth on; the simulated model speaks fast."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "config" / "labconfig").mkdir(parents=True)
+    (folder / "config" / "labconfig" / "page_config.json").write_text(
+        '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+    )
+    options = ("--CloutAgent.simulated_pace=200", "--LabApp.expose_app_in_browser=True")
+    with live_server(folder, *options, app="lab") as running:
+        shutil.copy(NOTEBOOK, running.root_dir)
+        yield running
+
+
+@pytest.fixture
+def lab(chromium: Browser, server: LiveServer, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A browser window of its own on JupyterLab; errors in its console fail the test."""
+    with Lab.opened(chromium, server) as window:
+        yield window
+        if request.session.testsfailed == 0:
+            window.expect_quiet_console()

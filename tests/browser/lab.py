@@ -1,0 +1,107 @@
+"""JupyterLab and the agent panel as a person meets them: what to click, what to wait for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+
+from tests.support.live_server import LiveServer
+
+SLOW_MS = 60_000
+"""Patience with a machine that does other things too."""
+SCREENSHOTS = Path(__file__).parents[2] / "docs" / "images"
+# Lab's own noise, which no extension can stop.
+_NOT_OURS = (
+    "webpack",
+    "Failed to load resource: the server responded with a status of 404",
+    "[lsp]",
+    "React Router",
+)
+
+
+@dataclass
+class Lab:
+    page: Page
+    server: LiveServer
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, browser: Browser, server: LiveServer, *, width: int = 1280, height: int = 800
+    ) -> Iterator[Lab]:
+        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        page = context.new_page()
+        page.set_default_timeout(SLOW_MS)
+        window = cls(page, server)
+        page.on("console", window._heard)
+        page.on("pageerror", lambda error: window.complaints.append(str(error)))
+        yield window
+        context.close()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(part in message.text for part in _NOT_OURS):
+            self.complaints.append(message.text)
+
+    def expect_quiet_console(self) -> None:
+        assert not self.complaints, self.complaints
+
+    # ------------------------------------------------------------ getting around
+
+    def go(self, path: str = "lab", **query: str) -> None:
+        """Open an address of the server and wait until Lab stands."""
+        query = {"reset": "", "token": self.server.token} | query
+        words = "&".join(f"{name}={quote(value)}" for name, value in query.items())
+        self.page.goto(f"{self.server.url}{path}?{words}")
+        self.wait_for_lab()
+
+    def wait_for_lab(self) -> None:
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW_MS)
+        self.page.locator("#jp-main-dock-panel").wait_for()
+
+    def open_project(self, name: str, *, notebook: str | None = None) -> None:
+        """The project's tab in front, its canvas drawn."""
+        self.go(**({"cloutagent": name} | ({"cloutagent-notebook": notebook} if notebook else {})))
+        self.card("agent").wait_for()
+
+    def command(self, id: str, **args: Any) -> None:
+        self.page.evaluate("([id, args]) => window.jupyterapp.commands.execute(id, args)", [id, args])
+
+    def theme(self, dark: bool) -> None:
+        name = "JupyterLab Dark" if dark else "JupyterLab Light"
+        self.command("apputils:change-theme", theme=name)
+        self.page.locator(f"body[data-jp-theme-light='{'false' if dark else 'true'}']").wait_for()
+
+    def hide_sidebars(self) -> None:
+        self.page.evaluate(
+            "() => { window.jupyterapp.shell.collapseLeft(); window.jupyterapp.shell.collapseRight(); }"
+        )
+
+    def screenshot(self, name: str) -> None:
+        """Into the documentation, which therefore cannot go stale."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_function("() => document.fonts.status === 'loaded'")
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+    # ------------------------------------------------------------ the panel
+
+    def card(self, id: str) -> Locator:
+        """The card of `agent`, `subagent:<id>`, …"""
+        return self.page.locator(f".react-flow__node[data-id='{id}']")
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.locator(".jp-CloutAgent-Project:visible, .jp-CloutAgent:visible").first
+
+    def run(self) -> None:
+        self.page.get_by_role("button", name=re.compile(r"^Run\b")).first.click()
+
+    def monitor(self) -> Locator:
+        return self.page.get_by_role("region", name=re.compile("Execution"))

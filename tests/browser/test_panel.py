@@ -1,0 +1,190 @@
+"""The main job in a real browser: open, run, watch, stop, come back, in both themes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.lab import SLOW_MS, Lab
+from tests.support.live_server import LiveServer
+
+NOTEBOOK = "01_first_agent.ipynb"
+
+
+@pytest.fixture(scope="module")
+def analyst(server: LiveServer) -> str:
+    """Id of a Sales analyst project."""
+    return server.create_project()["id"]
+
+
+def slow_project(server: LiveServer, name: str) -> str:
+    """A project whose one step takes a minute, so that there is time to look and to stop."""
+    made = server.create_project(name, "empty")
+    definition = made | {
+        "agent": made["agent"] | {"task": "Wait.", "tools": ["bash"], "permissions": {"bash": "allow"}}
+    }
+    definition.pop("api_key")
+    status, _ = server.request("PUT", f"projects/{made['id']}", definition)
+    assert status == 200
+    steps = [{"text": "I wait.", "tools": [{"name": "bash", "as": "nap", "input": {"command": "sleep 61"}}]}]
+    scenario = {"schema_version": 1, "agents": {"main": [*steps, {"text": "Awake."}]}}
+    status, _ = server.request("PUT", f"projects/{made['id']}/files/scenario.json", scenario)
+    assert status in (200, 201)
+    return made["id"]
+
+
+def test_the_launcher_leads_a_newcomer_to_a_project_that_runs(lab: Lab) -> None:
+    lab.go()
+    lab.page.get_by_role("button", name=re.compile("agent project", re.I)).or_(
+        lab.page.locator(".jp-LauncherCard", has_text=re.compile("agent project", re.I))
+    ).first.click()
+    dialog = lab.page.locator(".jp-Dialog")
+    dialog.locator("input").first.fill("From the launcher")
+    dialog.get_by_role("button", name=re.compile("create|new|ok", re.I)).last.click()
+    expect(lab.card("agent")).to_be_visible()
+    expect(lab.page.get_by_role("tab", name="From the launcher")).to_be_visible()
+
+
+def test_a_run_grows_live_lights_up_its_cards_and_ends_with_a_report(lab: Lab, analyst: str) -> None:
+    lab.open_project(analyst)
+    expect(lab.card("subagent:statistician")).to_contain_text("Statistician")
+    lab.run()
+    monitor = lab.monitor()
+    expect(lab.card("agent")).to_contain_text(re.compile(r"turn \d"), timeout=SLOW_MS)
+    expect(monitor).to_contain_text("running")
+    expect(monitor).to_contain_text("wc -l")
+    expect(monitor).to_contain_text("simulated")
+    expect(lab.card("subagent:statistician")).to_contain_text("done", timeout=SLOW_MS)
+    expect(monitor).to_contain_text("report.md", timeout=SLOW_MS)
+    expect(lab.card("agent")).to_contain_text("done", timeout=SLOW_MS)
+    expect(lab.card("agent")).to_contain_text(re.compile(r"\$\d"))
+    monitor.get_by_role("tab", name=re.compile("Files")).click()
+    expect(monitor).to_contain_text("chart.png")
+
+
+def test_stop_ends_the_run_and_the_panel_says_so(lab: Lab, server: LiveServer) -> None:
+    lab.open_project(slow_project(server, "Slow one"))
+    lab.run()
+    expect(lab.monitor()).to_contain_text("sleep 61")
+    lab.page.get_by_role("button", name=re.compile("^Stop")).last.click()
+    expect(lab.monitor()).to_contain_text("cancelled", timeout=SLOW_MS)
+
+
+def test_after_a_reload_the_tab_and_its_running_execution_are_there_again(
+    lab: Lab, server: LiveServer
+) -> None:
+    project = slow_project(server, "Reloaded")
+    lab.open_project(project)
+    lab.run()
+    expect(lab.monitor()).to_contain_text("sleep 61")
+    lab.page.wait_for_function(
+        "() => fetch('/lab/api/workspaces/default').then(r => r.text()).then(t => t.includes('cloutagent:'))"
+    )
+    lab.page.goto(f"{server.url}lab?token={server.token}")
+    lab.wait_for_lab()
+    expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
+    expect(lab.monitor()).to_contain_text("sleep 61", timeout=SLOW_MS)
+    expect(lab.monitor()).to_contain_text("running")
+    lab.page.get_by_role("button", name=re.compile("^Stop")).last.click()
+    expect(lab.monitor()).to_contain_text("cancelled", timeout=SLOW_MS)
+
+
+def test_a_moved_card_stays_where_it_was_put(lab: Lab, server: LiveServer) -> None:
+    project = server.create_project("Moved")["id"]
+    lab.open_project(project)
+    card = lab.card("subagent:statistician")
+    box = card.bounding_box()
+    assert box
+    lab.page.mouse.move(box["x"] + 60, box["y"] + 12)
+    lab.page.mouse.down()
+    lab.page.mouse.move(box["x"] + 60, box["y"] - 48, steps=6)
+    lab.page.mouse.up()
+
+    def stored() -> dict[str, float]:
+        _, saved = server.request("GET", f"projects/{project}")
+        return {node["id"]: node["position"]["y"] for node in saved["ui"]["nodes"]}
+
+    lab.page.get_by_role("button", name=re.compile("^Save")).first.click()
+    for _ in range(100):
+        if stored()["subagent:statistician"] != 20:
+            break
+        lab.page.wait_for_timeout(100)
+    assert stored()["subagent:statistician"] < 20
+
+
+def test_an_edited_prompt_is_saved_and_runs(lab: Lab, server: LiveServer) -> None:
+    project = server.create_project("Edited", "empty")["id"]
+    lab.open_project(project)
+    lab.card("agent").click()
+    lab.page.get_by_label(re.compile("^Task")).first.fill("Say hello to the tests.")
+    lab.page.get_by_role("button", name=re.compile("^Save")).first.click()
+    for _ in range(100):
+        _, saved = server.request("GET", f"projects/{project}")
+        if saved["agent"]["task"] == "Say hello to the tests.":
+            break
+        lab.page.wait_for_timeout(100)
+    assert saved["agent"]["task"] == "Say hello to the tests."
+    assert saved["version"] == 2
+
+
+def test_text_from_a_model_cannot_run_script_in_the_page(lab: Lab, server: LiveServer) -> None:
+    made = server.create_project("Hostile", "empty")
+    definition = made | {"agent": made["agent"] | {"task": "Go."}}
+    definition.pop("api_key")
+    server.request("PUT", f"projects/{made['id']}", definition)
+    attack = (
+        '<img src=x onerror="window.attacked=1"> <script>window.attacked=1</script> '
+        "[click](javascript:window.attacked=1) <svg onload=window.attacked=1> "
+        "<form id=cookie><input name=x></form>"
+    )
+    scenario = {"schema_version": 1, "agents": {"main": [{"thinking": attack, "text": attack}]}}
+    server.request("PUT", f"projects/{made['id']}/files/scenario.json", scenario)
+    lab.open_project(made["id"])
+    lab.run()
+    expect(lab.monitor()).to_contain_text("done", timeout=SLOW_MS)
+    assert lab.page.evaluate("() => window.attacked") is None
+    lab.complaints.clear()  # the refused image is the point of the test
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_screenshots_of_the_documentation(
+    chromium: Browser, server: LiveServer, analyst: str, dark: bool
+) -> None:
+    name = "dark" if dark else "light"
+    with Lab.opened(chromium, server) as lab:
+        lab.open_project(analyst)
+        lab.theme(dark)
+        lab.hide_sidebars()
+        lab.run()
+        expect(lab.card("subagent:statistician")).to_contain_text(
+            re.compile(r"turn \d|python"), timeout=SLOW_MS
+        )
+        lab.screenshot(f"running-{name}")
+        expect(lab.card("agent")).to_contain_text("done", timeout=SLOW_MS)
+        lab.screenshot(f"finished-{name}")
+    with Lab.opened(chromium, server) as lab:
+        lab.open_project(analyst, notebook=NOTEBOOK)
+        lab.theme(dark)
+        lab.hide_sidebars()
+        lab.page.locator(".jp-NotebookPanel").wait_for()
+        lab.run()
+        expect(lab.card("subagent:statistician")).to_contain_text(
+            re.compile(r"turn \d|python"), timeout=SLOW_MS
+        )
+        lab.screenshot(f"split-{name}")
+        expect(lab.card("agent")).to_contain_text("done", timeout=SLOW_MS)
+    with Lab.opened(chromium, server) as lab:
+        lab.go()
+        lab.theme(False)
+
+
+def test_the_panel_is_not_loaded_before_a_project_is_opened(lab: Lab, server: LiveServer) -> None:
+    loaded: list[str] = []
+    lab.page.on("requestfinished", lambda request: loaded.append(request.url))
+    lab.go()
+    ours = [Path(url.split("?")[0]).name for url in loaded if "/labextensions/cloutagent/" in url]
+    assert ours, "the extension itself did not load"
+    assert not [name for name in ours if "panel" in name.lower() or "vendors" in name.lower()], ours
