@@ -1348,7 +1348,7 @@ export interface components {
             };
             /**
              * Version
-             * @description Version to run: `3` or `"v3"`; empty means the saved state (from Jupyter) or the published one (with a key).
+             * @description Version to run: `3` or `"v3"`; empty means the saved state, or with a key the published version.
              * @default null
              */
             version: number | string | null;

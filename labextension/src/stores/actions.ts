@@ -174,7 +174,9 @@ export class ProjectActions extends EditingActions {
       each => !mine.some(other => other.execution_id === each.execution_id)
     );
     const executions = [...mine, ...older].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
-    this.set({ executions, connection: this.live.connection });
+    const connection = this.live.connection;
+    const mended = connection === 'open' && this.state.trouble?.code === 'OFFLINE';
+    this.set({ executions, connection, ...(mended ? { trouble: null } : {}) });
     // A run that a notebook or a program starts is shown here too, unless another one goes on.
     const newest = executions[0];
     const { executionId } = this.state;
