@@ -134,7 +134,8 @@ class ProjectStore:
         """What an execution runs, and the version that holds exactly this.
 
         By default the saved state; a draft or a hand edit becomes a version first. `published`: the
-        published version, or the newest one (never a draft). `version`: that one.
+        published version, or the newest one: never a draft, but with project files as they are now,
+        since those have no drafts. `version`: that one.
         """
         folder = self._folder(project_id)
 
@@ -142,6 +143,9 @@ class ProjectStore:
             number = version
             if number is None:
                 metadata = layout.parse_metadata(tree.read(folder))
+                if metadata.published_version is None:
+                    self._writer.version_files(str(project_id))
+                    metadata = layout.parse_metadata(tree.read(folder))
                 number = metadata.published_version or metadata.version
                 if metadata.published_version is None and versions.record(folder, number) is None:
                     return None  # made by hand, never saved here
@@ -150,7 +154,7 @@ class ProjectStore:
             return layout.parse(versions.read(folder, number)).definition, number
 
         if version is not None or published:
-            found = await asyncio.to_thread(snapshot)
+            found = await self._in_turn(project_id, snapshot)
             if found is not None:
                 return found
         return await self._in_turn(project_id, lambda: self._writer.freeze(str(project_id)))

@@ -119,6 +119,21 @@ class Writer:
             assert held.newest is not None
             return held.loaded.definition, held.newest.version
 
+    def version_files(self, project_id: str) -> None:
+        """Make a version of changed project files, unless a draft is waiting: that is not ours to publish."""
+        with self._held(project_id) as held:
+            if held.newest is None or held.versioned:
+                return
+            prefix = f"{project_files.FOLDER}/"
+            before = {
+                path.removeprefix(prefix): digest
+                for path, digest in held.newest.manifest.items()
+                if path.startswith(prefix)
+            }
+            if layout.content_digest(held.loaded.tree, before) == held.newest.content:
+                author = versions.BY_HAND if held.edited else None
+                self._make_version(held, held.loaded.tree, held.loaded.metadata, author=author)
+
     def patch_ui(self, project_id: str, patch: UiPatch) -> Ui:
         """Change view state; last write wins, nothing else of the project is touched."""
         with self._locked(project_id) as folder:

@@ -112,3 +112,16 @@ async def test_published_runs_the_published_version_and_drafts_never_do(
     metadata = json.loads((folder / "metadata.json").read_text())
     (folder / "metadata.json").write_text(json.dumps(metadata | {"published_version": 1}))
     assert (await store.freeze(pid, published=True))[0].description == "Looks at sales"
+
+
+async def test_a_key_call_runs_with_the_files_as_they_are_but_never_with_a_draft(
+    store: ProjectStore, pid: str
+) -> None:
+    await store.write_file(pid, "data/sales.csv", b"a,b\n9,9\n")
+    definition, number = await store.freeze(pid, published=True)
+    assert (number, definition.description) == (2, "Looks at sales")
+    assert (await store.freeze(pid, published=True))[1] == 2, "nothing has changed since"
+    await store.save(pid, whole(description="draft"), draft=True)
+    await store.write_file(pid, "data/sales.csv", b"a,b\n7,7\n")
+    definition, number = await store.freeze(pid, published=True)
+    assert (number, definition.description) == (2, "Looks at sales")
