@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.support.live_server import LiveServer
 
-SLOW_MS = 60_000
+SLOW_MS = 30_000
 """Patience with a machine that does other things too."""
 SCREENSHOTS = Path(__file__).parents[2] / "docs" / "images"
 # Lab's own noise, which no extension can stop.
@@ -77,7 +77,8 @@ class Lab:
     def theme(self, dark: bool) -> None:
         name = "JupyterLab Dark" if dark else "JupyterLab Light"
         self.command("apputils:change-theme", theme=name)
-        self.page.locator(f"body[data-jp-theme-light='{'false' if dark else 'true'}']").wait_for()
+        light = str(not dark).lower()
+        self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
 
     def hide_sidebars(self) -> None:
         self.page.evaluate(

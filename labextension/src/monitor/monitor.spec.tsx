@@ -113,7 +113,7 @@ describe('drawer', () => {
       state: { drawer: { open: true, height: 200, tab: 'steps', file: null } }
     });
     const { container } = tab.show(<Drawer />);
-    expect(screen.getAllByRole('status')[0].textContent).toContain('done');
+    expect(screen.getAllByRole('status')[0].textContent).toContain('completed');
     expect(screen.getByText('Simulated model: no account used')).toBeTruthy();
     const cost = container.querySelector('[role=meter]');
     expect(cost?.getAttribute('aria-valuetext')).toBe('$0.020 / $1.00');

@@ -22,11 +22,11 @@ export function statusLabel(trans: Translation, status: Status): string {
     case 'interrupted':
       return trans.__('interrupted');
     case 'completed':
-      return trans.__('done');
+      return trans.__('completed');
     case 'failed':
       return trans.__('failed');
     case 'cancelled':
-      return trans.__('stopped');
+      return trans.__('cancelled');
   }
 }
 
