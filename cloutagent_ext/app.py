@@ -7,8 +7,11 @@ price tables are not imported here: the first execution does that, in a thread.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +32,18 @@ _ACTIVITY_S = 30.0
 """How often running executions are reported as activity; culling works in minutes."""
 
 _TRAITS: dict[type, Any] = {str: Unicode, Path: Unicode, bool: Bool, int: Integer, float: Float}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without looking for garbage: modules live for ever, and looking while they load doubles the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _trait(row: Row) -> TraitType[Any, Any]:
@@ -76,11 +91,12 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
 
     def initialize_settings(self) -> None:
         """Build the services; nothing is started, read or written yet."""
-        from .jupyter.kernels import ServerKernels
-        from .server.context import Context, StreamSlots
-        from .server.gate import Gate
-        from .server.rate_limits import RateLimits
-        from .services import build
+        with _no_collection():
+            from .jupyter.kernels import ServerKernels
+            from .server.context import Context, StreamSlots
+            from .server.gate import Gate
+            from .server.rate_limits import RateLimits
+            from .services import build
 
         settings = self.make_settings()
         self.services = build(settings, kernels=ServerKernels(self._server.kernel_manager))
@@ -95,7 +111,8 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         page_config["cloutagentVersion"] = __version__
 
     def initialize_handlers(self) -> None:
-        from .server.routes import handlers
+        with _no_collection():
+            from .server.routes import handlers
 
         self.handlers.extend(handlers(self.context))
 
