@@ -21,10 +21,10 @@ DELTAS = 2000
 
 
 def tool_turns(body: dict[str, Any], number: int) -> Reply:
-    """19 turns that call `view`, then an answer."""
+    """19 turns that say a paragraph (40 deltas) and call `view`, then an answer."""
     asked = sum(1 for message in body["messages"] if message["role"] == "assistant")
     if asked < TURNS - 1:
-        return Call("view", {"path": "note.txt"}, id=f"toolu_{number}", text="I look again at the note. " * 4)
+        return Call("view", {"path": "note.txt"}, id=f"toolu_{number}", text="I look again at the note. " * 12)
     return Say("That is all.")
 
 
@@ -75,7 +75,7 @@ def rows(title: str, cpu: dict[str, float], limit: float) -> list[Row]:
 async def _main() -> None:
     turns = await compare(tool_turns, 10, TURNS)
     text = await compare(deltas, 10, 1)
-    show("CPU", [*rows("a tool turn", turns, 0.6), *rows(f"{DELTAS} text deltas", text, 0.6)])
+    show("CPU", [*rows("a tool turn of 40 deltas", turns, 0.6), *rows(f"{DELTAS} text deltas", text, 0.6)])
 
 
 def main() -> None:
