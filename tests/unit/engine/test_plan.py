@@ -69,7 +69,6 @@ def test_a_sound_definition_has_no_problems():
             define(agent=TASK, mcps=[{"id": "t", "name": "T", "command": "x"}]),
             ("error", "NOT_SUPPORTED", "mcp:t", "mcps.0"),
         ),
-        (define(agent={**TASK, "kernel": "notebook"}), ("error", "NOT_SUPPORTED", "agent", "agent.kernel")),
         (define(agent={**TASK, "memory": True}), ("error", "NOT_SUPPORTED", "agent", "agent.memory")),
         (
             define(agent={**TASK, "env": {"T": "{{secret:T}}"}}),
@@ -143,7 +142,7 @@ def test_a_sound_definition_has_no_problems():
         (define(agent={**TASK, "model": "llama3"}), ("error", "PRICE_UNKNOWN", "agent", "agent.model")),
         (
             define(agent={**TASK, "output_schema": {"type": "nonsense"}}),
-            ("error", "BAD_OUTPUT_SCHEMA", "agent", "agent.output_schema"),
+            ("error", "BAD_OUTPUT_SCHEMA", "agent", "agent.output_schema.type"),
         ),
         (define(), ("info", "NO_TASK", "agent", "agent.task")),
     ],
@@ -168,7 +167,7 @@ def test_what_is_switched_off_is_no_problem():
 
 def test_an_unknown_price_matters_only_to_a_money_limit_that_must_be_kept():
     unlimited = define(agent={**TASK, "model": "llama3"}, limits={"max_cost_usd": None})
-    assert find(unlimited, prices=ListPrices()) == set()
+    assert find(unlimited, prices=ListPrices()) == {("warning", "UNKNOWN_MODEL", "agent", "agent.model")}
     assert find(define(agent={**TASK, "model": "llama3"}), prices=None) == set()
 
 

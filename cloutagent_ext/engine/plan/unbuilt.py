@@ -1,0 +1,34 @@
+"""What this version cannot do is refused: a guard that silently does not run would be worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...schema.project import Definition, Problem
+from ..prompt import secrets_in
+from .findings import error, hooks, mcps, warning
+
+_CODE = "NOT_SUPPORTED"
+
+
+def check(definition: Definition) -> Iterator[Problem]:
+    for node, path, hook in hooks(definition):
+        message = f"Hooks do not run yet: switch {hook.name} off to run this project without it."
+        yield error(_CODE, node, path, message)
+    for node, path, server in mcps(definition):
+        message = f"MCP servers are not connected yet: switch {server.name} off to run without it."
+        yield error(_CODE, node, path, message)
+    agent = definition.agent
+    if agent.kernel == "notebook":
+        yield error(
+            _CODE, "agent", "agent.kernel", "Using a notebook's kernel is not possible yet: choose own."
+        )
+    if agent.notebook is not None:
+        message = "The agent cannot be bound to a notebook yet; it runs unbound."
+        yield warning(_CODE, "agent", "agent.notebook", message)
+    if agent.memory:
+        yield error(_CODE, "agent", "agent.memory", "Memory is not kept yet: switch it off.")
+    for name, value in agent.env.items():
+        if secrets_in(value):
+            message = f"Secrets do not reach commands yet: give {name} another value."
+            yield error(_CODE, "agent", f"agent.env.{name}", message)
