@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ..errors import NewerFormat
 from ..schema.base import JsonObject, Model, Name, Timestamp
 from ..schema.project import (
     Agent,
@@ -34,10 +33,11 @@ from ..schema.project import (
     Variable,
     VariableName,
 )
+from . import migrations
 from .jsonfiles import canonical, dump, invalid, keep_unknown, load_object, load_text, unreadable
 from .tree import AGENT, FLOW, MAIN_PROMPT, MCPS, METADATA, SUBAGENT_PROMPTS, VIEW, Tree
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = migrations.current()
 """Format of the folder that this code writes; a higher one on disk is never touched."""
 
 GITIGNORE = b".secrets/\nkeys.json\nexecutions/\n.ui/ui-config.json\n.staging/\n"
@@ -90,6 +90,7 @@ class Loaded:
 
 def parse(tree: Tree) -> Loaded:
     """What the files in `tree` say. Raises `UnreadableFile` (file, line, reason), `NewerFormat`."""
+    tree = migrations.upgraded(tree)
     metadata = parse_metadata(tree)
     agent_raw = _object(tree, AGENT)
     main = _model(_AgentFile, AGENT, tree, {k: v for k, v in agent_raw.items() if k != "system_prompt"})
@@ -120,15 +121,7 @@ def parse(tree: Tree) -> Loaded:
 def parse_metadata(tree: Tree) -> Metadata:
     """`metadata.json` alone. Raises `UnreadableFile`, `NewerFormat`."""
     raw = _object(tree, METADATA)
-    version = raw.get("schema_version", 1)
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise NewerFormat(
-            f"This project was saved by a newer version (format {version}, this one knows {SCHEMA_VERSION}). "
-            "Upgrade to open it; nothing of it is changed meanwhile.",
-            file=METADATA,
-            found=version,
-            known=SCHEMA_VERSION,
-        )
+    migrations.format_of(tree)  # a newer one is said to be newer, not broken
     return _model(Metadata, METADATA, tree, raw)
 
 

@@ -22,6 +22,7 @@ from .commit import Staging, commit, recover
 from .files import path_parts
 from .layout import Loaded, Metadata
 from .tree import METADATA, VIEW, Tree
+from .upgrade import upgrade
 
 LOCKS = ".locks"
 """Folder beside the projects: a lock inside a project would go with its folder."""
@@ -180,6 +181,7 @@ class Writer:
             if not folder.is_dir():  # deleted while we waited
                 raise NotFound("There is no such project.")
             recover(folder)
+            upgrade(folder, self._projects.parent / "backups")
             yield folder
 
     @contextmanager
