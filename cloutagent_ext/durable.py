@@ -13,7 +13,7 @@ Not here: which files belong together (`store.commit`), paths from outside (`sto
 Everything blocks: call it in a thread.
 """
 # The os functions themselves are the point: one call, one place for a fault.
-# ruff: noqa: PTH102, PTH104, PTH106, PTH108
+# ruff: noqa: PTH102, PTH103, PTH104, PTH106, PTH108
 
 from __future__ import annotations
 
@@ -352,6 +352,12 @@ def scratch_write(path: Path, source: BinaryIO, mode: int) -> None:
                 _write_all(descriptor, chunk)
         finally:
             os.close(descriptor)
+
+
+def scratch_folder(path: Path) -> None:
+    """Make `path` and its parents in a place that is made again after a crash: not synced."""
+    with _translated(path):
+        os.makedirs(path, exist_ok=True)
 
 
 @contextmanager

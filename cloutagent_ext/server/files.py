@@ -75,13 +75,14 @@ async def read_execution_file(call: Endpoint, execution_id: str, path: str) -> N
             call.set_header(name, value)
         call.set_status(HTTPStatus.OK)
         call.set_header("Content-Length", str(size))
-        await _send(call, file, size)
+        await send(call, file, size)
     finally:
         await asyncio.to_thread(file.close)
     call.finish()
 
 
-async def _send(call: Endpoint, file: BinaryIO, size: int) -> None:
+async def send(call: Endpoint, file: BinaryIO, size: int) -> None:
+    """The next `size` bytes of `file`, piece by piece."""
     left = 0 if call.request.method == "HEAD" else size
     while left > 0:
         chunk = await asyncio.to_thread(file.read, min(_CHUNK, left))

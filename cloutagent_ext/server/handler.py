@@ -26,7 +26,16 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from ..auth.principal import Principal
-from ..errors import CloutError, Forbidden, Internal, MethodNotAllowed, NotFound, TooLarge, Unavailable
+from ..errors import (
+    CloutError,
+    DiskFull,
+    Forbidden,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from ..schema.base import Model
 from . import arguments, body, cors, failures
 from .context import Context
@@ -34,6 +43,7 @@ from .gate import HEADER, foreign, missing
 from .rate_limits import client
 from .reply import Reply
 from .route import RawBody, Route
+from .spool import spool_of
 
 RESOURCE = "cloutagent"
 """What Jupyter's `Authorizer` is asked about."""
@@ -63,6 +73,11 @@ class Endpoint(APIHandler):
         self._query: Model | None = None
         self._refusal: Exception | None = None
         self._chunks: list[bytes] = []
+        row = self.row
+        spooled = row is not None and isinstance(row.body, RawBody) and row.body.spooled
+        self._spool = spool_of(self) if spooled else None
+        """Where the body goes that is too large for memory."""
+        self._running = False
         self._received = 0
         self._etag: str | None = None
 
@@ -183,7 +198,7 @@ class Endpoint(APIHandler):
 
     # ------------------------------------------------------------ reading
 
-    def data_received(self, chunk: bytes) -> None:
+    async def data_received(self, chunk: bytes) -> None:
         """A piece of the body. What is refused anyway is not kept."""
         row = self.row
         self._received += len(chunk)
@@ -192,7 +207,13 @@ class Endpoint(APIHandler):
         if self._refusal is not None:
             self._chunks.clear()
             return
-        self._chunks.append(chunk)
+        if self._spool is None:
+            self._chunks.append(chunk)
+            return
+        try:
+            await self._spool.write(chunk)
+        except OSError as error:
+            self._refusal = DiskFull(f"The upload could not be kept: {error.strerror}.")
 
     def _announced_bytes(self) -> int:
         length = self.header("Content-Length") or ""
@@ -211,16 +232,25 @@ class Endpoint(APIHandler):
     async def _run(self, *_: Any, **parameters: str) -> None:
         row = self.row
         if self._refusal is not None or row is None:
+            if self._spool is not None:
+                await self._spool.close()
             raise self._refusal or Internal("No row.")
         given: dict[str, Any] = dict(parameters)
         if row.query.model_fields:
             given["query"] = self._query
-        if isinstance(row.body, RawBody):
+        if self._spool is not None:
+            given["body"] = self._spool
+        elif isinstance(row.body, RawBody):
             given["body"] = b"".join(self._chunks)
         elif row.body is not None:
             given["body"] = await body.read_model(b"".join(self._chunks), row.body)
         self._chunks.clear()
-        reply = await row.call(self, **given)
+        self._running = True
+        try:
+            reply = await row.call(self, **given)
+        finally:
+            if self._spool is not None:
+                await self._spool.close()
         if isinstance(reply, Reply):
             self._answer(reply)
 
@@ -271,6 +301,8 @@ class Endpoint(APIHandler):
     def on_connection_close(self) -> None:
         super().on_connection_close()
         self.gone.set()
+        if self._spool is not None and not self._running:
+            self._spool.discard()  # half an upload
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Every error in the one envelope, with the request id that the log carries too."""

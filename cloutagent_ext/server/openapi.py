@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from ..schema import admin, events, execution, project
+from ..schema import admin, archives, events, execution, project
 from ..schema.base import FieldError, Model
 from . import field_docs
 from .gate import HEADER
@@ -63,7 +63,7 @@ def document() -> dict[str, Any]:
 def _models() -> list[type[BaseModel]]:
     """Every model of the schema package: clients need those of streams and of disk as well."""
     found: dict[str, type[BaseModel]] = {"FieldError": FieldError, "Nothing": Nothing}
-    for module in (project, execution, events, admin):
+    for module in (project, execution, events, admin, archives):
         for name, value in vars(module).items():
             ours = (
                 isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__
@@ -133,7 +133,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _request_body(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if isinstance(route.body, RawBody):
-        return {"required": True, "content": {"application/octet-stream": {}}}
+        return {"required": True, "content": {kind: {} for kind in route.body.media_types}}
     schema = _schema_of(route.body, schemas)
     return {"required": route.body is not Nothing, "content": {"application/json": {"schema": schema}}}
 

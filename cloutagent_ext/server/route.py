@@ -23,6 +23,7 @@ ROOT = "cloutagent/api"
 """Everything lives below `{base_url}cloutagent/api`."""
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
+MAX_ARCHIVE_BYTES = 200 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class RawBody:
     """Bytes as they come, of any type."""
 
     max_bytes: int = MAX_FILE_BYTES
+    spooled: bool = False
+    """Kept in a file (`server.spool.Spool`) instead of memory."""
+    media_types: tuple[str, ...] = ("application/octet-stream",)
 
 
 @dataclass(frozen=True)
