@@ -66,10 +66,12 @@ def read_snapshot(folder: Path) -> Tree:
 
 def stamp(project: Path) -> tuple[object, ...]:
     """Something that differs whenever a definition file may have changed; cheap, reads no contents."""
-    return (
-        _stamp_of(project, commit.JOURNAL),
-        *((path, _stamp_of(project, path)) for path in _present(project)),
-    )
+    # Strings and one look at each file: a list of a thousand projects does this a thousand times.
+    base = str(project)
+    for folder in _PARENTS:
+        _must_be_folder(base, folder)
+    paths = (commit.JOURNAL, *_SINGLE, *_in_folders(base))
+    return tuple([(path, _stamp_of(base, path)) for path in paths])
 
 
 def _read_once(project: Path, journal: commit.Journal | None) -> Tree:
@@ -95,14 +97,19 @@ def is_definition(path: str) -> bool:
 
 
 def _present(project: Path) -> Iterator[str]:
+    base = str(project)
     for folder in _PARENTS:
-        _must_be_folder(project, folder)
+        _must_be_folder(base, folder)
     for path in _SINGLE:
-        if os.path.lexists(project / path):
+        if os.path.lexists(f"{base}/{path}"):
             yield path
+    yield from _in_folders(base)
+
+
+def _in_folders(base: str) -> Iterator[str]:
     for folder in _FOLDERS:
         try:
-            names = sorted(entry.name for entry in (project / folder).iterdir())
+            names = sorted(os.listdir(f"{base}/{folder}"))  # noqa: PTH208
         except FileNotFoundError:
             continue
         if len(names) > _MAX_FILES:
@@ -110,9 +117,9 @@ def _present(project: Path) -> Iterator[str]:
         yield from (path for name in names if is_definition(path := f"{folder}/{name}"))
 
 
-def _must_be_folder(project: Path, folder: str) -> None:
+def _must_be_folder(base: str, folder: str) -> None:
     try:
-        mode = (project / folder).lstat().st_mode
+        mode = os.lstat(f"{base}/{folder}").st_mode
     except FileNotFoundError:
         return
     except NotADirectoryError:
@@ -125,7 +132,7 @@ def _read_file(project: Path, path: str) -> bytes | None:
     """The bytes of `path`, None where it has just gone."""
     try:
         # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        descriptor = os.open(project / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(f"{project}/{path}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -141,9 +148,9 @@ def _read_file(project: Path, path: str) -> bytes | None:
         return file.read()
 
 
-def _stamp_of(project: Path, path: str) -> tuple[int, int, int, int] | None:
+def _stamp_of(project: Path | str, path: str) -> tuple[int, int, int, int] | None:
     try:
-        found = (project / path).lstat()
+        found = os.lstat(f"{project}/{path}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 
-ALL = ("turns", "together", "latency", "start", "panel")
+ALL = ("turns", "together", "latency", "store", "start", "panel")
 
 
 def main() -> None:
