@@ -1,14 +1,16 @@
-"""Everything around projects and executions: keys, files, tools, models, templates, health, errors."""
+"""Everything around projects and executions: keys, secrets, files, tools, models, health, errors."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from .base import JsonObject, Model, Name, Timestamp
 
 Scope = Literal["read", "execute", "approve"]
+ModelCredentials = Literal["setting", "secret", "environment", "base_url", "none"]
+"""Where the key of the model service comes from."""
 
 
 class ErrorBody(Model):
@@ -53,6 +55,55 @@ class CreatedKey(KeyRow):
     """A new key; `api_key` will not be shown again."""
 
     api_key: str
+
+
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+"""As an environment variable: what `{{secret:NAME}}` can name."""
+
+
+class SecretCreate(Model):
+    """Body of POST …/secrets. An existing name is replaced."""
+
+    name: SecretName
+    value: Annotated[SecretStr, Field(min_length=1, max_length=64 * 1024)]
+    """Goes in and never comes out of any route."""
+
+
+class SecretRow(Model):
+    """A secret without its value."""
+
+    name: str
+    created_at: Timestamp
+    updated_at: Timestamp
+    locked: bool = False
+    """Whether the key it is encrypted with is missing: nobody can use or change it until that is back."""
+
+
+class RotationFailure(Model):
+    """A project whose secrets could not be encrypted anew; they are as they were."""
+
+    project_id: str
+    code: str
+    message: str
+
+
+class RotationKey(Model):
+    """A key of the ring."""
+
+    id: str
+    uses: int
+    """Projects that are encrypted with it now. At 0 it can be removed, unless a backup still needs it."""
+
+
+class Rotation(Model):
+    """What `jupyter cloutagent secrets rotate` did."""
+
+    key_id: str
+    """Id of the key that writes."""
+    rewrapped: list[str]
+    """Ids of the projects that were encrypted anew."""
+    failed: list[RotationFailure]
+    keys: list[RotationKey]
 
 
 class FileRow(Model):
@@ -103,8 +154,9 @@ class ModelRow(Model):
 class ModelList(Model):
     items: list[ModelRow]
     next_cursor: str | None = None
-    credentials: Literal["setting", "environment", "base_url", "none"]
-    """Where the model key comes from; `none` means that the simulated model plays."""
+    credentials: ModelCredentials
+    """Where the model key comes from, as far as the server's settings say (a project's own secret
+    `ANTHROPIC_API_KEY` is in its `validate`); `none` means that the simulated model plays."""
     base_url: str | None = None
     """Where model calls go when not to Anthropic."""
 
