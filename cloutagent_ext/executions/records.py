@@ -2,7 +2,8 @@
 
 `projects/<id>/executions/<execution id>/` holds `spec.json`, `events.jsonl`, `state.json`,
 `error.json`, `journal` and, until it has ended, `owner`. The log is the truth; `state.json`
-is derived from it and is rebuilt when it is missing or cannot be read.
+is derived from it and is rebuilt when it is missing; one that cannot be read, or speaks of
+another execution, is set aside as `state.json.corrupt-<time>` first.
 
 Not here: executions that this process runs (`live`), and the pages of lists (`listing`).
 """
@@ -11,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import shutil
+import stat
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +23,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from ..errors import NotFound, UnreadableFile
+from ..schema.base import timestamp
 from ..schema.execution import ENDED, ExecutionState, Spec
 from . import fold, logfile
 from .ids import is_id
@@ -27,8 +31,13 @@ from .ids import is_id
 SPEC, STATE, ERROR = "spec.json", "state.json", "error.json"
 _REMEMBERED = 512
 """States of ended executions kept in memory; they never change."""
+_MAX_BYTES = 16 * 1024 * 1024
+"""Largest file that is read whole; the largest honest one holds a definition and is far smaller."""
 _FOLLOWED = 32
 """Folds kept for executions that another process runs."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Places(Protocol):
@@ -127,11 +136,13 @@ def names(executions: Path) -> list[str]:
 def read_spec(folder: Path) -> Spec:
     """What the execution in `folder` was accepted with. Blocking. Raises NotFound, UnreadableFile."""
     try:
-        return Spec.model_validate_json((folder / SPEC).read_bytes())
+        return Spec.model_validate_json(_bytes(folder / SPEC))
     except FileNotFoundError:
         raise NotFound(f"There is no execution {folder.name!r}.") from None
-    except ValidationError as error:
-        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+    except (ValidationError, OSError) as error:
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            reason = error.errors(include_url=False, include_input=False)[0]["msg"]
         raise UnreadableFile(
             f"{folder.name}/{SPEC} cannot be read: {reason}. Restore it, or delete the execution.",
             file=SPEC,
@@ -157,18 +168,62 @@ def refold(folder: Path, state: fold.Folded | None = None) -> fold.Folded:
 
 
 def _read_state(folder: Path, followed: fold.Folded | None) -> ExecutionState:
-    if followed is None:
-        try:
-            written = ExecutionState.model_validate_json((folder / STATE).read_bytes())
-            if written.status in ENDED:
-                return written
-        except (FileNotFoundError, ValidationError):
-            written = None
-    else:
-        written = followed
-    state = refold(folder, followed)
+    if followed is not None:
+        state = refold(folder, followed)
+        state.files = followed.files
+        return state
+    written = _written(folder)
+    if written is not None and written.status in ENDED:
+        return written
+    state = refold(folder)
     state.files = written.files if written else 0
+    if written is None and state.status in ENDED:
+        write_state(folder, state)
     return state
+
+
+def _written(folder: Path) -> ExecutionState | None:
+    """What `state.json` says; None where it is missing, or of no use and set aside."""
+    try:
+        found = ExecutionState.model_validate_json(_bytes(folder / STATE))
+        if (found.execution_id, found.project_id) == (folder.name, folder.parent.parent.name):
+            return found
+        reason = f"it is about the execution {found.execution_id} of project {found.project_id}"
+    except FileNotFoundError:
+        return None
+    except (ValidationError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+    _set_aside(folder / STATE, reason)
+    return None
+
+
+def _bytes(path: Path) -> bytes:
+    """The bytes of `path`. Raises FileNotFoundError, and OSError for links, folders, pipes and giants."""
+    # O_NONBLOCK: opening a pipe must not wait for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError("it is no regular file")
+        if found.st_size > _MAX_BYTES:
+            raise OSError(f"it is larger than {_MAX_BYTES // 1024 // 1024} MB")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def _set_aside(path: Path, reason: str) -> None:
+    """Put a derived file that cannot be used out of the way; nothing of it is lost."""
+    aside = path.with_name(f"{path.name}.corrupt-{timestamp().replace(':', '')}")
+    _log.warning(
+        "%s/%s is rebuilt from the log (%s); it is kept as %s",
+        path.parent.name,
+        path.name,
+        reason,
+        aside.name,
+    )
+    path.rename(aside)
 
 
 def write_state(folder: Path, state: ExecutionState) -> None:
@@ -180,7 +235,11 @@ def write_derived(path: Path, data: bytes) -> None:
     """Replace a file of which readers must see the old or the new one, and which the log can restore."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        _set_aside(path, "it is a folder")
+        temporary.replace(path)
 
 
 def write_error(folder: Path, error: dict[str, Any]) -> None:

@@ -151,14 +151,15 @@ async def versions(folder: Path) -> list[Row]:
     await store.open()
     stored = await store.create(definition("0", subagents=12, prompt=4000))
     pid = str(stored.project.id)
-    size = used(folder / "versions/projects" / pid)
+    live = (folder / "versions/projects" / pid / "versions/v1").rglob("*")
+    size = sum(path.stat().st_size for path in live if path.is_file())
     for number in range(1, VERSIONS):
         await store.save(pid, definition(f"{number}", subagents=12, prompt=4000))
     total = await asyncio.to_thread(used, folder / "versions/projects" / pid / "versions")
     kept = len(list((folder / "versions/projects" / pid / "versions").iterdir()))
     megabytes = total / 2**20
     return [
-        Row(f"{VERSIONS:,} versions of a project of {size // 2 // 1024} KB ({kept:,} kept)",
+        Row(f"{VERSIONS:,} versions of a project of {size // 1024} KB ({kept:,} kept)",
             f"{megabytes:.0f} MB", "", "≤ 40 MB", megabytes <= 40)
     ]  # fmt: skip
 
