@@ -1,0 +1,274 @@
+"""Backups of all projects: made each night and on demand, verified, kept for a while, restored.
+
+Daily ones are due at 02:00 local time and carry their day; one that was missed is made at the next
+start. Seven are kept, and those made on demand until a person removes them. Beside them lie the
+last states of deleted and of replaced projects, kept for 30 days. Saving goes on meanwhile: a
+project is held still only while it is read itself.
+
+Not here: what is in a backup (`store.backup_file`) and how a project changes (`store.restore`).
+Async; the work runs in one thread at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from .. import durable
+from ..errors import CloutError, Conflict, NotFound, UnreadableFile
+from ..schema.archives import BACKUP_NAME, BackupKind, BackupRow, Restored
+from ..schema.base import timestamp
+from . import backup_file, restore
+from .backup_file import BackupFile
+from .commit import recover
+from .shelf import DELETED, REPLACED, Shelf, is_id
+from .writer import lock_path
+
+if TYPE_CHECKING:
+    from .projects import ProjectStore
+
+DUE = time(2, 0)
+"""Local time at which the daily backup is due."""
+KEPT = 7
+KEPT_STATES = timedelta(days=30)
+"""How long the last states of deleted and replaced projects stay."""
+LOOK_EVERY_S = 600.0
+"""A machine that slept notices within this time that a backup is due."""
+
+_LOCK = ".lock"
+_NAME = re.compile(BACKUP_NAME)
+_DAILY = re.compile(r"backup-(\d{4}-\d{2}-\d{2})\.zip")
+
+log = logging.getLogger("cloutagent.store")
+Busy = Callable[[str], Awaitable[bool]]
+
+
+def local_now() -> datetime:
+    """The time on this machine's wall."""
+    return datetime.now().astimezone()
+
+
+class Backups:
+    """The folder `backups/` of one data folder, which several servers may share."""
+
+    def __init__(
+        self,
+        projects: Path,
+        folder: Path,
+        shelf: Shelf,
+        guard: durable.Guard,
+        store: ProjectStore,
+        *,
+        now: Callable[[], datetime] = local_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._projects = projects
+        self._folder = folder
+        self._shelf = shelf
+        self._guard = guard
+        self._store = store
+        self._now = now
+        self._sleep = sleep
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Make daily backups from now on, first a missed one."""
+        self._task = asyncio.create_task(self._daily(), name="cloutagent backups")
+
+    async def stop(self) -> None:
+        """Make no more; one that is being written is finished."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def rows(self) -> list[BackupRow]:
+        """All backups, newest first."""
+        return await asyncio.to_thread(self._rows)
+
+    async def make(self) -> BackupRow:
+        """A backup now, its time in its name. Raises `DiskFull`, `Unavailable`."""
+        return await asyncio.to_thread(self._make, None)
+
+    async def open(self, name: str) -> BinaryIO:
+        """The backup for reading; the caller closes it. Raises `NotFound`."""
+        return await asyncio.to_thread(self._open, name)
+
+    async def restore(self, name: str, *, project_id: str | None, busy: Busy) -> Restored:
+        """Put one project, or all of the backup, back; what that replaces is kept as `replaced-…`.
+
+        `busy` says of a project whether executions of it are unfinished. Raises `NotFound`,
+        `Conflict` (busy; then nothing is changed), `BadArchive` (nothing is changed).
+        """
+        ids = await asyncio.to_thread(self._check, name, project_id)
+        for each in ids:
+            if await busy(each):
+                raise Conflict(
+                    "Executions of a project to be restored wait or run; cancel them first.", project_id=each
+                )
+        kept = []
+        for each in ids:
+            replaced = await self._store.in_turn(each, lambda each=each: self._restore(name, each))  # type: ignore[misc]
+            kept += [replaced] if replaced else []
+            try:
+                await self._store.freeze(each)
+            except CloutError as error:
+                log.warning("The restored project %s has no version of this state yet: %s", each, error)
+        return Restored(restored=ids, kept=kept)
+
+    # ------------------------------------------------------------ the clock
+
+    async def _daily(self) -> None:
+        while True:
+            try:
+                await self.make_if_due()
+            except (CloutError, OSError) as error:
+                log.error("The daily backup could not be made, and is tried again: %s", error)
+            await self._sleep(LOOK_EVERY_S)
+
+    async def make_if_due(self) -> BackupRow | None:
+        """The daily backup, if it is due, not there yet, and there is something to back up."""
+        now = self._now()
+        day = now.date() if now.time() >= DUE else now.date() - timedelta(days=1)
+        work = asyncio.ensure_future(asyncio.to_thread(self._make_daily, day))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.gather(work, return_exceptions=True)
+            raise
+
+    def _make_daily(self, day: date) -> BackupRow | None:
+        newest = max((each for each, _ in self._dailies()), default="")
+        return None if newest >= day.isoformat() or not self._shelf.ids() else self._make(day)
+
+    # ------------------------------------------------------------ making
+
+    def _make(self, day: date | None) -> BackupRow:
+        with self._guard.writing():
+            durable.make_folder(self._folder)
+            with durable.locked(self._folder / _LOCK, timeout_s=600):
+                target = self._folder / self._name(day)
+                if not target.exists():
+                    for litter in self._folder.glob(".backup-*.tmp"):  # of a server that was killed
+                        durable.remove(litter)
+                    backup_file.write(target, self._shelf.ids(), self._held)
+                    self._prune()
+        return self._row(target)
+
+    def _name(self, day: date | None) -> str:
+        if day is not None:
+            return f"backup-{day.isoformat()}.zip"
+        stem = self._now().strftime("backup-%Y-%m-%dT%H%M%S")
+        taken = {path.name for path in self._folder.iterdir()}
+        names = (f"{stem}{ending}.zip" for ending in ("", *(f"-{number}" for number in range(2, 9999))))
+        return next(name for name in names if name not in taken)
+
+    @contextmanager
+    def _held(self, project_id: str) -> Iterator[Path]:
+        folder = self._projects / project_id
+        with durable.locked(lock_path(self._projects, project_id)):
+            if not folder.is_dir():
+                raise FileNotFoundError(project_id)
+            with suppress(UnreadableFile):  # kept as it lies there
+                recover(folder)
+            yield folder
+
+    def _prune(self) -> None:
+        for _, path in self._dailies()[KEPT:]:
+            durable.remove(path)
+        oldest = (self._now() - KEPT_STATES).timestamp()
+        for row in self._rows():
+            path = self._folder / row.name
+            if row.kind in ("deleted", "replaced") and path.lstat().st_mtime < oldest:
+                durable.remove(path)
+        durable.sync_folder(self._folder)
+
+    def _dailies(self) -> list[tuple[str, Path]]:
+        """Day and path, newest first."""
+        try:
+            found = [
+                (match[1], path) for path in self._folder.iterdir() if (match := _DAILY.fullmatch(path.name))
+            ]
+        except FileNotFoundError:
+            return []
+        return sorted(found, reverse=True)
+
+    # ------------------------------------------------------------ reading
+
+    def _rows(self) -> list[BackupRow]:
+        try:
+            names = [path.name for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
+        except FileNotFoundError:
+            return []
+        rows = []
+        for name in names:
+            with suppress(FileNotFoundError):  # pruned meanwhile
+                rows.append(self._row(self._folder / name))
+        return sorted(rows, key=lambda row: (row.created_at, row.name), reverse=True)
+
+    def _row(self, path: Path) -> BackupRow:
+        found = path.lstat()
+        kind: BackupKind = "daily" if _DAILY.fullmatch(path.name) else "manual"
+        if path.name.startswith(DELETED):
+            kind = "deleted"
+        elif path.name.startswith(REPLACED):
+            kind = "replaced"
+        moment = timestamp(datetime.fromtimestamp(found.st_mtime, UTC))
+        return BackupRow(name=path.name, kind=kind, created_at=moment, size=found.st_size)
+
+    def _path(self, name: str) -> Path:
+        path = self._folder / name
+        if not _NAME.fullmatch(name) or path.is_symlink() or not path.is_file():
+            raise NotFound("There is no backup of this name.")
+        return path
+
+    def _open(self, name: str) -> BinaryIO:
+        return os.fdopen(os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW), "rb")
+
+    # ------------------------------------------------------------ restoring
+
+    def _check(self, name: str, project_id: str | None) -> list[str]:
+        """Ids to restore, after every byte of them was read."""
+        with BackupFile(self._path(name)) as backup:
+            ids = sorted(each for each in backup.projects if is_id(each))
+            if project_id is not None and project_id not in ids:
+                raise NotFound("This backup does not hold that project.")
+            ids = ids if project_id is None else [project_id]
+            for each in ids:
+                backup.verify(each)
+        return ids
+
+    def _restore(self, name: str, project_id: str) -> str | None:
+        """Name of the backup of what was replaced; None where nothing was there."""
+        folder = self._projects / project_id
+        with (
+            self._guard.writing(),
+            durable.locked(lock_path(self._projects, project_id)),
+            BackupFile(self._path(name)) as backup,
+        ):
+            if folder.is_dir():
+                kept = self._shelf.keep(folder, project_id, REPLACED)
+                restore.over(folder, backup, project_id)
+                return kept
+            self._shelf.appear(
+                project_id,
+                lambda staged: restore.anew(staged, backup, project_id, self._last_keys(project_id)),
+            )
+        return None
+
+    def _last_keys(self, project_id: str) -> bytes | None:
+        """The keys that a deleted project had in the end; None where that is not known."""
+        for row in self._rows():
+            if row.kind == "deleted" and row.name.startswith(f"{DELETED}{project_id}-"):
+                with suppress(CloutError), BackupFile(self._folder / row.name) as backup:
+                    entries = backup.projects.get(project_id, [])
+                    found = [backup.data(entry) for entry in entries if entry.path == restore.KEYS]
+                    return found[0] if found else b'{"keys": [], "schema_version": 1}\n'
+        return None

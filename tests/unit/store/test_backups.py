@@ -1,0 +1,234 @@
+"""Backups: made when due, whole, restored without loss, never over what is alive."""
+
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cloutagent_ext.auth.keys import Keys
+from cloutagent_ext.errors import BadArchive, Conflict, NotFound, Unauthorized
+from cloutagent_ext.store.backups import Backups
+from cloutagent_ext.store.projects import ProjectStore, Stored
+
+
+class Wall:
+    """A clock on the wall that a test sets."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 10, 9, 0).astimezone()
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def backups(store: ProjectStore, wall: Wall) -> Backups:
+    return store.backups(now=wall)
+
+
+async def idle(_: str) -> bool:
+    return False
+
+
+async def names(backups: Backups, kind: str) -> list[str]:
+    return sorted(row.name for row in await backups.rows() if row.kind == kind)
+
+
+async def test_a_missed_one_is_made_at_once_and_only_once(backups: Backups, pid: str) -> None:
+    row = await backups.make_if_due()
+    assert row is not None
+    assert (row.name, row.kind) == ("backup-2026-03-10.zip", "daily")
+    assert await backups.make_if_due() is None
+
+
+async def test_it_is_due_at_two_and_seven_are_kept(backups: Backups, wall: Wall, pid: str) -> None:
+    wall.time = wall.time.replace(hour=1, minute=59)
+    await backups.make_if_due()
+    assert await names(backups, "daily") == ["backup-2026-03-09.zip"]
+    manual = await backups.make()
+    assert manual.name == "backup-2026-03-10T015900.zip"
+    for _ in range(9):
+        wall.time += timedelta(days=1)
+        await backups.make_if_due()
+    assert await names(backups, "daily") == [f"backup-2026-03-{day}.zip" for day in range(12, 19)]
+    assert await names(backups, "manual") == [manual.name]
+
+
+async def test_nothing_to_back_up_makes_no_backup(backups: Backups) -> None:
+    assert await backups.make_if_due() is None
+    assert await backups.rows() == []
+
+
+async def test_states_of_deleted_projects_go_after_30_days(
+    backups: Backups, wall: Wall, store: ProjectStore, pid: str, data_dir: Path
+) -> None:
+    wall.time = datetime.now().astimezone()
+    other = await store.archives.duplicate(pid)
+    await store.delete(other)
+    await backups.make()
+    assert len(await names(backups, "deleted")) == 1
+    wall.time += timedelta(days=31)
+    await backups.make()
+    assert await names(backups, "deleted") == []
+
+
+async def test_a_restored_project_is_what_it_was_and_what_it_replaced_is_kept(
+    backups: Backups, store: ProjectStore, stored: Stored, pid: str, folder: Path
+) -> None:
+    (folder / ".secrets").mkdir()
+    (folder / ".secrets/secrets.enc").write_bytes(b"old")
+    row = await backups.make()
+    changed = stored.project.model_copy(update={"description": "changed"})
+    await store.save(pid, changed)
+    await store.write_file(pid, "new.csv", b"new")
+    await store.delete_file(pid, "data/sales.csv")
+    (folder / ".secrets/secrets.enc").write_bytes(b"new")
+    (folder / "executions/one").mkdir(parents=True)
+    before = (await store.read(pid)).project
+
+    done = await backups.restore(row.name, project_id=None, busy=idle)
+    now = (await store.read(pid)).project
+    assert (done.restored, len(done.kept)) == ([pid], 1)
+    left_out = {"id", "version", "updated_at", "trusted"}
+    assert now.model_dump(exclude=left_out) == stored.project.model_dump(exclude=left_out)
+    assert now.version == before.version + 1, "the state before it stays a version"
+    assert not now.trusted
+    assert [file.path for file in await store.list_files(pid)] == ["data/sales.csv", "scenario.json"]
+    assert (folder / ".secrets/secrets.enc").read_bytes() == b"old"
+    assert (folder / "executions/one").is_dir()
+
+    await backups.restore(done.kept[0], project_id=pid, busy=idle)
+    assert (await store.read(pid)).project.description == "changed"
+    assert (await store.read_file(pid, "new.csv"))[0] == b"new"
+
+
+async def test_a_deleted_project_comes_back_with_its_versions_from_either_kind(
+    backups: Backups, store: ProjectStore, stored: Stored, pid: str
+) -> None:
+    row = await backups.make()
+    await store.save(pid, stored.project.model_copy(update={"description": "second"}))
+    await store.delete(pid)
+    assert (await backups.restore(row.name, project_id=pid, busy=idle)).kept == []
+    assert (await store.read(pid)).project.description == stored.project.description
+    await store.delete(pid)
+    newest = (await names(backups, "deleted"))[0]
+    await backups.restore(newest, project_id=pid, busy=idle)
+    assert (await store.read(pid)).project.description == "second"
+    assert (await store.freeze(pid, version=1))[0].description == stored.project.description
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_keys_revoked_since_stay_revoked(
+    backups: Backups, store: ProjectStore, pid: str, data_dir: Path, deleted: bool
+) -> None:
+    keys = Keys(data_dir / "projects")
+    revoked, kept = await keys.create(pid, "revoked"), await keys.create(pid, "kept")
+    row = await backups.make()
+    await keys.revoke(pid, revoked.id)
+    if deleted:
+        await store.delete(pid)
+    await backups.restore(row.name, project_id=pid, busy=idle)
+    assert (await keys.verify(kept.api_key)).key_id == kept.id
+    with pytest.raises(Unauthorized):
+        await keys.verify(revoked.api_key)
+    await keys.close()
+
+
+async def test_unfinished_executions_are_never_restored_over(
+    backups: Backups, store: ProjectStore, stored: Stored, pid: str
+) -> None:
+    row = await backups.make()
+    await store.save(pid, stored.project.model_copy(update={"description": "changed"}))
+
+    async def busy(project_id: str) -> bool:
+        return project_id == pid
+
+    with pytest.raises(Conflict):
+        await backups.restore(row.name, project_id=None, busy=busy)
+    assert (await store.read(pid)).project.description == "changed"
+    assert await names(backups, "replaced") == []
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
+async def test_a_damaged_backup_changes_nothing(
+    backups: Backups, store: ProjectStore, pid: str, data_dir: Path, part: float
+) -> None:
+    row = await backups.make()
+    path = data_dir / "backups" / row.name
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * part)] ^= 0xFF
+    before = (await store.read(pid)).etag
+    path.write_bytes(data[: int(len(data) * part)])
+    with pytest.raises(BadArchive):
+        await backups.restore(row.name, project_id=None, busy=idle)
+    assert (await store.read(pid)).etag == before
+    assert await names(backups, "replaced") == []
+
+
+async def test_names_from_outside_reach_no_other_file(backups: Backups, pid: str, data_dir: Path) -> None:
+    row = await backups.make()
+    for name in ("../projects", f"../backups/{row.name}", "backup-2026-01-01.zip", ".lock", ""):
+        with pytest.raises(NotFound):
+            await backups.open(name)
+    with pytest.raises(NotFound):
+        await backups.restore(row.name, project_id="00000000-0000-0000-0000-000000000000", busy=idle)
+
+
+async def test_a_backup_made_while_people_save_holds_one_state_of_each_project(
+    backups: Backups, store: ProjectStore, stored: Stored, pid: str
+) -> None:
+    stop = asyncio.Event()
+
+    async def save() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            changed = stored.project.model_copy(update={"description": f"state {number}"})
+            changed.agent.system_prompt = f"state {number}"
+            await store.save(pid, changed, draft=True)
+
+    saving = asyncio.create_task(save())
+    rows = [await backups.make() for _ in range(5)]
+    stop.set()
+    await saving
+    for row in rows[1:]:
+        await backups.restore(row.name, project_id=pid, busy=idle)
+        project = (await store.read(pid)).project
+        assert project.description == project.agent.system_prompt
+
+
+async def test_what_is_running_or_half_done_is_not_in_it(
+    backups: Backups, pid: str, folder: Path, data_dir: Path
+) -> None:
+    (folder / "executions/one").mkdir(parents=True)
+    (folder / "executions/one/events.jsonl").write_text("x")
+    (folder / "files/link").symlink_to("/etc/passwd")
+    row = await backups.make()
+    with zipfile.ZipFile(data_dir / "backups" / row.name) as archive:
+        found = archive.namelist()
+    assert not [name for name in found if "executions" in name or "link" in name or ".staging" in name]
+    assert f"projects/{pid}/versions/v1/version.json" in found
+
+
+async def test_the_clock_makes_one_by_itself_and_stops(store: ProjectStore, pid: str, wall: Wall) -> None:
+    asked = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    backups = store.backups(now=wall, sleep=sleep)
+    backups.start()
+    async with asyncio.timeout(10):
+        await asked.wait()
+    await backups.stop()
+    assert await names(backups, "daily") == ["backup-2026-03-10.zip"]
