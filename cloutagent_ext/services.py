@@ -7,17 +7,24 @@ Used by the server extension and by the command line, each with its own kernels.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
-from typing import Literal
 
 from .auth.keys import Keys
 from .engine.models import ModelProvider, ModelSettings
 from .engine.ports import Clock, Kernels
+from .errors import CloutError
 from .executions.queue import Executions
+from .schema.admin import ModelCredentials
 from .settings import Settings
+from .store.backups import Backups
+from .store.keyring import KeyRing
 from .store.projects import ProjectStore
+from .store.secrets import Secrets
 from .store.templates import Templates
+
+_log = logging.getLogger("cloutagent.services")
 
 
 class SystemClock:
@@ -38,8 +45,10 @@ class Services:
     store: ProjectStore
     templates: Templates
     keys: Keys
+    secrets: Secrets
     executions: Executions
     models: ModelProvider
+    backups: Backups
 
     async def start(self, *, recover: bool = True) -> None:
         """Open the data folder and give unfinished executions their fate.
@@ -49,10 +58,26 @@ class Services:
         """
         await self.store.open()
         await self.executions.start(recover=recover)
+        if recover and self.settings.backup_enabled:
+            self.backups.start()
+
+    async def prune_versions(self, project_id: str) -> None:
+        """Let go of versions that the settings no longer keep; called when one has been made.
+
+        A failure is the log's: what was asked for has been done, and the next version tries again.
+        """
+        keep, age = self.settings.versions_keep, self.settings.versions_max_age_days
+        try:
+            if await self.store.prune_is_due(project_id, keep=keep, max_age_days=age):
+                in_use = await self.executions.versions_in_use(project_id)
+                await self.store.prune(project_id, keep=keep, max_age_days=age, in_use=in_use)
+        except (CloutError, OSError) as error:
+            _log.warning("Old versions of project %s could not be pruned: %s", project_id, error)
 
     async def stop(self, grace_s: float | None = None) -> None:
         """End what runs (after `grace_s` seconds, else the setting's), close connections; repeatable."""
         await self.executions.stop(grace_s)
+        await self.backups.stop()
         await self.models.close()
         await self.keys.close()
 
@@ -61,20 +86,26 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
     """The services of one data folder. No I/O."""
     store = ProjectStore(settings.data_dir)
     models = ModelProvider(lambda: model_settings(settings))
-    executions = Executions(store, models, settings, kernels, clock=clock or SystemClock())
+    secrets = Secrets(settings.data_dir / "projects", KeyRing(settings.encryption_key, settings.key_file))
+    executions = Executions(store, models, settings, kernels, secrets=secrets, clock=clock or SystemClock())
     return Services(
         settings=settings,
         store=store,
         templates=Templates(),
         keys=Keys(settings.data_dir / "projects"),
+        secrets=secrets,
         executions=executions,
         models=models,
+        backups=store.backups(),
     )
 
 
 def model_settings(settings: Settings) -> ModelSettings:
-    """What the model provider is told. The key: the setting's, else the environment's, never another."""
-    source: Literal["setting", "environment", "base_url", "none"]
+    """What the model provider is told. The key: the setting's, else the environment's, never another.
+
+    A project's own key stands between the two (`executions.vault`).
+    """
+    source: ModelCredentials
     if settings.api_key:
         source = "environment" if settings.source("api_key") == "environment" else "setting"
     else:

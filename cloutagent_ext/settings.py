@@ -10,6 +10,7 @@ that a test or an embedding program decides what is seen.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -67,6 +68,21 @@ class Settings:
         env="ANTHROPIC_API_KEY",
         secret=True,
     )
+    encryption_key: str | None = _setting(
+        str,
+        None,
+        "Key that projects' secrets are encrypted with: 64 hex digits. Empty: a key is made once and kept in "
+        "`encryption_key_file`.",
+        env="ENCRYPTION_KEY",
+        secret=True,
+    )
+    encryption_key_file: Path | None = _setting(  # noqa: RUF009 - immutable
+        Path,
+        None,
+        "File of the keys that open secrets, newest first; never inside the data folder. "
+        "Empty: beside the data folder, under its name with `.keys`.",
+        env="CLOUTAGENT_ENCRYPTION_KEY_FILE",
+    )
     base_url: str | None = _setting(
         str,
         None,
@@ -82,6 +98,12 @@ class Settings:
     )
     simulated_pace: float = _setting(
         float, 40.0, "How fast the simulated model speaks; 0 is at once.", unit="words per second", minimum=0
+    )
+    backup_enabled: bool = _setting(
+        bool,
+        True,
+        "Make a backup of all projects each night at 02:00, seven of them kept.",
+        env="BACKUP_ENABLED",
     )
     max_concurrent: int = _setting(
         int,
@@ -103,6 +125,16 @@ class Settings:
     )
     failed_auth_limit: int = _setting(
         int, 20, "Most failed authentications of one address.", unit="failures per minute", minimum=1
+    )
+    versions_keep: int = _setting(
+        int,
+        1000,
+        "Most versions kept of one project; the oldest go when a new one is made. 0: all. The newest, the "
+        "published one, labelled ones and those that unfinished executions run always stay.",
+        minimum=0,
+    )
+    versions_max_age_days: int = _setting(
+        int, 0, "Age at which versions go, with the same exceptions. 0: never.", unit="days", minimum=0
     )
     max_body_mb: float = _setting(float, 10.0, "Largest JSON body of a request.", unit="MB", minimum=0.001)
     allow_origins: tuple[str, ...] = _setting(
@@ -145,11 +177,31 @@ class Settings:
                 values[row.name], sources[row.name] = _checked(row, text, row.env), "environment"
         if not values.get("data_dir", Path()).parts:
             values["data_dir"] = _default_data_dir(env)
+        _outside(values["data_dir"], values.get("encryption_key_file"))
         return cls(**values, sources=sources)
+
+    @property
+    def key_file(self) -> Path:
+        """Where the keys of secrets lie: `encryption_key_file`, or beside the data folder."""
+        if self.encryption_key_file is not None:
+            return self.encryption_key_file
+        name = f"{self.data_dir.name.strip('.') or 'cloutagent'}.keys"
+        return Path(os.path.normpath(self.data_dir / ".." / name))
 
     def source(self, name: str) -> Source:
         """Where the value of `name` came from."""
         return self.sources.get(name, "default")
+
+
+def _outside(data_dir: Path, key_file: Path | None) -> None:
+    """A key in the folder that it opens would travel with every copy of it."""
+    if key_file is None:
+        return
+    if Path(os.path.abspath(key_file)).is_relative_to(os.path.abspath(data_dir)):  # noqa: PTH100
+        raise SettingError(
+            "encryption_key_file lies inside the data folder, so that each copy of the data would hold what "
+            "opens it. Choose a place outside."
+        )
 
 
 def _boolean(value: Any) -> bool:

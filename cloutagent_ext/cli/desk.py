@@ -10,11 +10,15 @@ import argparse
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+from uuid import UUID
 
-from ..schema.admin import CreatedKey, FileRow, KeyRow
+from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
+from ..schema.archives import BackupRow, Restored
 from ..schema.execution import ExecuteRequest, ExecutionState
 from ..schema.project import ProjectRow, Validation
+
+Format = Literal["zip", "tar.gz", "claude"]
 
 
 class Started(Protocol):
@@ -63,7 +67,37 @@ class Desk(Protocol):
 
     async def revoke_key(self, project: str, key_id: str) -> None: ...
 
+    async def secrets(self, project: str) -> list[SecretRow]: ...
+
+    async def set_secret(self, project: str, name: str, value: str) -> SecretRow: ...
+
+    async def delete_secret(self, project: str, name: str) -> None: ...
+
+    async def export(self, project: str, form: Format, *, ui: bool, executions: bool) -> bytes:
+        """The project as an archive."""
+        ...
+
+    async def load(self, archive: bytes) -> tuple[ProjectRow, str, list[str]]:
+        """The new project, the text of its first key, and what could not be taken."""
+        ...
+
+    async def backups(self) -> list[BackupRow]: ...
+
+    async def make_backup(self) -> BackupRow: ...
+
+    async def restore(self, backup: str, project: str | None) -> Restored:
+        """Put back `project`, else all; a deleted one is named by its id."""
+        ...
+
     async def start(self, project: str, request: ExecuteRequest) -> Started: ...
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is a project's id rather than its name."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def options() -> argparse.ArgumentParser:

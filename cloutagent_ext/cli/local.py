@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import io
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict
-from ..schema.admin import CreatedKey, FileRow, KeyRow
+from ..schema.admin import CreatedKey, FileRow, KeyRow, Rotation, SecretRow
+from ..schema.archives import BackupRow, Restored
 from ..schema.events import EVENT
 from ..schema.execution import ExecuteRequest, ExecutionState
 from ..schema.project import Definition, ProjectRow, Validation
-from .desk import Desk, Started
+from .desk import Desk, Format, Started, is_id
 
 if TYPE_CHECKING:
     from ..services import Services
@@ -31,6 +33,13 @@ FIRST_KEY = "First key"
 @asynccontextmanager
 async def open_desk(data_dir: Path | None, *, executes: bool) -> AsyncIterator[Desk]:
     """A desk of this process; its executions are ended with it."""
+    async with open_local(data_dir, executes=executes) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def open_local(data_dir: Path | None, *, executes: bool = False) -> AsyncIterator[LocalDesk]:
+    """The same, with what only a data folder can be asked."""
     from ..jupyter.kernels import LocalKernels
     from ..services import build
     from ..settings import Settings
@@ -104,6 +113,48 @@ class LocalDesk:
 
     async def revoke_key(self, project: str, key_id: str) -> None:
         await self._services.keys.revoke(await self._services.store.resolve(project), key_id)
+
+    async def secrets(self, project: str) -> list[SecretRow]:
+        return list(await self._services.secrets.list(await self._services.store.resolve(project)))
+
+    async def set_secret(self, project: str, name: str, value: str) -> SecretRow:
+        project_id = await self._services.store.resolve(project)
+        return (await self._services.secrets.set(project_id, name, value))[0]
+
+    async def delete_secret(self, project: str, name: str) -> None:
+        await self._services.secrets.delete(await self._services.store.resolve(project), name)
+
+    async def rotate_secrets(self, *, new_key: bool) -> Rotation:
+        """Of all projects; only here, since no server does this for others."""
+        return await self._services.secrets.rotate(new_key=new_key)
+
+    async def export(self, project: str, form: Format, *, ui: bool, executions: bool) -> bytes:
+        project_id = await self._services.store.resolve(project)
+        sink = io.BytesIO()
+        await self._services.store.archives.export(project_id, sink, form, ui=ui, executions=executions)
+        return sink.getvalue()
+
+    async def load(self, archive: bytes) -> tuple[ProjectRow, str, list[str]]:
+        project_id, warnings = await self._services.store.archives.load(io.BytesIO(archive), len(archive))
+        key = await self._services.keys.create(project_id, FIRST_KEY)
+        project = (await self._services.store.read(project_id)).project
+        known = project.model_dump(include=set(ProjectRow.model_fields) - {"unreadable"})
+        return ProjectRow(**known), key.api_key, warnings
+
+    async def backups(self) -> list[BackupRow]:
+        return await self._services.backups.rows()
+
+    async def make_backup(self) -> BackupRow:
+        return await self._services.backups.make()
+
+    async def restore(self, backup: str, project: str | None) -> Restored:
+        if project is not None and not is_id(project):
+            project = await self._services.store.resolve(project)
+
+        async def busy(project_id: str) -> bool:
+            return bool(await self._services.executions.unfinished(project_id))
+
+        return await self._services.backups.restore(backup, project_id=project, busy=busy)
 
     async def start(self, project: str, request: ExecuteRequest) -> Started:
         from ..auth.principal import Principal

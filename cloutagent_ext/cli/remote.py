@@ -9,10 +9,11 @@ from typing import Any
 from ..client.handles import AsyncClient
 from ..client.runs import AsyncRun
 from ..errors import Conflict, Unreachable
-from ..schema.admin import CreatedKey, FileRow, KeyRow
+from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
+from ..schema.archives import BackupRow, Restored
 from ..schema.execution import ExecuteRequest, ExecutionState
 from ..schema.project import ProjectRow, Validation
-from .desk import Desk, Started
+from .desk import Desk, Format, Started, is_id
 
 
 @asynccontextmanager
@@ -58,6 +59,33 @@ class RemoteDesk:
 
     async def revoke_key(self, project: str, key_id: str) -> None:
         await (await self._client.project(project)).revoke_key(key_id)
+
+    async def secrets(self, project: str) -> list[SecretRow]:
+        return await (await self._client.project(project)).secrets()
+
+    async def set_secret(self, project: str, name: str, value: str) -> SecretRow:
+        return await (await self._client.project(project)).set_secret(name, value)
+
+    async def delete_secret(self, project: str, name: str) -> None:
+        await (await self._client.project(project)).delete_secret(name)
+
+    async def export(self, project: str, form: Format, *, ui: bool, executions: bool) -> bytes:
+        found = await self._client.project(project)
+        return await self._client.export_project(str(found.id), form, ui=ui, executions=executions)
+
+    async def load(self, archive: bytes) -> tuple[ProjectRow, str, list[str]]:
+        return await self._client.import_project(archive)
+
+    async def backups(self) -> list[BackupRow]:
+        return await self._client.backups()
+
+    async def make_backup(self) -> BackupRow:
+        return await self._client.make_backup()
+
+    async def restore(self, backup: str, project: str | None) -> Restored:
+        if project is not None and not is_id(project):
+            project = str((await self._client.project(project)).id)
+        return await self._client.restore(backup, project)
 
     async def start(self, project: str, request: ExecuteRequest) -> Started:
         found = await self._client.project(project)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
@@ -17,7 +18,7 @@ from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart, WarningCode
 from .context import Run
 from .ports import EndExecution, Tool, ToolContext, ToolError, Wire
-from .results import tidy, to_wire
+from .results import masked, tidy, to_wire
 from .scope import Scope
 from .text import clean, clean_json
 
@@ -58,10 +59,10 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> Wire:
     clock = run.ports.clock
     started = clock.monotonic()
     try:
-        parts, is_error = tidy(await _run(run, scope, span, use)), False
+        parts, is_error = tidy(masked(await _run(run, scope, span, use), run.job.mask)), False
     except ToolError as error:
         said: list[OutputPart] = [TextPart(text=str(error) or "The tool failed without a word.")]
-        parts, is_error = tidy(error.parts or said), True
+        parts, is_error = tidy(masked(error.parts or said, run.job.mask)), True
     content = await to_wire(parts, run.job.workspace)
     result: Wire = {"type": "tool_result", "tool_use_id": call_id, "content": content}
     if is_error:
@@ -109,6 +110,7 @@ async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]
             warn=_warner(run, scope, f"{span}/{call_id}"),
             folders=run.job.folders,
             network=run.job.definition.agent.network,
+            mask=run.job.mask,
         )
         try:
             return await tool.run(arguments, context)
@@ -116,7 +118,8 @@ async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]
             raise
         except Exception as error:
             reference = uuid.uuid4().hex
-            log.exception("Tool %s failed in execution %s (%s)", name, run.job.execution_id, reference)
+            trace = run.job.mask("".join(traceback.format_exception(error)))
+            log.error("Tool %s failed in execution %s (%s)\n%s", name, run.job.execution_id, reference, trace)
             raise ToolError(f"The tool {name} failed: {type(error).__name__}: {error}") from error
 
 

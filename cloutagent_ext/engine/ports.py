@@ -19,6 +19,7 @@ from ..schema.base import JsonObject
 from ..schema.events import OutputPart, WarningCode
 from ..schema.execution import EndCode, Result, Usage
 from ..schema.project import Definition, Limits
+from .masking import NOTHING, Mask
 
 Wire = dict[str, Any]
 """One JSON object exactly as the Messages API sends or takes it."""
@@ -167,6 +168,8 @@ class ToolContext:
     folders: Mapping[Path, Literal["read", "write"]] = field(default_factory=dict)
     """Absolute folders outside the workspace that the project names."""
     network: bool = False
+    mask: Mask = NOTHING
+    """Takes the secrets that a child was given out of its text: before that is cut, or kept in a file."""
 
 
 class Tool(Protocol):
@@ -274,6 +277,8 @@ class Job:
     """The base URL is not Anthropic's: an unknown price counts as 0 and is shown as local."""
     folders: Mapping[Path, Literal["read", "write"]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    mask: Mask = NOTHING
+    """Takes out the secrets that `env` holds; everything that comes back from tools goes through it."""
 
 
 @dataclass(frozen=True)

@@ -36,3 +36,8 @@ def variables_in(text: str) -> set[str]:
 def secrets_in(text: str) -> set[str]:
     """Names that `text` uses as `{{secret:NAME}}`."""
     return set(_SECRET.findall(text))
+
+
+def fill_secrets(text: str, values: Mapping[str, str]) -> str:
+    """`text` with each `{{secret:NAME}}` replaced. Never for a prompt: for what only a child process sees."""
+    return _SECRET.sub(lambda match: values[match[1]], text)

@@ -11,12 +11,25 @@ import base64
 from pathlib import Path
 
 from ..schema.events import DisplayPart, FilePart, ImagePart, OutputPart, TextPart
+from .masking import Mask
 from .ports import Wire
 from .text import INLINE_BYTES, clean, clean_json, clip
 
 MAX_IMAGE_BYTES = 3_750_000
 """Largest picture that the service takes: 5 MB of base64."""
 _NOTHING = "(no output)"
+
+
+def masked(parts: list[OutputPart], mask: Mask) -> list[OutputPart]:
+    """`parts` without the secrets that `mask` knows."""
+    if not mask:
+        return parts
+    return [
+        part.model_copy(
+            update={name: mask.deep(value) for name, value in part if name in ("text", "data", "alt")}
+        )
+        for part in parts
+    ]
 
 
 def tidy(parts: list[OutputPart]) -> list[OutputPart]:

@@ -1,6 +1,6 @@
 """Every check before an execution is accepted, and the frozen description that comes out.
 
-Nothing is on disk before all of them have passed. Order: what the request asks for, the
+Nothing is on disk before all of them have passed. Order: what the request asks for, trust, the
 definition, its variables, its folders, its price, the model. Not here: room in the queue.
 """
 
@@ -18,13 +18,16 @@ from ..errors import (
     InvalidRequest,
     MissingVariable,
     PriceUnknown,
+    SecretsLocked,
     UnknownVariable,
+    UnreadableFile,
 )
 from ..schema.base import timestamp
 from ..schema.execution import ExecuteRequest, Origin, Spec
 from ..schema.project import Definition, PartialLimits, Problem, Validation
 from ..settings import Settings
 from .ids import made_at
+from .vault import Vault
 
 if TYPE_CHECKING:
     from ..auth.principal import Principal
@@ -44,12 +47,18 @@ class Acceptance:
     """The checks, with what they need to look at."""
 
     def __init__(
-        self, store: ProjectStore, models: ModelProvider, settings: Settings, tools: frozenset[str]
+        self,
+        store: ProjectStore,
+        models: ModelProvider,
+        settings: Settings,
+        tools: frozenset[str],
+        vault: Vault,
     ) -> None:
         self._store = store
         self._models = models
         self._settings = settings
         self._tools = tools
+        self._vault = vault
 
     async def check(
         self,
@@ -65,9 +74,17 @@ class Acceptance:
         _refuse_what_is_not_built(request)
         by_key = principal.kind == "key"
         asked = None if request.version is None else int(request.version)  # a number since it was validated
-        definition, version = await self._store.freeze(project_id, version=asked, published=by_key)
-        simulated = self._models.simulated(definition)
-        await self._valid(definition, simulated=simulated)
+        author = None if by_key else principal.author
+        definition, version = await self._store.freeze(
+            project_id, version=asked, published=by_key, author=author
+        )
+        await self._store.check_trust(project_id, version=version)
+        simulated = definition.agent.simulate
+        if not simulated:
+            settings = await self._vault.model_settings(project_id)
+            simulated = self._models.simulated(definition, settings)
+        names = await self._vault.names(project_id, definition)
+        await self._valid(definition, simulated=simulated, secrets=names)
         prompt = request.prompt if request.prompt is not None else definition.agent.task
         if not prompt.strip():
             raise InvalidRequest(
@@ -99,23 +116,42 @@ class Acceptance:
             created_at=timestamp(made_at(execution_id)),
         )
 
-    async def validate(self, definition: Definition) -> Validation:
-        """What an execution of `definition` would be refused for or warned of, and what it costs at least."""
-        problems = await self._problems(definition, simulated=self._models.simulated(definition))
+    async def validate(self, definition: Definition, project_id: str | None = None) -> Validation:
+        """What an execution of `definition` would be refused for or warned of, and what it costs at least.
+
+        `project_id`: whose secrets it would have; None where it is no project's yet.
+        """
+        settings, names, problems = self._models.settings, None, list[Problem]()
+        if project_id is not None:
+            try:
+                if not definition.agent.simulate:
+                    settings = await self._vault.model_settings(project_id)
+                names = await self._vault.names(project_id, definition)
+            except (SecretsLocked, UnreadableFile) as error:
+                problems.append(
+                    Problem(severity="error", code=error.error_code, node="agent", message=error.message)
+                )
+        simulated = self._models.simulated(definition, settings)
+        problems += await self._problems(definition, simulated=simulated, secrets=names)
         defaults = {
             name: each.default for name, each in definition.variables.items() if each.default is not None
         }
         estimate = plan.estimate(definition, definition.agent.task, defaults, self._models.prices)
         ok = not any(problem.severity == "error" for problem in problems)
-        return Validation(ok=ok, problems=problems, estimate=estimate)
+        return Validation(ok=ok, problems=problems, estimate=estimate, credentials=settings.source)
 
-    async def _problems(self, definition: Definition, *, simulated: bool) -> list[Problem]:
+    async def _problems(
+        self, definition: Definition, *, simulated: bool, secrets: frozenset[str] | None
+    ) -> list[Problem]:
         await self._models.prices.load()
         unpriced = simulated or self._models.local()
-        return plan.validate(definition, prices=None if unpriced else self._models.prices, tools=self._tools)
+        prices = None if unpriced else self._models.prices
+        return plan.validate(definition, prices=prices, tools=self._tools, secrets=secrets)
 
-    async def _valid(self, definition: Definition, *, simulated: bool) -> None:
-        problems = await self._problems(definition, simulated=simulated)
+    async def _valid(
+        self, definition: Definition, *, simulated: bool, secrets: frozenset[str] | None
+    ) -> None:
+        problems = await self._problems(definition, simulated=simulated, secrets=secrets)
         errors = [each for each in problems if each.severity == "error"]
         if not errors:
             return
@@ -130,9 +166,9 @@ class Acceptance:
         """No invented answers: a program that calls with a key gets a model's, or none."""
         if by_key and simulated and not definition.agent.simulate and not self._settings.allow_simulated_api:
             raise BadGateway(
-                "No model is available: this server has neither a model key nor a base URL. "
-                "Set ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL on the server, or `simulate: true` in the "
-                "project if simulated answers will do.",
+                "No model is available: neither this server nor the project has a model key, and no base URL "
+                "is set. Set ANTHROPIC_API_KEY as a secret of the project or on the server, or "
+                "`simulate: true` in the project if simulated answers will do.",
                 code="MODEL_UNAVAILABLE",
             )
 

@@ -6,7 +6,7 @@ to allow it, and the execution goes on at once. Not here: when a call must ask (
 
 from __future__ import annotations
 
-from ..engine.ports import Decision, EndExecution
+from ..engine.ports import Decision
 from ..schema.base import JsonObject
 
 
@@ -28,11 +28,3 @@ class Unattended:
                 f'"{tool}(...)" for some of its calls.)'
             ),
         )
-
-
-class NoSecrets:
-    """The engine's `Secrets` port of a project that has none."""
-
-    async def get(self, name: str) -> str:
-        """Always raises `EndExecution`: there is no secret of any name."""
-        raise EndExecution("TOOL_ERROR", f"The project has no secret named {name}.", secret=name)

@@ -11,10 +11,10 @@ import logging
 import re
 import traceback
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..engine.masking import MASKED, Mask
 from ..engine.ports import EndExecution, ModelFailure, Outcome
 from ..errors import CloutError
 from ..schema.base import JsonObject
@@ -24,8 +24,6 @@ _log = logging.getLogger(__name__)
 
 _KEYS = re.compile(r"sk-ant-[A-Za-z0-9_-]{8,}|\bca_[A-Za-z0-9-]+_[A-Za-z0-9_-]{16,}")
 """What looks like a key of the model service or of ours, whoever's it is."""
-_SHORTEST_SECRET = 6
-"""Masking shorter ones would hide ordinary words."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,15 @@ class Broken:
     details: JsonObject = field(default_factory=dict)
     request_id: str | None = None
     traceback: str | None = None
+
+    def masked(self, mask: Mask) -> Broken:
+        """The same without the secrets that `mask` knows."""
+        return replace(
+            self,
+            message=mask(self.message),
+            details=mask.deep(self.details),
+            traceback=self.traceback and mask(self.traceback),
+        )
 
     def as_file(self, **place: Any) -> JsonObject:
         """Content of `error.json`; `place` says where it happened (agent, turn, call_id)."""
@@ -55,14 +62,14 @@ def of_outcome(outcome: Outcome) -> Broken:
     return Broken(outcome.code or "INTERNAL", outcome.message, outcome.details)
 
 
-def of_exception(error: BaseException, secrets: Iterable[str], execution_id: str) -> Broken:
+def of_exception(error: BaseException, mask: Mask, execution_id: str) -> Broken:
     """What went wrong outside the engine's own verdicts: said plainly, or a bug with its number."""
     if isinstance(error, EndExecution):
         return Broken(error.code, error.message, error.details)
     if isinstance(error, ModelFailure):
         return Broken(error.code, error.message, {"kind": error.kind, "request_id": error.request_id})
     request_id = uuid.uuid4().hex
-    trace = mask("".join(traceback.format_exception(error)), secrets)
+    trace = _without_keys("".join(traceback.format_exception(error)), mask)
     if isinstance(error, CloutError):
         details = {**error.details, "error_code": error.error_code, "request_id": request_id}
         return Broken("INTERNAL", error.message, details, request_id, trace)
@@ -77,8 +84,6 @@ def of_exception(error: BaseException, secrets: Iterable[str], execution_id: str
     return Broken("INTERNAL", message, {"request_id": request_id}, request_id, trace)
 
 
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """`text` without the `secrets` and without anything that looks like a key."""
-    for secret in sorted((each for each in secrets if len(each) >= _SHORTEST_SECRET), key=len, reverse=True):
-        text = text.replace(secret, "[masked]")
-    return _KEYS.sub("[masked]", text)
+def _without_keys(text: str, mask: Mask) -> str:
+    """`text` without what `mask` knows and without anything that looks like a key."""
+    return _KEYS.sub(MASKED, mask(text))

@@ -33,6 +33,7 @@ from .owner import Owner
 from .records import Records
 from .repeats import Repeats
 from .scheduler import Scheduler
+from .vault import Vault
 from .watchers import Watchers
 from .workspace import Workspace
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ..auth.principal import Principal
     from ..engine.models import ModelProvider
     from ..store.projects import ProjectStore
+    from ..store.secrets import Secrets
 
 _UNFINISHED = frozenset({"queued", "running", "waiting"})
 """Statuses in which somebody must own an execution."""
@@ -55,10 +57,12 @@ class Executions:
         settings: Settings,
         kernels: Kernels,
         *,
+        secrets: Secrets,
         clock: Clock,
     ) -> None:
         self._settings = settings
-        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()))
+        vault = Vault(secrets, models)
+        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()), vault)
         self._records = Records(store)
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
@@ -71,7 +75,7 @@ class Executions:
             clock=clock,
             data_dir=settings.data_dir,
             root_dir=settings.root_dir,
-            secrets=lambda: [key for key in (models.settings.api_key,) if key],
+            vault=vault,
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),
@@ -165,9 +169,9 @@ class Executions:
             self._repeats.remember(project_id, idempotency_key, spec.execution_id)
             return _accepted(live.snapshot())
 
-    async def validate(self, definition: Definition) -> Validation:
+    async def validate(self, definition: Definition, project_id: str | None = None) -> Validation:
         """The dry check that `accept` begins with: nothing runs, no model is asked."""
-        return await self._acceptance.validate(definition)
+        return await self._acceptance.validate(definition, project_id)
 
     async def _create(self, spec: Spec, position: int) -> Live:
         """Put it on disk, so that it survives a crash and a power cut."""
@@ -265,6 +269,14 @@ class Executions:
             (each, self._records.folder(project_id, each)) for each, _ in await self._records.ids(project_id)
         ]
         return [execution_id for execution_id, _ in await recovery.orphans(found)]
+
+    async def versions_in_use(self, project_id: str) -> set[int]:
+        """Versions that unfinished executions of the project run or will go on with."""
+        found = set()
+        for execution_id in await self.unfinished(project_id):
+            with contextlib.suppress(NotFound):  # ended and deleted meanwhile
+                found.add((await self._records.spec(execution_id)).version)
+        return found
 
     async def list_files(self, execution_id: str) -> Sequence[FileRow]:
         """The files it made or changed. Raises NotFound."""

@@ -10,26 +10,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine import loop
-from ..engine.ports import Clock, Job, Kernels, Outcome, Ports
+from ..engine.masking import NOTHING, Mask
+from ..engine.ports import Clock, EndExecution, Job, Kernels, Outcome, Ports
 from ..engine.tools.environment import child_environment
 from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
+from ..errors import SecretsLocked, UnreadableFile
 from ..schema.execution import Result
 from . import failures, records
 from .acceptance import folders
-from .approvals import NoSecrets, Unattended
+from .approvals import Unattended
 from .journal import JournalFile
 from .live import Live, Stop
+from .vault import ProjectSecrets, Vault
 from .workspace import Workspace
 
 if TYPE_CHECKING:
-    from ..engine.models import ModelProvider
+    from ..engine.models import ModelProvider, ModelSettings
     from ..store.projects import ProjectStore
 
 _log = logging.getLogger(__name__)
@@ -50,8 +53,7 @@ class Bindings:
     clock: Clock
     data_dir: Path
     root_dir: Path | None
-    secrets: Callable[[], list[str]]
-    """Values to mask wherever a failure is written down."""
+    vault: Vault
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -60,7 +62,9 @@ async def work(live: Live, bindings: Bindings) -> None:
     Raises OSError only where nothing more can be written at all.
     """
     began = bindings.clock.monotonic()
-    run = asyncio.create_task(_play(live, bindings), name=f"execution {live.id}")
+    secrets = bindings.vault.of(live.spec.project_id)
+    secrets.confide(bindings.models.settings.api_key)
+    run = asyncio.create_task(_play(live, bindings, secrets), name=f"execution {live.id}")
     try:
         await _finished(run, live)
     except asyncio.CancelledError:  # the whole process is being torn down: leave nothing behind
@@ -71,10 +75,10 @@ async def work(live: Live, bindings: Bindings) -> None:
         raise
     finally:
         duration_ms = round((bindings.clock.monotonic() - began) * 1000)
-    await _end(live, run, duration_ms, bindings)
+    await _end(live, run, duration_ms, secrets.mask)
 
 
-async def _play(live: Live, bindings: Bindings) -> Outcome:
+async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outcome:
     """Everything between `start` and the end; its own processes and kernel are closed when it returns."""
     spec = live.spec
     definition = spec.definition
@@ -98,12 +102,17 @@ async def _play(live: Live, bindings: Bindings) -> Outcome:
     async with contextlib.AsyncExitStack() as stack:
         journal = await JournalFile.open(live.folder, live.log)
         stack.push_async_callback(journal.close)
+        own = await secrets.filled(definition.agent.env)
+        settings = None if spec.simulated else await _model_settings(spec.project_id, bindings.vault)
+        secrets.confide(settings.api_key if settings else None)
+        mask = secrets.mask
         models = await stack.enter_async_context(
             bindings.models.open(
                 definition=definition,
                 scenario=scenario,
                 simulated=spec.simulated,
                 variables=spec.variables,
+                settings=settings,
             )
         )
         box = await stack.enter_async_context(
@@ -121,31 +130,51 @@ async def _play(live: Live, bindings: Bindings) -> Outcome:
             simulated=spec.simulated,
             local_prices=bindings.models.local(),
             folders=named,
-            env=child_environment(spec.execution_id, definition.agent.env, home=workspace.home),
+            env=child_environment(spec.execution_id, own, home=workspace.home),
+            mask=mask,
         )
         ports = Ports(
             models=models,
             prices=bindings.models.prices,
-            events=_Gate(live),
+            events=_Gate(live, mask if own != definition.agent.env else NOTHING),
             journal=journal,
             approvals=Unattended(),
             kernels=bindings.kernels,
-            secrets=NoSecrets(),
+            secrets=secrets,
             clock=bindings.clock,
         )
         return await loop.run(job, ports, tools=box.tools)
 
 
-class _Gate:
-    """The engine's `Events` port: closed once the run is over, whatever still wants to speak."""
+async def _model_settings(project_id: str, vault: Vault) -> ModelSettings:
+    """Key and address of a live model, as they are now; raises `EndExecution`."""
+    try:
+        settings = await vault.model_settings(project_id)
+    except (SecretsLocked, UnreadableFile) as error:
+        raise EndExecution("MODEL_ERROR", error.message) from None
+    if not settings.usable:
+        raise EndExecution(
+            "MODEL_ERROR",
+            "The model key that there was when this was accepted is gone. Set ANTHROPIC_API_KEY as a secret "
+            "of the project or on the server, then run it again.",
+        )
+    return settings
 
-    def __init__(self, live: Live) -> None:
+
+class _Gate:
+    """The engine's `Events` port: closed once the run is over, whatever still wants to speak.
+
+    `mask`: of an execution whose children were given secrets; nothing it says holds one.
+    """
+
+    def __init__(self, live: Live, mask: Mask) -> None:
         self._live = live
+        self._mask = mask
 
     async def emit(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
         if self._live.given_up:
             raise asyncio.CancelledError(f"execution {self._live.id} is over")
-        return await self._live.emit(type, agent=agent, span=span, **fields)
+        return await self._live.emit(type, agent=agent, span=span, **self._mask.deep(fields))
 
 
 async def _finished(run: asyncio.Task[Outcome], live: Live) -> None:
@@ -183,7 +212,7 @@ async def _end_processes(execution_id: str) -> None:
         _log.error("Processes of execution %s could not all be ended: %s", execution_id, error)
 
 
-async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, bindings: Bindings) -> None:
+async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: Mask) -> None:
     """Write down how it ended: `error.json` first, then the one ending event."""
     known: dict[str, Any] = {
         "usage": live.state.usage.model_dump(),
@@ -196,17 +225,15 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, binding
         if live.stop is not None:
             await stopped(live, live.stop, known)
             return
-        broken = failures.of_exception(
-            RuntimeError("the run was cancelled by nobody"), bindings.secrets(), live.id
-        )
+        broken = failures.of_exception(RuntimeError("the run was cancelled by nobody"), mask, live.id)
     elif (error := run.exception()) is not None:
-        broken = failures.of_exception(error, bindings.secrets(), live.id)
+        broken = failures.of_exception(error, mask, live.id)
     else:
         outcome = run.result()
         known |= {
             "usage": outcome.usage.model_dump(),
             "total_cost_usd": outcome.total_cost_usd,
-            "result": outcome.result.model_dump() if outcome.result else None,
+            "result": mask.deep(outcome.result.model_dump()) if outcome.result else None,
         }
         if outcome.status == "completed":
             known["result"] = known["result"] or Result().model_dump()
@@ -214,7 +241,7 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, binding
             await live.log.sync()
             return
         broken = failures.of_outcome(outcome)
-    await failed(live, broken, known)
+    await failed(live, broken.masked(mask), known)
 
 
 async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> None:

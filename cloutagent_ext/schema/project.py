@@ -424,3 +424,6 @@ class Validation(Model):
     """Whether an execution would be accepted: no problem of severity error."""
     problems: list[Problem]
     estimate: Estimate
+    credentials: Literal["setting", "secret", "environment", "base_url", "none"] = "none"
+    """Where the key of this project's model calls comes from; `secret`: its own secret `ANTHROPIC_API_KEY`;
+    `none`: there is none, so the simulated model plays."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ...schema.admin import ModelRow
+from ...schema.admin import ModelCredentials, ModelRow
 from ...schema.base import JsonObject
 from ...schema.project import Definition
 from ..ports import Model, Models, Price
@@ -31,12 +31,23 @@ SIMULATED_URL = "http://simulated.invalid"
 class ModelSettings:
     """Where model calls go, as the settings say at this moment."""
 
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
-    source: Literal["setting", "environment", "base_url", "none"] = "none"
+    source: ModelCredentials = "none"
     """Where the key comes from."""
     simulated_pace: float = 0.0
     """Words a second of the simulated model; 0 means at once."""
+
+    def with_secret(self, api_key: str | None) -> ModelSettings:
+        """The same with a project's own key, which stands after the setting and before the environment."""
+        if api_key is None or self.source == "setting":
+            return self
+        return replace(self, api_key=api_key, source="secret")
+
+    @property
+    def usable(self) -> bool:
+        """Whether a live model can be called: a key or a base URL is set."""
+        return bool(self.api_key or self.base_url)
 
 
 class ClientModels:
@@ -79,12 +90,11 @@ class ModelProvider:
 
     def usable(self) -> bool:
         """Whether a live model can be called: a key or a base URL is set."""
-        settings = self.settings
-        return bool(settings.api_key or settings.base_url)
+        return self.settings.usable
 
-    def simulated(self, definition: Definition) -> bool:
-        """Whether the simulated model plays `definition`."""
-        return definition.agent.simulate or not self.usable()
+    def simulated(self, definition: Definition, settings: ModelSettings | None = None) -> bool:
+        """Whether the simulated model plays `definition`; `settings`: its project's own, where it has any."""
+        return definition.agent.simulate or not (settings or self.settings).usable
 
     def local(self) -> bool:
         """Whether calls go to an address that is not Anthropic's, where an unknown price counts as 0."""
@@ -103,11 +113,15 @@ class ModelProvider:
         scenario: JsonObject | None,
         simulated: bool,
         variables: Mapping[str, str],
+        settings: ModelSettings | None = None,
     ) -> AsyncIterator[Models]:
-        """One execution's models, price lists loaded: `async with provider.open(…) as models`."""
+        """One execution's models, price lists loaded: `async with provider.open(…) as models`.
+
+        `settings`: its project's own, where it has any.
+        """
         await self._prices.load()
         if not simulated:
-            yield ClientModels(await self._client())
+            yield ClientModels(await self._client(settings or self.settings))
             return
         async with open_simulated(
             scenario=scenario, variables=variables, pace=self.settings.simulated_pace
@@ -120,8 +134,7 @@ class ModelProvider:
         for client in clients:
             await client.close()
 
-    async def _client(self) -> anthropic.AsyncAnthropic:
-        settings = self.settings
+    async def _client(self, settings: ModelSettings) -> anthropic.AsyncAnthropic:
         address = (settings.api_key, settings.base_url)
         async with self._opening:
             if address not in self._clients:

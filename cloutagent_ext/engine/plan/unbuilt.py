@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...schema.project import Definition, Problem
-from ..prompt import secrets_in
 from .findings import error, hooks, mcps, warning
 
 _CODE = "NOT_SUPPORTED"
@@ -28,7 +27,3 @@ def check(definition: Definition) -> Iterator[Problem]:
         yield warning(_CODE, "agent", "agent.notebook", message)
     if agent.memory:
         yield error(_CODE, "agent", "agent.memory", "Memory is not kept yet: switch it off.")
-    for name, value in agent.env.items():
-        if secrets_in(value):
-            message = f"Secrets do not reach commands yet: give {name} another value."
-            yield error(_CODE, "agent", f"agent.env.{name}", message)

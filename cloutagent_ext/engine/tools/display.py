@@ -16,6 +16,7 @@ from typing import Any
 from ...schema.base import JsonObject
 from ...schema.events import DisplayPart, FilePart, ImagePart, OutputPart, TextPart
 from ..ports import ToolContext
+from ..results import masked
 from . import artifacts
 from .files import MAX_IMAGE_BYTES, image_type
 from .text import INLINE_BYTES, clean, head_and_tail, size_of
@@ -120,7 +121,9 @@ class Collector:
                 parts.append(rich)
             if plain := item.data.get("text/plain"):
                 parts.append(TextPart(text=clean(_joined(plain)) + "\n"))
-        return _within_limits(_merged(parts), context, cut=max(self._total - KEPT_CHARACTERS, 0))
+        return _within_limits(
+            masked(_merged(parts), context.mask), context, cut=max(self._total - KEPT_CHARACTERS, 0)
+        )
 
 
 def _joined(value: Any) -> str:

@@ -101,7 +101,7 @@ def _checked(command: str) -> str:
 
 def _shown(ran: Ran, context: ToolContext) -> tuple[str, str | None]:
     """Output for the model, and the artifact that has all of it where it was too long. Blocks."""
-    text = clean(ran.head)
+    text = context.mask(clean(ran.head))
     if ran.total <= INLINE_BYTES:
         return text, None
     path = artifacts.keep(context, ".txt", text.encode("utf-8", "replace"))
@@ -110,7 +110,7 @@ def _shown(ran: Ran, context: ToolContext) -> tuple[str, str | None]:
     if lost:
         whole = f"{ran.total:,} bytes in all, the first {len(ran.head):,}: {path}"
     tail = clean(ran.tail) if lost else ""
-    return head_and_tail(text + tail, whole=whole, missing=max(lost - len(ran.tail), 0)), path
+    return head_and_tail(context.mask(text + tail), whole=whole, missing=max(lost - len(ran.tail), 0)), path
 
 
 def _notes(ran: Ran, timeout_s: int, *, silent: bool) -> list[str]:

@@ -71,10 +71,6 @@ def test_a_sound_definition_has_no_problems():
         ),
         (define(agent={**TASK, "memory": True}), ("error", "NOT_SUPPORTED", "agent", "agent.memory")),
         (
-            define(agent={**TASK, "env": {"T": "{{secret:T}}"}}),
-            ("error", "NOT_SUPPORTED", "agent", "agent.env.T"),
-        ),
-        (
             define(agent={**TASK, "subagents": ["ghost"]}),
             ("error", "UNKNOWN_SUBAGENT", "agent", "agent.subagents.0"),
         ),
