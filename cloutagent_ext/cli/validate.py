@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+from pathlib import Path
 
 from ..client.display import money
-from . import exits
+from . import exits, folder
 from .desk import open_desk
 
 
@@ -19,14 +21,19 @@ def add(
         help="say what would keep a project from running",
         epilog="Exit codes: 0 it would run, 1 it would not.",
     )
-    parser.add_argument("project", help="name or id of the project")
+    parser.add_argument(
+        "project", help="name or id of the project, or the path of a project's folder (with a slash, or .)"
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(command=validate)
 
 
 async def validate(arguments: argparse.Namespace) -> int:
-    async with open_desk(arguments) as desk:
-        found = await desk.validate(arguments.project)
+    if folder.is_folder(arguments.project):
+        found = await asyncio.to_thread(folder.validate, Path(arguments.project))
+    else:
+        async with open_desk(arguments) as desk:
+            found = await desk.validate(arguments.project)
     if arguments.json:
         print(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
         return exits.OK if found.ok else exits.FAILED
