@@ -88,22 +88,11 @@ class LocalDesk:
         return ProjectRow(**known), key.api_key
 
     async def validate(self, project: str) -> Validation:
-        from ..engine import plan
-        from ..engine.tools import registry
-
-        stored = await self._services.store.read(await self._services.store.resolve(project))
-
-        def check() -> Validation:  # in a thread: prices and tools are heavy to load
-            known = set(Definition.model_fields)
-            definition = Definition.model_validate(stored.project.model_dump(include=known))
-            prices = self._services.models.prices
-            problems = plan.validate(definition, prices=prices, tools=registry.builtin())
-            defaults = {n: v.default for n, v in definition.variables.items() if v.default is not None}
-            estimate = plan.estimate(definition, definition.agent.task, defaults, prices)
-            ok = not any(problem.severity == "error" for problem in problems)
-            return Validation(ok=ok, problems=problems, estimate=estimate)
-
-        return await asyncio.to_thread(check)
+        project_id = await self._services.store.resolve(project)
+        stored = await self._services.store.read(project_id)
+        known = set(Definition.model_fields)
+        definition = Definition.model_validate(stored.project.model_dump(include=known))
+        return await self._services.executions.validate(definition, project_id)
 
     async def keys(self, project: str) -> list[KeyRow]:
         return list(await self._services.keys.list(await self._services.store.resolve(project)))

@@ -24,7 +24,7 @@ from ..errors import (
 )
 from ..schema.base import timestamp
 from ..schema.execution import ExecuteRequest, Origin, Spec
-from ..schema.project import Definition, PartialLimits, Problem, Validation
+from ..schema.project import Definition, Folder, PartialLimits, Problem, Validation
 from ..settings import Settings
 from .ids import made_at
 from .vault import Vault
@@ -133,6 +133,9 @@ class Acceptance:
                 )
         simulated = self._models.simulated(definition, settings)
         problems += await self._problems(definition, simulated=simulated, secrets=names)
+        told = {problem.path for problem in problems}
+        missing = await asyncio.to_thread(_missing_folders, definition, self._settings.root_dir)
+        problems[:0] = [problem for problem in missing if problem.path not in told]
         defaults = {
             name: each.default for name, each in definition.variables.items() if each.default is not None
         }
@@ -223,21 +226,39 @@ def folders(definition: Definition, root: Path | None) -> dict[Path, Literal["re
     """
     found: dict[Path, Literal["read", "write"]] = {}
     for folder in definition.agent.folders:
-        if root is None:
-            raise InvalidRequest(
-                f"The project names the folder {folder.path!r}, but no root folder is set here. "
-                "Run it in a Jupyter server, or set `root_dir`."
-            )
-        base = root.resolve()
+        found[_folder(folder, root)] = folder.mode
+    return found
+
+
+def _folder(folder: Folder, root: Path | None) -> Path:
+    if root is None:
+        raise InvalidRequest(
+            f"The project names the folder {folder.path!r}, but no root folder is set here. "
+            "Run it in a Jupyter server, or set `root_dir`."
+        )
+    base = root.resolve()
+    try:
+        path = (base / folder.path.lstrip("/")).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        raise InvalidRequest(f"The project names the folder {folder.path!r}, which does not exist.") from None
+    if not path.is_relative_to(base) or not path.is_dir():
+        raise InvalidRequest(
+            f"The project names {folder.path!r}, which is no folder below the server's root."
+        )
+    return path
+
+
+def _missing_folders(definition: Definition, root: Path | None) -> list[Problem]:
+    """What `folders` would refuse, each at its place. Blocking."""
+    found = []
+    for index, folder in enumerate(definition.agent.folders):
         try:
-            path = (base / folder.path.lstrip("/")).resolve(strict=True)
-        except (OSError, ValueError, RuntimeError):
-            raise InvalidRequest(
-                f"The project names the folder {folder.path!r}, which does not exist."
-            ) from None
-        if not path.is_relative_to(base) or not path.is_dir():
-            raise InvalidRequest(
-                f"The project names {folder.path!r}, which is no folder below the server's root."
+            _folder(folder, root)
+        except InvalidRequest as error:
+            path = f"agent.folders.{index}.path"
+            found.append(
+                Problem(
+                    severity="error", code="FOLDER_MISSING", node="agent", path=path, message=error.message
+                )
             )
-        found[path] = folder.mode
     return found
