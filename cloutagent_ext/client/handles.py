@@ -15,10 +15,12 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Conflict, Forbidden, NotFound, Unauthorized, Unreachable
-from ..schema.admin import CreatedKey, FileRow, KeyRow, TemplateRow
+from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow, TemplateRow
+from ..schema.archives import BackupRow, Restored
 from ..schema.base import invalid_request
 from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
 from ..schema.project import Definition, PartialLimits, Project, ProjectCreate, ProjectRow, Validation
+from ..schema.versions import Version, VersionDiff, VersionRow
 from . import discovery, display
 from .runs import AsyncRun
 from .transport import TRIES, Transport, file_path, segment
@@ -123,6 +125,34 @@ class AsyncClient:
         body = ProjectCreate(name=name, template=template).model_dump(exclude_none=True)
         made = await self._transport.json("POST", "v1/projects", body=body)
         return AsyncProject(self._transport, _row_of(parse(Project, made)), api_key=made["api_key"])
+
+    async def export_project(
+        self, project_id: str, form: str = "zip", *, ui: bool = True, executions: bool = False
+    ) -> bytes:
+        """The project as an archive: `zip`, `tar.gz`, or `claude` for Claude Code."""
+        path = f"v1/projects/{segment(project_id)}/export"
+        params = {"format": form, "ui": str(ui).lower(), "executions": str(executions).lower()}
+        return (await self._transport.request("GET", path, params=params)).content
+
+    async def import_project(self, archive: bytes) -> tuple[ProjectRow, str, list[str]]:
+        """A new project from a zip or tar.gz: its row, its first key, and what could not be taken."""
+        kind = "application/zip" if archive[:2] == b"PK" else "application/gzip"
+        path, headers = "v1/projects/import", {"Content-Type": kind}
+        made = await self._transport.json("POST", path, content=archive, headers=headers)
+        return _row_of(parse(Project, made)), made["api_key"], made["warnings"]
+
+    async def backups(self) -> list[BackupRow]:
+        """All backups, newest first."""
+        return [row async for row in self._pages(BackupRow, "v1/backups")]
+
+    async def make_backup(self) -> BackupRow:
+        """A backup of all projects, now."""
+        return parse(BackupRow, await self._transport.json("POST", "v1/backups"))
+
+    async def restore(self, backup: str, project_id: str | None = None) -> Restored:
+        """Put one project, or all of the backup, back; what that replaces is kept."""
+        path = f"v1/backups/{segment(backup)}/restore"
+        return parse(Restored, await self._transport.json("POST", path, body={"project": project_id}))
 
     async def templates(self) -> list[TemplateRow]:
         """The starter projects."""
@@ -272,6 +302,66 @@ class AsyncProject:
     async def revoke_key(self, key_id: str) -> None:
         """From now on this key is refused."""
         await self._transport.request("DELETE", f"{self._path}/keys/{segment(key_id)}")
+
+    async def secrets(self) -> list[SecretRow]:
+        """Names and dates of its secrets; a value never comes out of a server."""
+        page = await self._transport.json("GET", f"{self._path}/secrets")
+        return [parse(SecretRow, item) for item in page["items"]]
+
+    async def set_secret(self, name: str, value: str) -> SecretRow:
+        """Keep `value` under `name`, replacing what was there."""
+        body = {"name": name, "value": value}
+        return parse(SecretRow, await self._transport.json("POST", f"{self._path}/secrets", body=body))
+
+    async def delete_secret(self, name: str) -> None:
+        """Forget a secret."""
+        await self._transport.request("DELETE", f"{self._path}/secrets/{segment(name)}")
+
+    async def versions(self) -> list[VersionRow]:
+        """Its versions, newest first."""
+        pages = AsyncClient(self._transport)._pages(VersionRow, f"{self._path}/versions")
+        return [row async for row in pages]
+
+    async def version(self, number: int | str) -> Version:
+        """One version with its definition. Raises `NotFound`."""
+        return parse(Version, await self._transport.json("GET", self._version(number)))
+
+    async def make_version(self, label: str | None = None) -> VersionRow:
+        """A version of what is saved, made now; one with a label is never pruned."""
+        body = {} if label is None else {"label": label}
+        return parse(VersionRow, await self._transport.json("POST", f"{self._path}/versions", body=body))
+
+    async def restore(self, number: int | str) -> Project:
+        """Make it what version `number` was, as a new version. Raises `Conflict` while executions run."""
+        return await self._change("POST", f"{self._version(number)}/restore")
+
+    async def publish(self, number: int | str) -> Project:
+        """From now on calls with a key run version `number`."""
+        return await self._change("POST", f"{self._version(number)}/publish")
+
+    async def unpublish(self, number: int | str) -> Project:
+        """Calls with a key run the newest version again; `number` is the published one."""
+        return await self._change("DELETE", f"{self._version(number)}/publish")
+
+    async def diff(self, before: int | str, after: int | str) -> VersionDiff:
+        """What differs between two versions, per file and per field."""
+        path = f"{self._version(before)}/diff/{segment(str(after))}"
+        return parse(VersionDiff, await self._transport.json("GET", path))
+
+    async def trust(self, hash: str) -> Project:
+        """Agree to what `NotTrusted` showed: its `details["hash"]` stands for exactly that."""
+        answer = await self._transport.json(
+            "POST", f"{self._path}/trust", body={"hash": hash}, repeatable=True
+        )
+        return parse(Project, answer)
+
+    def _version(self, number: int | str) -> str:
+        return f"{self._path}/versions/{segment(str(number))}"
+
+    async def _change(self, method: str, path: str) -> Project:
+        answer = await self._transport.request(method, path)
+        self._etag = answer.headers.get("etag")
+        return parse(Project, answer.json())
 
     async def executions(self, *, status: str | None = None, limit: int = 20) -> list[AsyncRun]:
         """Its latest executions, newest first."""

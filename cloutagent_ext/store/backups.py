@@ -28,7 +28,7 @@ from ..schema.base import timestamp
 from . import backup_file, restore
 from .backup_file import BackupFile
 from .commit import recover
-from .shelf import DELETED, REPLACED, Shelf, is_id
+from .shelf import BACKUPS_LOCK, DELETED, REPLACED, Shelf, is_id
 from .writer import lock_path
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ KEPT_STATES = timedelta(days=30)
 LOOK_EVERY_S = 600.0
 """A machine that slept notices within this time that a backup is due."""
 
-_LOCK = ".lock"
 _NAME = re.compile(BACKUP_NAME)
 _DAILY = re.compile(r"backup-(\d{4}-\d{2}-\d{2})\.zip")
 
@@ -153,7 +152,7 @@ class Backups:
     def _make(self, day: date | None) -> BackupRow:
         with self._guard.writing():
             durable.make_folder(self._folder)
-            with durable.locked(self._folder / _LOCK, timeout_s=600):
+            with durable.locked(self._folder / BACKUPS_LOCK, timeout_s=600):
                 target = self._folder / self._name(day)
                 if not target.exists():
                     for litter in self._folder.glob(".backup-*.tmp"):  # of a server that was killed

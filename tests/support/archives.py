@@ -183,7 +183,7 @@ def _noise(count: int) -> bytes:
     """Bytes that do not shrink, the same each time."""
     import random
 
-    return random.Random(1).randbytes(count)  # noqa: S311 - no secret
+    return random.Random(1).randbytes(count)
 
 
 def _encrypted() -> bytes:

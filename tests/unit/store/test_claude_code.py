@@ -125,8 +125,8 @@ async def test_there_and_back_again_means_the_same(store: ProjectStore) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    ["a: &x 1", "a: *x", "a: !!python/object:os.system x", "<<: *x", "a: {b: c}", "a: 1\na: 2", "- a", "a: [*x]",
-     "a:\n  - b\n  - *x", 'a: "x', "a: 1\n  - b"],
+    ["a: &x 1", "a: *x", "a: !!python/object:os.system x", "<<: *x", "a: {b: c}", "a: 1\na: 2", "- a",
+     "a: [*x]", "a:\n  - b\n  - *x", 'a: "x', "a: 1\n  - b"],
 )  # fmt: skip
 def test_front_matter_beyond_plain_data_is_refused(head: str) -> None:
     with pytest.raises(NotPlain):

@@ -1,0 +1,119 @@
+"""`jupyter cloutagent export | import | backup | restore`: projects as files, and all of them kept safe."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+
+from ..errors import InvalidRequest
+from . import exits
+from .desk import Format, open_desk
+
+_FORMATS = ("zip", "tar.gz", "claude")
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    def command(name: str, help_text: str) -> argparse.ArgumentParser:
+        parser = commands.add_parser(name, parents=parents, help=help_text)
+        parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print it as JSON")
+        return parser
+
+    export = command("export", "write a project to an archive")
+    export.add_argument("project", help="name or id of the project")
+    export.add_argument("file", type=Path, help="archive to write; its ending chooses zip or tar.gz")
+    export.add_argument(
+        "--format", choices=_FORMATS, help="in place of the ending; `claude`: for Claude Code"
+    )
+    export.add_argument("--no-ui", action="store_true", help="without positions and notes of the canvas")
+    export.add_argument("--executions", action="store_true", help="with the logs of its executions")
+    export.add_argument("--force", action="store_true", help="replace the file if it is there")
+    export.set_defaults(command=_export)
+
+    load = command("import", "make a project from an archive, ours or of a Claude Code project")
+    load.add_argument("file", type=Path, help="zip or tar.gz")
+    load.set_defaults(command=_import)
+
+    backup = command("backup", "make a backup of all projects now, or list them")
+    backup.add_argument("--list", action="store_true", dest="listing", help="list backups, newest first")
+    backup.set_defaults(command=_backup)
+
+    restore = command("restore", "put projects back as a backup has them; what is replaced is kept")
+    restore.add_argument("backup", help="name of the backup, as `backup --list` shows it")
+    which = restore.add_mutually_exclusive_group(required=True)
+    which.add_argument("--project", help="name or id of the only project to restore")
+    which.add_argument("--all", action="store_true", help="restore every project of the backup")
+    restore.set_defaults(command=_restore)
+
+
+async def _export(arguments: argparse.Namespace) -> int:
+    target: Path = arguments.file
+    form: Format = arguments.format or ("tar.gz" if target.name.endswith((".tar.gz", ".tgz")) else "zip")
+    if not arguments.force and await asyncio.to_thread(target.exists):
+        raise InvalidRequest(f"{target} is there already; name another file, or add --force.")
+    async with open_desk(arguments) as desk:
+        data = await desk.export(
+            arguments.project, form, ui=not arguments.no_ui, executions=arguments.executions
+        )
+    await asyncio.to_thread(_replace, target, data)
+    if arguments.json:
+        print(json.dumps({"file": str(target), "format": form, "size": len(data)}))
+    else:
+        print(f"{target}  {len(data):,} bytes")
+    return exits.OK
+
+
+async def _import(arguments: argparse.Namespace) -> int:
+    try:
+        data = await asyncio.to_thread(arguments.file.read_bytes)
+    except OSError as error:
+        raise InvalidRequest(f"{arguments.file} cannot be read: {error.strerror}.") from error
+    async with open_desk(arguments) as desk:
+        row, api_key, warnings = await desk.load(data)
+    if arguments.json:
+        answer = {**row.model_dump(mode="json"), "api_key": api_key, "warnings": warnings}
+        print(json.dumps(answer, ensure_ascii=False))
+        return exits.OK
+    print(f"{row.id}  {row.name}")
+    print(f"Its first API key, shown this once: {api_key}")
+    for warning in warnings:
+        print(f"Note: {warning}")
+    return exits.OK
+
+
+async def _backup(arguments: argparse.Namespace) -> int:
+    async with open_desk(arguments) as desk:
+        rows = await desk.backups() if arguments.listing else [await desk.make_backup()]
+    if arguments.json:
+        found = [row.model_dump(mode="json") for row in rows]
+        print(json.dumps(found if arguments.listing else found[0]))
+        return exits.OK
+    for row in rows:
+        print(f"{row.name}  {row.kind:<8} {row.size:,} bytes")
+    return exits.OK
+
+
+async def _restore(arguments: argparse.Namespace) -> int:
+    async with open_desk(arguments) as desk:
+        done = await desk.restore(arguments.backup, arguments.project)
+    if arguments.json:
+        print(json.dumps(done.model_dump(mode="json")))
+        return exits.OK
+    print(f"Restored: {len(done.restored)} project(s). They start nothing until you have trusted them.")
+    for name in done.kept:
+        print(f"What was replaced is kept as {name}")
+    return exits.OK
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """All of it under its name, or nothing."""
+    staged = target.with_name(f".{target.name}.part")
+    try:
+        staged.write_bytes(data)
+        staged.replace(target)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise InvalidRequest(f"{target} cannot be written: {error.strerror}.") from error
