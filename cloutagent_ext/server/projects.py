@@ -82,4 +82,4 @@ async def validate_project(call: Endpoint, project_id: str, body: Nothing) -> Re
     """The dry check: no model is called, nothing of the project runs."""
     stored = await call.services.store.read(project_id)
     definition = Definition.model_validate(stored.project.model_dump(exclude=set(READ_ONLY_FIELDS)))
-    return Reply(await call.services.executions.validate(definition))
+    return Reply(await call.services.executions.validate(definition, project_id))

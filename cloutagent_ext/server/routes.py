@@ -10,7 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from ..schema.admin import CreatedKey, FileRow, Health, KeyCreate, KeyRow, ModelList, TemplateRow, ToolRow
+from ..schema.admin import (
+    CreatedKey,
+    FileRow,
+    Health,
+    KeyCreate,
+    KeyRow,
+    ModelList,
+    SecretCreate,
+    SecretRow,
+    TemplateRow,
+    ToolRow,
+)
 from ..schema.base import Page
 from ..schema.events import AnyEvent
 from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
@@ -25,7 +36,7 @@ from ..schema.project import (
     Validation,
 )
 from ..schema.query import EventsQuery, ExecutionQuery, ProjectQuery, SaveQuery, StreamQuery, WatchQuery
-from . import catalogue, executions, files, health, keys, projects, stream
+from . import catalogue, executions, files, health, keys, projects, secrets, stream
 from .context import Context
 from .handler import Endpoint, Unknown
 from .route import JUPYTER, PUBLIC, ROOT, Answer, Nothing, RawBody, Route, key
@@ -95,6 +106,14 @@ ROUTES: tuple[Route, ...] = (
           {201: Answer("Made.", CreatedKey)}, body=KeyCreate),
     Route("DELETE", f"{_PROJECT}/keys/{{key_id}}", keys.delete_key, "Revoke a key at once", "keys", JUPYTER,
           "write", _GONE),
+
+    Route("GET", f"{_PROJECT}/secrets", secrets.list_secrets, "Its secrets: names and dates", "secrets",
+          JUPYTER, "read", ok(Page[SecretRow])),
+    Route("POST", f"{_PROJECT}/secrets", secrets.set_secret, "Keep a secret; an existing name is replaced",
+          "secrets", JUPYTER, "write", {200: Answer("Replaced.", SecretRow), 201: Answer("Kept.", SecretRow)},
+          body=SecretCreate),
+    Route("DELETE", f"{_PROJECT}/secrets/{{name}}", secrets.delete_secret, "Forget a secret", "secrets",
+          JUPYTER, "write", _GONE),
 
     Route("POST", f"{_PROJECT}/execute", executions.execute, "Run the agent", "executions", EXECUTE,
           "execute", _EXECUTE, body=ExecuteRequest),
