@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CloutError
-from ..schema.admin import CreatedKey, FileRow, KeyRow, TemplateRow
+from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow, TemplateRow
 from ..schema.execution import ExecutionState, Result
 from ..schema.project import Definition, PartialLimits, ProjectRow, Validation
 from ..schema.project import Project as ProjectDefinition
+from ..schema.versions import Version, VersionDiff, VersionRow
 from . import display
 from .handles import AsyncClient, AsyncProject, Files
 from .loop import LoopThread
@@ -179,6 +180,50 @@ class Project:
     def revoke_key(self, key_id: str) -> None:
         """From now on this key is refused."""
         self._loop.call(self._project.revoke_key(key_id))
+
+    def secrets(self) -> list[SecretRow]:
+        """Names and dates of its secrets; a value never comes out of a server."""
+        return self._loop.call(self._project.secrets())
+
+    def set_secret(self, name: str, value: str) -> SecretRow:
+        """Keep `value` under `name`, replacing what was there."""
+        return self._loop.call(self._project.set_secret(name, value))
+
+    def delete_secret(self, name: str) -> None:
+        """Forget a secret."""
+        self._loop.call(self._project.delete_secret(name))
+
+    def versions(self) -> list[VersionRow]:
+        """Its versions, newest first."""
+        return self._loop.call(self._project.versions())
+
+    def version(self, number: int | str) -> Version:
+        """One version with its definition. Raises `NotFound`."""
+        return self._loop.call(self._project.version(number))
+
+    def make_version(self, label: str | None = None) -> VersionRow:
+        """A version of what is saved, made now; one with a label is never pruned."""
+        return self._loop.call(self._project.make_version(label))
+
+    def restore(self, number: int | str) -> ProjectDefinition:
+        """Make it what version `number` was, as a new version. Raises `Conflict` while executions run."""
+        return self._loop.call(self._project.restore(number))
+
+    def publish(self, number: int | str) -> ProjectDefinition:
+        """From now on calls with a key run version `number`."""
+        return self._loop.call(self._project.publish(number))
+
+    def unpublish(self, number: int | str) -> ProjectDefinition:
+        """Calls with a key run the newest version again; `number` is the published one."""
+        return self._loop.call(self._project.unpublish(number))
+
+    def diff(self, before: int | str, after: int | str) -> VersionDiff:
+        """What differs between two versions, per file and per field."""
+        return self._loop.call(self._project.diff(before, after))
+
+    def trust(self, hash: str) -> ProjectDefinition:
+        """Agree to what `NotTrusted` showed: its `details["hash"]` stands for exactly that."""
+        return self._loop.call(self._project.trust(hash))
 
     def executions(self, *, status: str | None = None, limit: int = 20) -> list[Run]:
         """Its latest executions, newest first."""
