@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .. import durable
-from ..errors import CloutError, Conflict, NotFound, UnreadableFile
+from ..errors import CloutError, Conflict, NewerFormat, NotFound, UnreadableFile
 from ..schema.archives import BACKUP_NAME, BackupKind, BackupRow, Restored
 from ..schema.base import timestamp
 from . import backup_file, restore
@@ -118,7 +118,7 @@ class Backups:
             kept += [replaced] if replaced else []
             try:
                 await self._store.freeze(each)
-            except CloutError as error:
+            except (UnreadableFile, NewerFormat) as error:  # as it was when the backup was made
                 log.warning("The restored project %s has no version of this state yet: %s", each, error)
         return Restored(restored=ids, kept=kept)
 
