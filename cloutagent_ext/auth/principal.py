@@ -18,3 +18,10 @@ class Principal:
     key_id: str | None = None
     scopes: frozenset[str] = frozenset()
     """What a key may do: `read`, `execute`, `approve`. Empty for users, whom scopes do not bind."""
+    display_name: str = ""
+    """What people call a user; empty where the name is all there is."""
+
+    @property
+    def author(self) -> str | None:
+        """What a version says about who made it."""
+        return (self.display_name or self.name) if self.kind == "user" else None

@@ -5,7 +5,7 @@ Not here: how arguments are read from an address (`server.arguments`).
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -44,9 +44,25 @@ class ProjectQuery(Model):
     """`next_cursor` of the page before."""
 
 
+class VersionQuery(Model):
+    limit: Annotated[int, _clamped(MAX_ROWS), Field(ge=1)] = 100
+    """Most rows of a page."""
+    cursor: Cursor | None = None
+    """`next_cursor` of the page before."""
+
+
 class SaveQuery(Model):
     draft: bool = False
     """Save without making a version (autosave)."""
+
+
+class ExportQuery(Model):
+    format: Literal["zip", "tar.gz", "claude"] = "zip"
+    """`claude`: a zip in the form of a Claude Code project."""
+    ui: bool = True
+    """With positions and notes of the canvas (`.ui/`)."""
+    executions: bool = False
+    """With the logs of its executions."""
 
 
 class ExecutionQuery(Model):

@@ -168,7 +168,8 @@ class Endpoint(APIHandler):
             raise Forbidden("Calls from pages of another origin are refused; see ServerApp.allow_origin.")
         if not await ensure_async(self.authorizer.is_authorized(self, user, row.action, RESOURCE)):
             raise Forbidden(f"This user may not {row.action} here.")
-        self.principal = Principal(kind="user", name=user.username)
+        shown = user.display_name or user.name or user.username
+        self.principal = Principal(kind="user", name=user.username, display_name=shown)
 
     def check_xsrf_cookie(self) -> None:
         """Jupyter's check, for callers that Jupyter has recognised.

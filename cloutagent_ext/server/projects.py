@@ -42,7 +42,7 @@ async def create_project(call: Endpoint, body: ProjectCreate) -> Reply:
     if body.template is not None:
         definition, files = await call.services.templates.load(body.template)
         definition = definition.model_copy(update={"name": body.name})
-    stored = await call.services.store.create(definition, files=files)
+    stored = await call.services.store.create(definition, files=files, author=call.caller().author)
     project_id = str(stored.project.id)
     key = await call.services.keys.create(project_id, FIRST_KEY)
     created = CreatedProject(**stored.project.model_dump(), api_key=key.api_key)
@@ -59,8 +59,14 @@ async def save_project(call: Endpoint, project_id: str, query: SaveQuery, body: 
     if body.id is not None and str(body.id) != project_id:
         raise InvalidRequest("The `id` in the body is another project's; a project keeps its id.")
     stored = await call.services.store.save(
-        project_id, body.definition(), if_match=call.header("If-Match"), draft=query.draft
+        project_id,
+        body.definition(),
+        if_match=call.header("If-Match"),
+        draft=query.draft,
+        author=call.caller().author,
     )
+    if not query.draft:
+        await call.services.prune_versions(project_id)
     return Reply(stored.project, etag=stored.etag)
 
 

@@ -22,6 +22,7 @@ from ..schema.admin import (
     TemplateRow,
     ToolRow,
 )
+from ..schema.archives import BackupRow, ImportedProject, Restored, RestoreRequest
 from ..schema.base import Page
 from ..schema.events import AnyEvent
 from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
@@ -35,11 +36,33 @@ from ..schema.project import (
     UiPatch,
     Validation,
 )
-from ..schema.query import EventsQuery, ExecutionQuery, ProjectQuery, SaveQuery, StreamQuery, WatchQuery
-from . import catalogue, executions, files, health, keys, projects, secrets, stream
+from ..schema.query import (
+    EventsQuery,
+    ExecutionQuery,
+    ExportQuery,
+    ProjectQuery,
+    SaveQuery,
+    StreamQuery,
+    VersionQuery,
+    WatchQuery,
+)
+from ..schema.versions import TrustConfirm, Version, VersionCreate, VersionDiff, VersionRow
+from . import (
+    archives,
+    backups,
+    catalogue,
+    executions,
+    files,
+    health,
+    keys,
+    projects,
+    secrets,
+    stream,
+    versions,
+)
 from .context import Context
 from .handler import Endpoint, Unknown
-from .route import JUPYTER, PUBLIC, ROOT, Answer, Nothing, RawBody, Route, key
+from .route import JUPYTER, MAX_ARCHIVE_BYTES, PUBLIC, ROOT, Answer, Nothing, RawBody, Route, key
 from .sse import MEDIA_TYPE
 
 READ, EXECUTE = key("read"), key("execute")
@@ -60,7 +83,13 @@ _EXECUTE = {
     202: Answer("Accepted, and on disk.", Accepted, headers={"Location": "Where its state is."}),
 }
 _ETAG = "Stands for this very definition; send it back as `If-Match`."
+_ARCHIVE = RawBody(
+    MAX_ARCHIVE_BYTES,
+    spooled=True,
+    media_types=("application/zip", "application/gzip", "multipart/form-data"),
+)
 _PROJECT, _EXECUTION = "v1/projects/{project_id}", "v1/executions/{execution_id}"
+_VERSIONS = f"{_PROJECT}/versions"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "health", health.health, "Whether the server can take work", "server", PUBLIC, "read",
@@ -80,16 +109,34 @@ ROUTES: tuple[Route, ...] = (
           JUPYTER, "write",
           {201: Answer("Made.", CreatedProject, headers={"Location": "Where it is.", "ETag": _ETAG})},
           body=ProjectCreate),
+    Route("POST", "v1/projects/import", archives.import_project, "A new project from an archive", "projects",
+          JUPYTER, "write",
+          {201: Answer("Made.", ImportedProject, headers={"Location": "Where it is."})}, body=_ARCHIVE),
     Route("GET", _PROJECT, projects.read_project, "The whole definition", "projects", READ, "read",
           ok(Project, ETag=_ETAG)),
     Route("PUT", _PROJECT, projects.save_project, "Replace the definition in one commit", "projects",
           JUPYTER, "write", ok(Project, ETag=_ETAG), query=SaveQuery, body=ProjectUpdate),
     Route("DELETE", _PROJECT, projects.delete_project, "Delete it; a zip goes to the backups first",
           "projects", JUPYTER, "write", _GONE),
+    Route("GET", f"{_PROJECT}/export", archives.export_project, "The project as an archive", "projects",
+          JUPYTER, "read", {200: Answer("The archive.", media_type="application/zip")}, query=ExportQuery),
+    Route("POST", f"{_PROJECT}/duplicate", archives.duplicate_project, "A copy of the project", "projects",
+          JUPYTER, "write",
+          {201: Answer("Made.", CreatedProject, headers={"Location": "Where it is."})}, body=Nothing),
     Route("PATCH", f"{_PROJECT}/ui", projects.patch_ui, "View state; the last write wins", "projects",
           JUPYTER, "write", ok(Ui), body=UiPatch),
     Route("POST", f"{_PROJECT}/validate", projects.validate_project, "The dry check: nothing runs",
           "projects", READ, "read", ok(Validation), body=Nothing, poll=True),
+
+    Route("GET", "v1/backups", backups.list_backups, "Backups, newest first", "backups", JUPYTER, "read",
+          ok(Page[BackupRow])),
+    Route("POST", "v1/backups", backups.create_backup, "Make a backup now", "backups", JUPYTER, "write",
+          {201: Answer("Made.", BackupRow, headers={"Location": "Where it is."})}, body=Nothing),
+    Route("GET", "v1/backups/{name}", backups.read_backup, "Download a backup", "backups", JUPYTER, "write",
+          {200: Answer("The zip.", media_type="application/zip")}),
+    Route("POST", "v1/backups/{name}/restore", backups.restore_backup,
+          "Put projects back as they were; what is replaced is kept", "backups", JUPYTER, "write",
+          ok(Restored), body=RestoreRequest),
 
     Route("GET", f"{_PROJECT}/files", files.list_project_files, "Its own files", "files", JUPYTER, "read",
           ok(Page[FileRow])),
@@ -99,6 +146,27 @@ ROUTES: tuple[Route, ...] = (
           "write", ok(FileRow), body=RawBody()),
     Route("DELETE", f"{_PROJECT}/files/{{path...}}", files.delete_project_file, "Delete a file", "files",
           JUPYTER, "write", _GONE),
+
+    Route("GET", _VERSIONS, versions.list_versions, "Its versions, newest first", "versions", JUPYTER, "read",
+          ok(Page[VersionRow]), query=VersionQuery),
+    Route("POST", _VERSIONS, versions.create_version, "Make a version now, with a label on wish", "versions",
+          JUPYTER, "write", {201: Answer("Made.", VersionRow, headers={"Location": "Where it is."})},
+          body=VersionCreate),
+    Route("GET", f"{_VERSIONS}/{{version}}", versions.read_version, "One version, with its definition",
+          "versions", JUPYTER, "read", ok(Version)),
+    Route("POST", f"{_VERSIONS}/{{version}}/restore", versions.restore_version,
+          "Make the project what it was, as a new version", "versions", JUPYTER, "write",
+          ok(Project, ETag=_ETAG), body=Nothing),
+    Route("POST", f"{_VERSIONS}/{{version}}/publish", versions.publish_version,
+          "What calls with a key run from now on", "versions", JUPYTER, "write", ok(Project, ETag=_ETAG),
+          body=Nothing),
+    Route("DELETE", f"{_VERSIONS}/{{version}}/publish", versions.unpublish_version,
+          "Calls with a key run the newest version again", "versions", JUPYTER, "write",
+          ok(Project, ETag=_ETAG)),
+    Route("GET", f"{_VERSIONS}/{{version}}/diff/{{other}}", versions.diff_versions,
+          "What differs, per file and per field", "versions", JUPYTER, "read", ok(VersionDiff)),
+    Route("POST", f"{_PROJECT}/trust", versions.confirm_trust, "Agree to what it would run", "projects",
+          JUPYTER, "write", ok(Project, ETag=_ETAG), body=TrustConfirm),
 
     Route("GET", f"{_PROJECT}/keys", keys.list_keys, "Its keys, without their secrets", "keys", JUPYTER,
           "read", ok(Page[KeyRow])),

@@ -94,12 +94,19 @@ class Staging:
         self._removes: list[str] = []
         self._places: dict[str, str] = {}
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """The file `path` shall hold `data`."""
         name = f"{self.commit}-{len(self._writes)}"
         target = self.project / path
         self.batch.parents(target, self.project)
-        self._writes[path] = (name, self.batch.write(self.project / STAGING / name, data))
+        self._writes[path] = (name, self.batch.write(self.project / STAGING / name, data, mode))
+
+    def copy(self, path: str, source: int) -> None:
+        """The file `path` shall hold all bytes of the open descriptor `source`."""
+        name = f"{self.commit}-{len(self._writes)}"
+        target = self.project / path
+        self.batch.parents(target, self.project)
+        self._writes[path] = (name, self.batch.copy(source, self.project / STAGING / name))
 
     def remove(self, path: str) -> None:
         """The file `path` shall be gone."""
@@ -145,6 +152,17 @@ def commit(project: Path) -> Iterator[Staging]:
                 _clear(project)
         raise
     _apply(project, journal)
+    _clear(project)
+
+
+def drop(project: Path, path: str) -> None:
+    """Remove the folder `path` of `project`, for readers at once and whole.
+
+    The caller holds the project's lock and has called `recover`, which also clears what a crash leaves.
+    """
+    durable.make_folder(project / STAGING)
+    durable.rename(project / path, project / STAGING / f"dropped-{secrets.token_hex(8)}")
+    durable.sync_folder((project / path).parent)
     _clear(project)
 
 

@@ -42,6 +42,11 @@ SCHEMA_VERSION = migrations.current()
 
 GITIGNORE = b".secrets/\nkeys.json\nexecutions/\n.ui/ui-config.json\n.staging/\n"
 
+BOOKKEEPING = frozenset(
+    {"schema_version", "created_at", "updated_at", "version", "published_version", "content", "trust"}
+)
+"""Fields of `metadata.json` that say something about the folder, not about the agent."""
+
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 _BEFORE_TIME = "1970-01-01T00:00:00.000Z"
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
@@ -60,6 +65,8 @@ class Metadata(Model):
     published_version: int | None = None
     content: str | None = None
     """Digest of everything versions hold, as last written by us: a different one on disk is a hand edit."""
+    trust: list[str] = []
+    """Agreements to what this project starts, newest last (`store.trust`)."""
     limits: Limits = Limits()
     on_restart: str = Field("resume", pattern="^(resume|interrupt)$")
     queue: Queue = Queue()
@@ -329,6 +336,5 @@ def content_digest(tree: Tree, files: dict[str, str]) -> str:
             meanings[path] = _prompt(tree, path)
             continue
         meanings[path] = load_object(path, data)
-    ours = {"schema_version", "created_at", "updated_at", "version", "published_version", "content"}
-    meanings[METADATA] = {k: v for k, v in meanings.get(METADATA, {}).items() if k not in ours}
+    meanings[METADATA] = {k: v for k, v in meanings.get(METADATA, {}).items() if k not in BOOKKEEPING}
     return hashlib.sha256(canonical([meanings, files])).hexdigest()[:32]

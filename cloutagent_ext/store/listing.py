@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +16,8 @@ from uuid import UUID
 from ..errors import CloutError, InvalidRequest, NotFound
 from ..schema.base import Page, timestamp
 from ..schema.project import ProjectRow
-from . import layout, tree
+from . import layout, tree, trust
+from .layout import Loaded
 
 MAX_LIMIT = 1000
 """Most rows of one page; larger wishes are clamped."""
@@ -24,9 +26,11 @@ MAX_LIMIT = 1000
 class Listing:
     """Rows of the projects in `projects`."""
 
-    def __init__(self, projects: Path) -> None:
+    def __init__(self, projects: Path, trusted: Callable[[str, Loaded], bool]) -> None:
         self._projects = projects
-        self._rows: dict[str, tuple[object, ProjectRow]] = {}
+        self._trusted = trusted
+        self._rows: dict[str, tuple[object, ProjectRow, Loaded | None]] = {}
+        """Id → stamp, row, and the project where trust must be judged anew (scripts are no definition)."""
 
     def page(self, ids: list[str], *, q: str | None, limit: int, cursor: str | None) -> Page[ProjectRow]:
         """One page of the projects `ids` whose name or description contains `q`, in any case."""
@@ -53,30 +57,34 @@ class Listing:
         except CloutError:
             stamp = None  # read it, which tells why
         known = self._rows.get(project_id)
-        if known and stamp is not None and known[0] == stamp:
-            return known[1]
         try:
-            row = _read(folder, project_id)
+            if not (known and stamp is not None and known[0] == stamp):
+                known = (stamp, *_read(folder, project_id))
+                self._rows[project_id] = known
+            _, row, loaded = known
+            if loaded is None:
+                return row
+            return row.model_copy(update={"trusted": self._trusted(project_id, loaded)})
         except NotFound:
             return None
-        self._rows[project_id] = (stamp, row)
-        return row
 
 
-def _read(folder: Path, project_id: str) -> ProjectRow:
+def _read(folder: Path, project_id: str) -> tuple[ProjectRow, Loaded | None]:
     try:
-        metadata = layout.parse(tree.read(folder)).metadata
+        loaded = layout.parse(tree.read(folder))
     except NotFound:
         raise
     except CloutError as error:
-        return _unreadable(folder, project_id, error)
-    return ProjectRow(
+        return _unreadable(folder, project_id, error), None
+    metadata = loaded.metadata
+    row = ProjectRow(
         id=UUID(project_id),
         name=metadata.name,
         description=metadata.description,
         version=metadata.version,
         updated_at=metadata.updated_at,
     )
+    return row, loaded if trust.starts_anything(loaded.definition) else None
 
 
 def _unreadable(folder: Path, project_id: str, error: CloutError) -> ProjectRow:

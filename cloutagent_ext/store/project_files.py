@@ -12,7 +12,8 @@ import mimetypes
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .. import durable
 from ..errors import Conflict, InvalidRequest, NotFound, TooLarge
 from ..schema.admin import FileRow
 from ..schema.base import timestamp
+from .commit import STAGING, pending
 from .files import open_beneath, path_parts, safe_join
 
 FOLDER = "files"
@@ -32,6 +34,39 @@ MAX_FILES = 10_000
 _CHUNK = 1024 * 1024
 _SETTLED_NS = 1_000_000_000
 """A file changed less than this ago may change again within one tick of the file system's clock."""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A project's live files as a commit that is already valid will leave them."""
+
+    live: Path
+    staging: Path
+    writes: Mapping[str, tuple[str, str]]
+    """Path → name inside `staging`, SHA-256 in hex."""
+    removes: frozenset[str]
+
+    def file(self, relative: str) -> Path | None:
+        """The staged file for `relative`; None where the live one is what counts."""
+        if relative in self.writes and (path := self.staging / self.writes[relative][0]).is_file():
+            return path
+        return None
+
+
+Root = Path | Overlay
+"""Where files are read: a folder, or live files with an interrupted commit laid over them."""
+
+
+def live(project: Path) -> Root:
+    """Where the live files of `project` are read now. Raises `UnreadableFile` (a damaged journal)."""
+    root, prefix = project / FOLDER, f"{FOLDER}/"
+    if (journal := pending(project)) is None:
+        return root
+    writes = {
+        path.removeprefix(prefix): item for path, item in journal.writes.items() if path.startswith(prefix)
+    }
+    removes = [path.removeprefix(prefix) for path in journal.removes if path.startswith(prefix)]
+    return Overlay(root, project / STAGING, writes, frozenset(removes)) if writes or removes else root
 
 
 class Digests:
@@ -64,11 +99,14 @@ class Digests:
         return digest.hexdigest()
 
 
-def walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+def walk(root: Root) -> Iterator[tuple[str, os.stat_result]]:
     """Relative path and status of each regular file below `root`, sorted within each folder.
 
     Raises `TooLarge` beyond `MAX_FILES` entries.
     """
+    if isinstance(root, Overlay):
+        yield from _walk_over(root)
+        return
     count = 0
     folders = [""]
     while folders:
@@ -90,6 +128,29 @@ def walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 yield path, entry.stat(follow_symlinks=False)
 
 
+def _walk_over(root: Overlay) -> Iterator[tuple[str, os.stat_result]]:
+    for path, found in walk(root.live):
+        if path not in root.removes and root.file(path) is None:
+            yield path, found
+    for path in sorted(root.writes):
+        if (staged := root.file(path)) is not None:
+            yield path, staged.stat()
+
+
+def _open(root: Root, relative: str) -> int:
+    """As `open_beneath`."""
+    if not isinstance(root, Overlay):
+        return open_beneath(root, relative)
+    if relative in root.removes:
+        raise NotFound(f"There is no file {relative!a}.")
+    if (staged := root.file(relative)) is not None:
+        try:
+            return open_beneath(root.staging, staged.name)
+        except NotFound:
+            pass  # put in place meanwhile
+    return open_beneath(root.live, relative)
+
+
 def _plain(path: str) -> bool:
     try:
         path_parts(path)
@@ -98,7 +159,7 @@ def _plain(path: str) -> bool:
     return True
 
 
-def rows(root: Path) -> list[FileRow]:
+def rows(root: Root) -> list[FileRow]:
     """All files, sorted by path."""
     return sorted((row(path, found) for path, found in walk(root)), key=lambda item: item.path)
 
@@ -113,22 +174,27 @@ def row(path: str, found: os.stat_result) -> FileRow:
     )
 
 
-def read(root: Path, relative: str) -> tuple[bytes, FileRow]:
+def read(root: Root, relative: str) -> tuple[bytes, FileRow]:
     """Bytes and row of one file. Raises `NotFound`, `InvalidRequest`."""
-    descriptor = open_beneath(root, relative)
+    descriptor = _open(root, relative)
     with os.fdopen(descriptor, "rb") as file:
         return file.read(), row(relative, os.fstat(descriptor))
 
 
 def check_room(root: Path, relative: str, size: int) -> None:
     """Refuse what may not be written as `relative`: a bad path, a folder in its place, too many bytes."""
+    check_place(root, relative)
+    check_total(size + sum(found.st_size for path, found in walk(root) if path != relative))
+
+
+def check_place(root: Path, relative: str) -> None:
+    """Raises `InvalidRequest` for a bad path, `Conflict` where a folder or file is in the way."""
     target = safe_join(root, relative)
     if target.is_dir():
         raise Conflict(f"{relative!a} is a folder.")
     for parent in target.relative_to(root).parents:
         if (root / parent).exists() and not (root / parent).is_dir():
             raise Conflict(f"{str(parent)!a} is a file, so nothing can lie below it.")
-    check_total(size + sum(found.st_size for path, found in walk(root) if path != relative))
 
 
 def check_total(size: int) -> None:
@@ -145,18 +211,22 @@ def must_exist(root: Path, relative: str) -> None:
     os.close(open_beneath(root, relative))
 
 
-def digests(root: Path, known: Digests) -> dict[str, str]:
+def digests(root: Root, known: Digests) -> dict[str, str]:
     """Path → SHA-256 of all files."""
     found = {}
+    live = root.live if isinstance(root, Overlay) else root
     for path, _ in walk(root):
+        if isinstance(root, Overlay) and path in root.writes:
+            found[path] = root.writes[path][1]
+            continue
         try:
-            found[path] = known.of(root, path)
+            found[path] = known.of(live, path)
         except NotFound:
             continue  # removed while we walked
     return found
 
 
-def copy(root: Path, target: Path) -> None:
+def copy(root: Root, target: Path) -> None:
     """Copy all files but the scenario into the folder `target` (made if missing), fresh and writable.
 
     Not durable: a workspace is made again after a crash.
@@ -168,7 +238,7 @@ def copy(root: Path, target: Path) -> None:
         destination = safe_join(target, path)
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
-            source = open_beneath(root, path)
+            source = _open(root, path)
         except NotFound:
             continue
         with os.fdopen(source, "rb") as reader:

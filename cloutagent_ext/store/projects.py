@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -25,14 +27,23 @@ from ..errors import Conflict, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import JsonObject, Page
 from ..schema.project import Definition, Project, ProjectRow, Ui, UiPatch
-from . import layout, project_files, tree, versions
+from ..schema.versions import Version, VersionDiff, VersionRow
+from . import diff, history, layout, project_files, tree, trust, versions
+from .archive import Archives
+from .backups import Backups, local_now
+from .history import History
 from .jsonfiles import load_object
 from .layout import Loaded
 from .listing import Listing
+from .project_files import Root
 from .shelf import EXECUTIONS, Shelf, is_id
 from .writer import Writer
 
 Answer = TypeVar("Answer")
+Frozen = tuple[Definition, int]
+
+FROZEN_S = 600.0
+"""How long a frozen version is safe from pruning without an execution on the disk that names it."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +59,17 @@ class ProjectStore:
 
     def __init__(self, data_dir: Path) -> None:
         self._projects = data_dir / "projects"
+        self._backups = data_dir / "backups"
         self._guard = Guard()
-        self._writer = Writer(self._projects, self._guard)
-        self._shelf = Shelf(self._projects, data_dir / "backups", self._guard, self._writer)
-        self._listing = Listing(self._projects)
+        self._trust = trust.Trust(data_dir)
+        self._writer = Writer(self._projects, self._guard, self._trust)
+        self._history = History(self._writer, self._trust)
+        self._shelf = Shelf(self._projects, self._backups, self._guard, self._writer)
+        self._listing = Listing(self._projects, self._trusted)
+        self._frozen: dict[tuple[str, int], float] = {}
+        """(id, version) → when it was last frozen: its execution may not be on the disk yet."""
+        self.archives = Archives(self._projects, self._shelf, self._listing)
+        """Copies of whole projects."""
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -62,6 +80,25 @@ class ProjectStore:
     async def open(self) -> None:
         """Make the folders, finish or drop what a crash interrupted."""
         await asyncio.to_thread(self._shelf.open)
+
+        def key() -> None:
+            with self._guard.writing():
+                self._trust.make_key()
+
+        await asyncio.to_thread(key)
+
+    def backups(
+        self,
+        *,
+        now: Callable[[], datetime] = local_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> Backups:
+        """The backups of this data folder, by this clock. Nothing is made before `start`."""
+        return Backups(self._projects, self._backups, self._shelf, self._guard, self, now=now, sleep=sleep)
+
+    async def in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:
+        """Run `work` in a thread when no other change of the project is under way here."""
+        return await self._in_turn(project_id, work)
 
     # ------------------------------------------------------------ finding
 
@@ -92,22 +129,38 @@ class ProjectStore:
 
     # ------------------------------------------------------------ whole projects
 
-    async def create(self, definition: Definition, *, files: Mapping[str, bytes] | None = None) -> Stored:
-        """A new project with version 1 and the project files `files` (path → bytes)."""
-        project_id = await asyncio.to_thread(self._shelf.create, _plain(definition), files or {})
-        return await self.read(project_id)
+    async def create(
+        self,
+        definition: Definition,
+        *,
+        files: Mapping[str, bytes] | None = None,
+        author: str | None = None,
+        trusted: bool = True,
+    ) -> Stored:
+        """A new project with version 1 and the project files `files` (path → bytes).
+
+        `trusted=False` for what came from elsewhere: a person must confirm first what it would run.
+        """
+
+        def make() -> str:
+            return self._shelf.create(_plain(definition), files or {}, author=author, trusted=trusted)
+
+        return await self.read(await asyncio.to_thread(make))
 
     async def read(self, project_id: str) -> Stored:
         """The project as it lies on the disk now, hand edits included."""
         folder = self._folder(project_id)
 
-        def load() -> Loaded:
-            return layout.parse(tree.read(folder))
-
-        return _stored(project_id, await asyncio.to_thread(load))
+        return await asyncio.to_thread(lambda: self._stored(project_id, layout.parse(tree.read(folder))))
 
     async def save(
-        self, project_id: str, definition: Definition, *, if_match: str | None = None, draft: bool = False
+        self,
+        project_id: str,
+        definition: Definition,
+        *,
+        if_match: str | None = None,
+        draft: bool = False,
+        author: str | None = None,
     ) -> Stored:
         """Replace the definition in one commit, as a new version unless only view state changed or `draft`.
 
@@ -115,10 +168,10 @@ class ProjectStore:
         `PreconditionFailed` where the project has changed since.
         """
         wanted = _plain(definition)
-        loaded = await self._in_turn(
-            project_id, lambda: self._writer.save(str(project_id), wanted, if_match=if_match, draft=draft)
+        return await self._changed(
+            project_id,
+            lambda: self._writer.save(str(project_id), wanted, if_match=if_match, draft=draft, author=author),
         )
-        return _stored(project_id, loaded)
 
     async def patch_ui(self, project_id: str, patch: UiPatch) -> Ui:
         """Change view state (last write wins); the whole `ui` as it is now."""
@@ -129,13 +182,18 @@ class ProjectStore:
         await self._in_turn(project_id, lambda: self._shelf.delete(str(project_id)))
 
     async def freeze(
-        self, project_id: str, *, version: int | None = None, published: bool = False
+        self,
+        project_id: str,
+        *,
+        version: int | None = None,
+        published: bool = False,
+        author: str | None = None,
     ) -> tuple[Definition, int]:
         """What an execution runs, and the version that holds exactly this.
 
-        By default the saved state; a draft or a hand edit becomes a version first. `published`: the
-        published version, or the newest one: never a draft, but with project files as they are now,
-        since those have no drafts. `version`: that one.
+        By default the saved state; a draft (of `author`) or a hand edit becomes a version first.
+        `published`: the published version, or the newest one: never a draft, but with project files
+        as they are now, since those have no drafts. `version`: that one.
         """
         folder = self._folder(project_id)
 
@@ -154,10 +212,108 @@ class ProjectStore:
             return layout.parse(versions.read(folder, number)).definition, number
 
         if version is not None or published:
-            found = await self._in_turn(project_id, snapshot)
+            found = await self._in_turn(project_id, lambda: self._note_frozen(project_id, snapshot()))
             if found is not None:
                 return found
-        return await self._in_turn(project_id, lambda: self._writer.freeze(str(project_id)))
+        return await self._in_turn(project_id, lambda: self._writer.freeze(str(project_id), author))
+
+    # ------------------------------------------------------------ versions
+
+    async def list_versions(
+        self, project_id: str, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[VersionRow]:
+        """Its versions, newest first. Raises `NotFound`, `InvalidRequest` (a bad cursor)."""
+        folder = self._folder(project_id)
+        return await asyncio.to_thread(lambda: history.page(folder, limit=limit, cursor=cursor))
+
+    async def read_version(self, project_id: str, version: int) -> Version:
+        """One version with its definition, checked. Raises `NotFound`, `UnreadableFile`."""
+        folder = self._folder(project_id)
+        return await asyncio.to_thread(lambda: history.read(folder, version))
+
+    async def diff(self, project_id: str, before: int, after: int) -> VersionDiff:
+        """What differs between two versions. Raises `NotFound`, `UnreadableFile`."""
+        folder = self._folder(project_id)
+        return await asyncio.to_thread(lambda: diff.between(folder, before, after))
+
+    async def make_version(
+        self, project_id: str, *, label: str | None = None, author: str | None = None
+    ) -> VersionRow:
+        """A version of the saved state, made now; pruning leaves it alone while it has a label."""
+        return await self._in_turn(
+            project_id, lambda: self._history.label(str(project_id), label=label, author=author)
+        )
+
+    async def restore(
+        self, project_id: str, version: int, *, author: str | None = None, if_match: str | None = None
+    ) -> Stored:
+        """Definition and files of `version` again, as a new version.
+
+        That no execution is unfinished is the caller's check. Raises `NotFound`, `UnreadableFile`,
+        `PreconditionFailed`, `Conflict`.
+        """
+        return await self._changed(
+            project_id,
+            lambda: self._history.restore(str(project_id), version, author=author, if_match=if_match),
+        )
+
+    async def publish(self, project_id: str, version: int) -> Stored:
+        """From now on calls with a key run `version`. Raises `NotFound`, `UnreadableFile`."""
+        return await self._changed(project_id, lambda: self._history.publish(str(project_id), version))
+
+    async def unpublish(self, project_id: str, version: int) -> Stored:
+        """Calls with a key run the newest version again. Raises `Conflict` where another is published."""
+        return await self._changed(project_id, lambda: self._history.unpublish(str(project_id), version))
+
+    async def prune_is_due(self, project_id: str, *, keep: int, max_age_days: int) -> bool:
+        """Whether `prune` may find something to remove; cheap."""
+        folder = self._folder(project_id)
+        return await asyncio.to_thread(
+            lambda: bool(history.due(folder, keep=keep, max_age_days=max_age_days))
+        )
+
+    async def prune(
+        self, project_id: str, *, keep: int, max_age_days: int, in_use: Collection[int] = ()
+    ) -> Sequence[int]:
+        """Remove versions beyond the newest `keep`, and those older than `max_age_days` (0: no such limit).
+
+        The newest, the published, labelled ones and `in_use` (what unfinished executions run) stay,
+        and so does what was frozen lately. Returns the numbers that went.
+        """
+
+        def work() -> list[int]:
+            stays = {*in_use, *(number for pid, number in list(self._frozen) if pid == str(project_id))}
+            return self._history.prune(str(project_id), keep=keep, max_age_days=max_age_days, in_use=stays)
+
+        return await self._in_turn(project_id, work)
+
+    # ------------------------------------------------------------ trust
+
+    async def confirm_trust(self, project_id: str, agreed: str) -> Stored:
+        """A person has looked at what the hash `agreed` stands for. Raises `NotTrusted` where it is stale."""
+        return await self._changed(project_id, lambda: self._history.confirm(str(project_id), agreed))
+
+    async def check_trust(self, project_id: str, *, version: int | None = None) -> None:
+        """Raises `NotTrusted` (`hash`, `would_run`) unless a person has agreed to all that would run.
+
+        Before anything of the project is started. `version`: as that snapshot has it, else the live state.
+        """
+        folder = self._folder(project_id)
+
+        def check() -> None:
+            loaded = layout.parse(tree.read(folder))
+            definition = loaded.definition
+            if version is not None:
+                record, definition = history.found(folder, version)
+                files = record.files()
+            elif trust.starts_anything(definition):
+                files = project_files.digests(project_files.live(folder), self._writer.digests)
+            else:
+                return
+            if not self._trust.holds(str(project_id), definition, files, loaded.metadata.trust):
+                raise trust.refused(definition, version, files)
+
+        await asyncio.to_thread(check)
 
     # ------------------------------------------------------------ project files
 
@@ -183,12 +339,15 @@ class ProjectStore:
 
     async def copy_files(self, project_id: str, target: Path, *, version: int | None = None) -> None:
         """Copy the project's files (live ones, or those of `version`) into `target`; not the scenario."""
-        await self._with_files(project_id, lambda root: project_files.copy(root, target), version)
+        # Live files are copied as they come: what an execution runs is a version.
+        await self._with_files(
+            project_id, lambda root: project_files.copy(root, target), version, steady=False
+        )
 
     async def scenario(self, project_id: str, *, version: int | None = None) -> JsonObject | None:
         """`files/scenario.json`, None where there is none. Raises `UnreadableFile`."""
 
-        def load(root: Path) -> JsonObject | None:
+        def load(root: Root) -> JsonObject | None:
             try:
                 data, _ = project_files.read(root, project_files.SCENARIO)
             except NotFound:
@@ -204,6 +363,27 @@ class ProjectStore:
             raise NotFound("There is no such project.")
         return self._projects / str(project_id)
 
+    async def _changed(self, project_id: str, work: Callable[[], Loaded]) -> Stored:
+        return await self._in_turn(project_id, lambda: self._stored(project_id, work()))
+
+    def _stored(self, project_id: str, loaded: Loaded) -> Stored:
+        return _stored(project_id, loaded, self._trusted(project_id, loaded))
+
+    def _trusted(self, project_id: str, loaded: Loaded) -> bool:
+        if not trust.starts_anything(loaded.definition):
+            return True
+        files = project_files.digests(project_files.live(self._folder(project_id)), self._writer.digests)
+        return self._trust.holds(str(project_id), loaded.definition, files, loaded.metadata.trust)
+
+    def _note_frozen(self, project_id: str, found: Frozen | None) -> Frozen | None:
+        now = time.monotonic()
+        for known, moment in list(self._frozen.items()):
+            if now - moment > FROZEN_S:
+                self._frozen.pop(known, None)
+        if found is not None:
+            self._frozen[str(project_id), found[1]] = now
+        return found
+
     async def _in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:
         """Run `work` in a thread, one after the other per project, so that waiting takes no threads."""
         self._folder(project_id)
@@ -212,7 +392,12 @@ class ProjectStore:
             return await asyncio.to_thread(work)
 
     async def _with_files(
-        self, project_id: str, work: Callable[[Path], Answer], version: int | None = None
+        self,
+        project_id: str,
+        work: Callable[[Root], Answer],
+        version: int | None = None,
+        *,
+        steady: bool = True,
     ) -> Answer:
         folder = self._folder(project_id)
 
@@ -220,7 +405,7 @@ class ProjectStore:
             if not folder.is_dir():
                 raise NotFound("There is no such project.")
             if version is None:
-                return work(folder / project_files.FOLDER)
+                return _steady(folder, work) if steady else work(project_files.live(folder))
             return work(versions.files_root(folder, version))
 
         return await asyncio.to_thread(run)
@@ -244,6 +429,21 @@ class ProjectStore:
         return str(found[0].id)
 
 
+def _steady(folder: Path, work: Callable[[Root], Answer]) -> Answer:
+    """What `work` finds in the live files, none of which a commit of several files moved meanwhile."""
+    for _ in range(tree.ATTEMPTS):
+        before = tree.moment(folder)
+        try:
+            found = work(project_files.live(folder))
+        except NotFound:
+            if tree.moment(folder) == before:
+                raise
+            continue
+        if tree.moment(folder) == before:
+            return found
+    raise Conflict("The project is being saved without a pause. Try again.")
+
+
 def _plain(definition: Definition) -> Definition:
     """`definition` without what a subclass adds: a stored project may be handed back as it was read."""
     if type(definition) is Definition:
@@ -251,13 +451,14 @@ def _plain(definition: Definition) -> Definition:
     return Definition(**{name: getattr(definition, name) for name in Definition.model_fields})
 
 
-def _stored(project_id: str, loaded: Loaded) -> Stored:
+def _stored(project_id: str, loaded: Loaded, trusted: bool) -> Stored:
     metadata, definition = loaded.metadata, loaded.definition
     project = Project(
         **{name: getattr(definition, name) for name in Definition.model_fields},
         id=UUID(str(project_id)),
         version=metadata.version,
         published_version=metadata.published_version,
+        trusted=trusted,
         updated_at=metadata.updated_at,
     )
     return Stored(project, layout.etag(definition))

@@ -4,8 +4,7 @@ A new project is built as `.new-{id}` and then gets its name; a deleted one is z
 `backups/`, loses its name, and is removed at leisure. What a crash leaves of either begins with a
 dot and is swept at the next start, unless a living server still works on it.
 
-The zip holds everything but `executions/`. Content that several versions share (hard links on the
-disk) is in it once, under the first version that has it; each `version.json` names it by digest.
+What the zip holds: `store.backup_file`.
 
 Not here: changes inside a project (`store.writer`). Everything blocks.
 """
@@ -13,27 +12,29 @@ Not here: changes inside a project (`store.writer`). Everything blocks.
 from __future__ import annotations
 
 import logging
-import os
 import re
-import stat
 import uuid
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import durable
-from ..errors import CloutError, Conflict, Internal, NotFound, UnreadableFile
+from ..errors import CloutError, Conflict, NotFound, UnreadableFile
 from ..schema.project import Definition
+from . import backup_file
 from .commit import STAGING, recover
+from .layout import Loaded
 from .writer import LOCKS, Writer, lock_path
 
 EXECUTIONS = "executions"
 _NEW, _DELETED = ".new-", ".deleted-"
-_BACKUP = "deleted-"
+BACKUPS_LOCK = ".lock"
+"""Held in `backups/` by whoever makes a backup of all."""
+DELETED, REPLACED = "deleted-", "replaced-"
+"""How the names of backups of one project begin."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_LITTER = re.compile(rf"\.(?:new|deleted)-(?P<id>{_ID.pattern})(?:$|-.*\.tmp$)")
+_LITTER = re.compile(rf"\.(?:new|deleted|replaced)-(?P<id>{_ID.pattern})(?:$|-.*\.tmp$)")
 """A project without a name yet or any more, or a zip that was never finished."""
 
 log = logging.getLogger("cloutagent.store")
@@ -58,7 +59,12 @@ class Shelf:
         with self._guard.writing():
             for folder in (self._projects, self._projects / LOCKS, self._backups):
                 durable.make_folder(folder)
-        unfinished_backups = self._backups.glob(f".{_BACKUP}*.tmp")
+        unfinished_backups = [
+            path for kind in (DELETED, REPLACED) for path in self._backups.glob(f".{kind}*.tmp")
+        ]
+        with suppress(Conflict), durable.locked(self._backups / BACKUPS_LOCK, timeout_s=0):
+            for path in self._backups.glob(".backup-*.tmp"):  # of a server that was killed
+                durable.remove(path)
         for path in sorted([*self._projects.iterdir(), *unfinished_backups]):
             try:
                 self._settle(path)
@@ -72,13 +78,40 @@ class Shelf:
         except FileNotFoundError:
             return []
 
-    def create(self, definition: Definition, files: Mapping[str, bytes]) -> str:
-        """A new project with version 1; its id."""
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty folder for what may become a project; gone at the end, and after a crash swept."""
+        place = str(uuid.uuid4())
+        folder, lock = self._projects / f"{_NEW}{place}", lock_path(self._projects, place)
+        try:
+            with self._guard.writing(), durable.locked(lock):
+                try:
+                    durable.make_folder(folder)
+                    yield folder
+                finally:
+                    with suppress(CloutError, OSError):
+                        durable.remove_tree(folder)
+        finally:
+            with suppress(CloutError, OSError):
+                durable.remove(lock)
+
+    def create(
+        self,
+        definition: Definition,
+        files: Mapping[str, bytes],
+        *,
+        author: str | None,
+        trusted: bool,
+        source: Loaded | None = None,
+    ) -> str:
+        """A new project with version 1; its id. `source`: whose bytes and unknown fields it keeps."""
         project_id = str(uuid.uuid4())
         staged = self._projects / f"{_NEW}{project_id}"
         with self._guard.writing(), durable.locked(lock_path(self._projects, project_id)):
             try:
-                self._writer.build(staged, definition, files)
+                self._writer.build(
+                    staged, project_id, definition, files, author=author, trusted=trusted, source=source
+                )
                 durable.rename(staged, self._projects / project_id)
             except BaseException:
                 with suppress(CloutError, OSError):
@@ -96,7 +129,7 @@ class Shelf:
                 raise NotFound("There is no such project.")
             with suppress(UnreadableFile):  # zipped as it lies there
                 recover(folder)
-            self._zip(folder, project_id)
+            self.keep(folder, project_id, DELETED)
             durable.rename(folder, nameless)
             durable.sync_folder(self._projects)
         try:
@@ -117,40 +150,21 @@ class Shelf:
                 else:
                     durable.remove(path)
 
-    def _zip(self, folder: Path, project_id: str) -> None:
+    def keep(self, folder: Path, project_id: str, kind: str) -> str:
+        """Zip the project, whose lock the caller holds, into the backups; the name of the zip."""
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
-        target = self._backups / f"{_BACKUP}{project_id}-{moment}.zip"
-        with durable.staged_file(target, 0o600) as (sink, staged):
-            with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:  # type: ignore[call-overload]
-                for path in _contents(folder):
-                    _add(archive, folder, path)
-            with zipfile.ZipFile(staged) as archive:
-                if (broken := archive.testzip()) is not None:
-                    raise Internal(f"The backup reads back damaged at {broken}; nothing was deleted.")
+        target = self._backups / f"{kind}{project_id}-{moment}.zip"
+        backup_file.write(target, [project_id], lambda _: nullcontext(folder), flat=True)
+        return target.name
 
-
-def _contents(folder: Path) -> Iterator[Path]:
-    """Regular files to back up, shared ones once, links never followed."""
-    shared: set[int] = set()
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        if Path(place) == folder and EXECUTIONS in folders:
-            folders.remove(EXECUTIONS)
-        for name in sorted(names):
-            path = Path(place) / name
-            found = path.lstat()
-            if not stat.S_ISREG(found.st_mode) or found.st_ino in shared:
-                continue
-            if found.st_nlink > 1:
-                shared.add(found.st_ino)
-            yield path
-
-
-def _add(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
-    name = str(path.relative_to(folder)).encode(errors="backslashreplace").decode()
-    info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as source, archive.open(info, "w") as target:
-        while chunk := source.read(1024 * 1024):
-            target.write(chunk)
+    def appear(self, project_id: str, build: Callable[[Path], None]) -> None:
+        """What `build` makes in a folder becomes the project by one rename; the caller holds its lock."""
+        staged = self._projects / f"{_NEW}{project_id}"
+        try:
+            build(staged)
+            durable.rename(staged, self._projects / project_id)
+        except BaseException:
+            with suppress(CloutError, OSError):
+                durable.remove_tree(staged)
+            raise
+        durable.sync_folder(self._projects)

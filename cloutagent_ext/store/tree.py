@@ -31,7 +31,7 @@ VIEW = ".ui/ui-config.json"
 _SINGLE = (METADATA, AGENT, MCPS, MAIN_PROMPT, FLOW, VIEW)
 _FOLDERS = {"subagents": ".json", "hooks": ".json", SUBAGENT_PROMPTS: ".txt"}
 _PARENTS = ("subagents", "hooks", "mcps", "prompts", SUBAGENT_PROMPTS, ".ui")
-_ATTEMPTS = 100
+ATTEMPTS = 100
 _PAUSE_S = 0.01
 _MAX_FILES = 10_000
 
@@ -41,16 +41,21 @@ Tree = dict[str, bytes]
 
 def read(project: Path) -> Tree:
     """All definition files of `project`. Raises `NotFound`, `UnreadableFile`, `Conflict` (never at rest)."""
-    for _ in range(_ATTEMPTS):
-        before = commit.pending(project), _stamp_of(project, METADATA)
-        tree = _read_once(project, before[0])
+    for _ in range(ATTEMPTS):
+        journal, changed = commit.pending(project), _stamp_of(project, METADATA)
+        tree = _read_once(project, journal)
         # In this order: a commit shows its journal before its first rename, metadata.json after its last.
-        if commit.pending(project) == before[0] and _stamp_of(project, METADATA) == before[1]:
+        if moment(project) == (journal, changed):
             if not tree and not project.is_dir():
                 raise NotFound("There is no such project.")
             return tree
         time.sleep(_PAUSE_S)
     raise Conflict("The project is being saved without a pause. Try again.")
+
+
+def moment(project: Path) -> object:
+    """Equal before and after a read: no commit of several files went on meanwhile."""
+    return commit.pending(project), _stamp_of(project, METADATA)
 
 
 def read_metadata(project: Path) -> Tree:
@@ -72,6 +77,11 @@ def stamp(project: Path) -> tuple[object, ...]:
         _must_be_folder(base, folder)
     paths = (commit.JOURNAL, *_SINGLE, *_in_folders(base))
     return tuple([(path, _stamp_of(base, path)) for path in paths])
+
+
+def present(project: Path) -> list[str]:
+    """Paths of all definition files. Raises `UnreadableFile` where a folder is none."""
+    return list(_present(project))
 
 
 def _read_once(project: Path, journal: commit.Journal | None) -> Tree:

@@ -4,8 +4,8 @@ Readable folders that never change. Content that two neighbouring snapshots shar
 (hard links between snapshots, never to live files: an editor that writes in place must not reach a
 snapshot), and checked against its digest before it is linked or read.
 
-Not here: when a version is made (`store.writer`); listing, restoring, diffs and pruning have
-their room beside this. Everything blocks.
+Not here: when a version is made (`store.writer`); listing, labels, restoring and pruning
+(`store.history`), diffs (`store.diff`). Everything blocks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -72,11 +73,11 @@ def folder_of(project: Path, version: int) -> Path:
 
 
 def numbers(project: Path) -> list[int]:
-    """Numbers of all snapshots, ascending."""
-    try:
-        names = [entry.name for entry in (project / FOLDER).iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    """Numbers of all snapshots, ascending; that of a commit which is valid already is among them."""
+    journal = pending(project)
+    names = {path.removeprefix(f"{FOLDER}/") for path in journal.places} if journal else set()
+    with suppress(FileNotFoundError, NotADirectoryError):
+        names |= {entry.name for entry in (project / FOLDER).iterdir()}
     return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
 
 
@@ -98,12 +99,14 @@ def stage_files(
     version: int,
     files: dict[str, str],
     *,
+    root: Path,
     previous: Record | None,
     known: project_files.Digests,
 ) -> dict[str, str]:
-    """Begin the snapshot `version` with the live project files `files`; returns their digests as copied.
+    """Begin the snapshot `version` with the files `files` of `root`; returns their digests as copied.
 
-    What `previous` holds with the same digest is linked instead of copied.
+    What `previous` holds with the same digest is linked instead of copied. `root`: the live project
+    files, or those of an older snapshot.
     """
     folder = staging.place(path_of(version))
     copied = {}
@@ -112,7 +115,7 @@ def stage_files(
         staging.batch.parents(folder / path, folder)
         if not _link(staging, folder, path, digest, previous, known):
             try:
-                source = open_beneath(staging.project / project_files.FOLDER, relative)
+                source = open_beneath(root, relative)
             except NotFound:
                 continue  # removed by hand since it was listed
             try:

@@ -2,12 +2,15 @@
 
 Every method takes the project's lock (between threads and processes), settles what a crash left,
 reads what is on the disk now, decides, and commits. Blocks; `store.projects` calls it in threads.
-Not here: whole folders that come and go (`store.shelf`), reading without a lock (`store.projects`).
+Not here: labels, restoring, publishing, pruning and trust (`store.history`, on `held` and
+`make_version` of this room), whole folders that come and go (`store.shelf`), reading without a
+lock (`store.projects`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +20,9 @@ from ..durable import Guard, locked, make_folder, remove_folder
 from ..errors import InvalidRequest, NotFound, PreconditionFailed, UnreadableFile
 from ..schema.base import timestamp
 from ..schema.project import Definition, Ui, UiPatch
-from . import layout, project_files, tree, versions
+from . import layout, project_files, tree, trust, versions
 from .commit import Staging, commit, recover
-from .files import path_parts
+from .files import open_beneath, path_parts
 from .layout import Loaded, Metadata
 from .tree import METADATA, VIEW, Tree
 from .upgrade import upgrade
@@ -36,7 +39,7 @@ def lock_path(projects: Path, project_id: str) -> Path:
 
 
 @dataclass
-class _Held:
+class Held:
     """A project under its lock, as it is now."""
 
     folder: Path
@@ -61,46 +64,67 @@ class _Held:
 class Writer:
     """All changes inside existing projects."""
 
-    def __init__(self, projects: Path, guard: Guard) -> None:
+    def __init__(self, projects: Path, guard: Guard, agreed: trust.Trust) -> None:
         self._projects = projects
         self._guard = guard
-        self._digests = project_files.Digests()
+        self._trust = agreed
+        self.digests = project_files.Digests()
 
-    def build(self, folder: Path, definition: Definition, files: Mapping[str, bytes]) -> None:
-        """Fill the new `folder` with a whole project, version 1 included. Nobody else knows it yet."""
+    def build(
+        self,
+        folder: Path,
+        project_id: str,
+        definition: Definition,
+        files: Mapping[str, bytes],
+        *,
+        author: str | None,
+        trusted: bool,
+        source: Loaded | None = None,
+    ) -> None:
+        """Fill the new `folder` with a whole project, version 1 included. Nobody else knows it yet.
+
+        `source`: a project whose bytes and unknown fields it keeps where they say the same.
+        """
         for path in files:
             path_parts(path)
-        project_files.check_total(sum(map(len, files.values())))
+        project_files.check_total(sum(len(files[path]) for path in files))
         make_folder(folder)
         now = timestamp()
         metadata = Metadata(name=definition.name, created_at=now, updated_at=now)
-        content = _rendered(definition, metadata, None)
+        if trusted:
+            given = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+            metadata.trust = self._trust.add(project_id, definition, given, [])
+        content = _rendered(definition, metadata, source)
         with commit(folder) as staging:
             staging.write(GITIGNORE, layout.GITIGNORE)
             _stage_changes(staging, {}, content)
             for path, data in files.items():
                 staging.write(f"{project_files.FOLDER}/{path}", data)
         loaded = layout.parse(content)
-        digests = project_files.digests(folder / project_files.FOLDER, self._digests)
-        self._make_version(_Held(folder, loaded, None, digests, ""), content, loaded.metadata, author=None)
+        digests = project_files.digests(folder / project_files.FOLDER, self.digests)
+        self.make_version(Held(folder, loaded, None, digests, ""), content, loaded.metadata, author=author)
 
-    def save(self, project_id: str, definition: Definition, *, if_match: str | None, draft: bool) -> Loaded:
+    def save(
+        self,
+        project_id: str,
+        definition: Definition,
+        *,
+        if_match: str | None,
+        draft: bool,
+        author: str | None = None,
+    ) -> Loaded:
         """Make the project mean `definition`. Raises `PreconditionFailed`, `InvalidRequest`."""
-        with self._held(project_id) as held:
-            if if_match is not None and not _matches(if_match, layout.etag(held.loaded.definition)):
-                raise PreconditionFailed(
-                    "The project has changed since you read it. Read it again, then repeat your change.",
-                    etag=layout.etag(held.loaded.definition),
-                )
+        with self.held(project_id) as held:
+            check_match(held, if_match)
             if held.edited and not held.versioned:
-                held = self._make_version(
+                held = self.make_version(
                     held, held.loaded.tree, held.loaded.metadata, author=versions.BY_HAND
                 )
-            metadata = held.loaded.metadata
+            metadata = self._agreed(project_id, held, definition, held.files)
             wanted = _rendered(definition, metadata, held.loaded)
             content = layout.content_digest(wanted, held.files)
             if not draft and (held.newest is None or held.newest.content != content):
-                return self._make_version(held, wanted, metadata, author=None).loaded
+                return self.make_version(held, wanted, metadata, author=author).loaded
             changed = _changed(held.loaded.tree, wanted)
             if not changed:
                 return held.loaded
@@ -111,18 +135,16 @@ class Writer:
                 _stage_changes(staging, held.loaded.tree, wanted)
             return layout.parse(wanted)
 
-    def freeze(self, project_id: str) -> tuple[Definition, int]:
+    def freeze(self, project_id: str, author: str | None = None) -> tuple[Definition, int]:
         """The saved state as a version, made now if the newest one does not hold it."""
-        with self._held(project_id) as held:
-            if not held.versioned:
-                author = versions.BY_HAND if held.edited else None
-                held = self._make_version(held, held.loaded.tree, held.loaded.metadata, author=author)
+        with self.held(project_id) as held:
+            held = self.settled(held, author)
             assert held.newest is not None
             return held.loaded.definition, held.newest.version
 
     def version_files(self, project_id: str) -> None:
         """Make a version of changed project files, unless a draft is waiting: that is not ours to publish."""
-        with self._held(project_id) as held:
+        with self.held(project_id) as held:
             if held.newest is None or held.versioned:
                 return
             prefix = f"{project_files.FOLDER}/"
@@ -133,7 +155,7 @@ class Writer:
             }
             if layout.content_digest(held.loaded.tree, before) == held.newest.content:
                 author = versions.BY_HAND if held.edited else None
-                self._make_version(held, held.loaded.tree, held.loaded.metadata, author=author)
+                self.make_version(held, held.loaded.tree, held.loaded.metadata, author=author)
 
     def patch_ui(self, project_id: str, patch: UiPatch) -> Ui:
         """Change view state; last write wins, nothing else of the project is touched."""
@@ -151,26 +173,24 @@ class Writer:
 
     def write_file(self, project_id: str, path: str, data: bytes) -> None:
         """Put `data` as the project file `path`. Raises `InvalidRequest`, `Conflict`, `TooLarge`."""
-        with self._held(project_id) as held:
+        with self.held(project_id) as held:
             project_files.check_room(held.folder / project_files.FOLDER, path, len(data))
             if held.files.get(path) == hashlib.sha256(data).hexdigest():
                 return
             with commit(held.folder) as staging:
                 staging.write(f"{project_files.FOLDER}/{path}", data)
-            self._note_files(held, held.files | {path: hashlib.sha256(data).hexdigest()})
+            self._note_files(project_id, held, held.files | {path: hashlib.sha256(data).hexdigest()})
 
     def delete_file(self, project_id: str, path: str) -> None:
         """Remove the project file `path`. Raises `NotFound`, `InvalidRequest`."""
-        with self._held(project_id) as held:
+        with self.held(project_id) as held:
             project_files.must_exist(held.folder / project_files.FOLDER, path)
             with commit(held.folder) as staging:
                 staging.remove(f"{project_files.FOLDER}/{path}")
-            self._note_files(held, {k: v for k, v in held.files.items() if k != path})
-            for parent in list(PurePosixPath(path).parents)[:-1]:
-                if not remove_folder(held.folder / project_files.FOLDER / parent):
-                    break
+            self._note_files(project_id, held, {k: v for k, v in held.files.items() if k != path})
+            prune_folders(held.folder, path)
 
-    # ------------------------------------------------------------ inside
+    # ------------------------------------------------------------ for `store.history` too
 
     @contextmanager
     def _locked(self, project_id: str) -> Iterator[Path]:
@@ -185,15 +205,35 @@ class Writer:
             yield folder
 
     @contextmanager
-    def _held(self, project_id: str) -> Iterator[_Held]:
+    def held(self, project_id: str) -> Iterator[Held]:
+        """The project under its lock, settled. Raises `NotFound`, `UnreadableFile`."""
         with self._locked(project_id) as folder:
             loaded = layout.parse(tree.read(folder))
-            files = project_files.digests(folder / project_files.FOLDER, self._digests)
+            files = project_files.digests(folder / project_files.FOLDER, self.digests)
             newest = versions.record(folder, loaded.metadata.version)
-            yield _Held(folder, loaded, newest, files, layout.content_digest(loaded.tree, files))
+            yield Held(folder, loaded, newest, files, layout.content_digest(loaded.tree, files))
 
-    def _make_version(self, held: _Held, content: Tree, metadata: Metadata, *, author: str | None) -> _Held:
-        """Commit `content` together with a snapshot of it, as the next version."""
+    def settled(self, held: Held, author: str | None) -> Held:
+        """`held` with what waits to become a version as one: a hand edit, or a draft of `author`."""
+        if held.versioned:
+            return held
+        author = versions.BY_HAND if held.edited else author
+        return self.make_version(held, held.loaded.tree, held.loaded.metadata, author=author)
+
+    def make_version(
+        self,
+        held: Held,
+        content: Tree,
+        metadata: Metadata,
+        *,
+        author: str | None,
+        label: str | None = None,
+        source: versions.Record | None = None,
+    ) -> Held:
+        """Commit `content` together with a snapshot of it, as the next version.
+
+        `source`: the version whose project files become the live ones in the same commit.
+        """
         folder = held.folder
         definition = layout.parse(content).definition
         # A checkout may bring back an older metadata.json; a number is never given twice.
@@ -202,7 +242,7 @@ class Writer:
         now = timestamp()
         with commit(folder) as staging:
             metadata = metadata.model_copy(update={"version": version, "updated_at": now, "content": None})
-            copied = self._stage_files(staging, version, held)
+            copied = self._stage_files(staging, version, held, source)
             digest = layout.content_digest(content, copied)
             metadata = metadata.model_copy(update={"content": digest})
             wanted = _rendered(definition, metadata, Loaded(content, held.loaded.metadata, definition))
@@ -211,6 +251,7 @@ class Writer:
                 staging,
                 versions.Record(
                     version=version,
+                    label=label,
                     author=author,
                     created_at=now,
                     content=digest,
@@ -218,23 +259,56 @@ class Writer:
                 ),
                 wanted,
                 previous=held.newest,
-                known=self._digests,
+                known=self.digests,
             )
-        return _Held(folder, layout.parse(wanted), record, copied, digest)
+        return Held(folder, layout.parse(wanted), record, copied, digest)
 
-    def _stage_files(self, staging: Staging, version: int, held: _Held) -> dict[str, str]:
-        return versions.stage_files(staging, version, held.files, previous=held.newest, known=self._digests)
+    # ------------------------------------------------------------ inside
 
-    def _note_files(self, held: _Held, files: dict[str, str]) -> None:
+    def _stage_files(
+        self, staging: Staging, version: int, held: Held, source: versions.Record | None
+    ) -> dict[str, str]:
+        if source is None:
+            live = held.folder / project_files.FOLDER
+            return versions.stage_files(
+                staging, version, held.files, root=live, previous=held.newest, known=self.digests
+            )
+        root = versions.folder_of(held.folder, source.version) / project_files.FOLDER
+        files = source.files()
+        for path in sorted(held.files.keys() - files.keys()):
+            staging.remove(f"{project_files.FOLDER}/{path}")
+        for path in sorted(path for path in files if held.files.get(path) != files[path]):
+            project_files.check_place(held.folder / project_files.FOLDER, path)
+            descriptor = open_beneath(root, path)
+            try:
+                staging.copy(f"{project_files.FOLDER}/{path}", descriptor)
+            finally:
+                os.close(descriptor)
+        return versions.stage_files(staging, version, files, root=root, previous=source, known=self.digests)
+
+    def _agreed(
+        self, project_id: str, held: Held, definition: Definition, files: Mapping[str, str]
+    ) -> Metadata:
+        """Metadata for a change through us: what a person makes of a trusted project stays trusted."""
+        metadata = held.loaded.metadata
+        if not self._trust.holds(project_id, held.loaded.definition, held.files, metadata.trust):
+            return metadata
+        if self._trust.holds(project_id, definition, files, metadata.trust):
+            return metadata
+        given = self._trust.add(project_id, definition, files, metadata.trust)
+        return metadata.model_copy(update={"trust": given})
+
+    def _note_files(self, project_id: str, held: Held, files: dict[str, str]) -> None:
         """Our own change of files is no hand edit; an edit that waits to become a version stays one.
 
-        A commit of its own: readers of files then need not look into journals, and a crash in
-        between costs no more than a wrong author of the next version.
+        A commit of its own: a crash in between costs no more than a wrong author of the next
+        version, or that a person is asked again what may run.
         """
         update: dict[str, str | None] = {"updated_at": timestamp()}
         if not held.edited:
             update["content"] = layout.content_digest(held.loaded.tree, files)
-        metadata = held.loaded.metadata.model_copy(update=update)
+        agreed = self._agreed(project_id, held, held.loaded.definition, files)
+        metadata = agreed.model_copy(update=update)
         wanted = _rendered(held.loaded.definition, metadata, held.loaded)
         with commit(held.folder) as staging:
             staging.write(METADATA, wanted[METADATA])
@@ -264,6 +338,22 @@ def _stage_changes(staging: Staging, old: Tree, new: Tree) -> None:
             staging.write(path, new[path])
         else:
             staging.remove(path)
+
+
+def check_match(held: Held, if_match: str | None) -> None:
+    """Raises `PreconditionFailed` where the project is no longer what the header `If-Match` names."""
+    if if_match is not None and not _matches(if_match, layout.etag(held.loaded.definition)):
+        raise PreconditionFailed(
+            "The project has changed since you read it. Read it again, then repeat your change.",
+            etag=layout.etag(held.loaded.definition),
+        )
+
+
+def prune_folders(project: Path, path: str) -> None:
+    """Remove the folders of the project file `path` that are empty now."""
+    for parent in list(PurePosixPath(path).parents)[:-1]:
+        if not remove_folder(project / project_files.FOLDER / parent):
+            break
 
 
 def _matches(if_match: str, etag: str) -> bool:

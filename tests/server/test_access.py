@@ -24,7 +24,15 @@ PUBLIC = {("GET", "health"): "load balancers and people look whether the server 
 
 
 def address(route: Route, project: str = UNKNOWN, execution: str = UNKNOWN) -> str:
-    values = {"project_id": project, "execution_id": execution, "path...": "a.txt", "key_id": "nobody"}
+    values = {
+        "project_id": project,
+        "execution_id": execution,
+        "path...": "a.txt",
+        "key_id": "nobody",
+        "name": "NOBODY",
+        "version": "1",
+        "other": "1",
+    }
     return "/cloutagent/api/" + re.sub(r"\{([^}]+)\}", lambda match: values[match[1]], route.path)
 
 
