@@ -52,3 +52,14 @@ def test_every_setting_says_what_it_does() -> None:
     rows = Settings.rows()
     assert all(row.help.endswith(".") for row in rows)
     assert {row.name for row in rows} == {name for name in Settings.__dataclass_fields__ if name != "sources"}
+
+
+def test_keys_of_secrets_lie_beside_the_data_folder_and_never_inside(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    assert Settings.from_environment({}, data_dir=data_dir).key_file == tmp_path / "data.keys"
+    assert Settings.from_environment({}, data_dir=Path()).key_file.name == "cloutagent.keys"
+    for inside in (data_dir / "keys", data_dir / "projects" / ".." / "keys", data_dir):
+        with pytest.raises(SettingError, match="inside the data folder"):
+            Settings.from_environment({}, data_dir=data_dir, encryption_key_file=inside)
+    given = Settings.from_environment({"ENCRYPTION_KEY": "ab" * 32}, data_dir=data_dir)
+    assert "abab" not in repr(given)
