@@ -63,7 +63,9 @@ def states(trial: Trial, name: str) -> list[object]:
     return [*found, trial.seen()]
 
 
-@pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    "thorough", [False, pytest.param(True, marks=[pytest.mark.nightly, pytest.mark.timeout(1800)])]
+)
 @pytest.mark.parametrize("name", CHANGES)
 def test_old_or_new_whatever_operation_fails(
     base: tuple[Path, str], place: Path, name: str, thorough: bool
