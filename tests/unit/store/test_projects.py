@@ -253,7 +253,7 @@ async def test_a_deleted_project_is_in_the_backups_first(
     os.utime(folder / "files/scenario.json", (0, 0))  # before the first year a zip knows
     await store.save(pid, whole(description="two"))
     await store.delete(pid)
-    (backup,) = (data_dir / "backups").iterdir()
+    (backup,) = (data_dir / "backups").glob("*.zip")
     assert backup.stat().st_mode & 0o777 == 0o600
     with zipfile.ZipFile(backup) as archive:
         inside = archive.namelist()
@@ -308,4 +308,4 @@ async def test_a_project_unreadable_by_hand_can_still_be_deleted(
     with pytest.raises(UnreadableFile):
         await store.read(pid)
     await store.delete(pid)
-    assert len(list((data_dir / "backups").iterdir())) == 1
+    assert len(list((data_dir / "backups").glob("*.zip"))) == 1
