@@ -62,9 +62,10 @@ class Shelf:
         unfinished_backups = [
             path for kind in (DELETED, REPLACED) for path in self._backups.glob(f".{kind}*.tmp")
         ]
-        with suppress(Conflict), durable.locked(self._backups / BACKUPS_LOCK, timeout_s=0):
-            for path in self._backups.glob(".backup-*.tmp"):  # of a server that was killed
-                durable.remove(path)
+        if any(self._backups.glob(".backup-*.tmp")):
+            with suppress(Conflict), durable.locked(self._backups / BACKUPS_LOCK, timeout_s=0):
+                for path in self._backups.glob(".backup-*.tmp"):  # of a server that was killed
+                    durable.remove(path)
         for path in sorted([*self._projects.iterdir(), *unfinished_backups]):
             try:
                 self._settle(path)

@@ -186,7 +186,7 @@ async def test_names_from_outside_reach_no_other_file(backups: Backups, pid: str
 async def test_a_backup_made_while_people_save_holds_one_state_of_each_project(
     backups: Backups, store: ProjectStore, stored: Stored, pid: str
 ) -> None:
-    stop = asyncio.Event()
+    stop, saved = asyncio.Event(), asyncio.Event()
 
     async def save() -> None:
         number = 0
@@ -195,12 +195,14 @@ async def test_a_backup_made_while_people_save_holds_one_state_of_each_project(
             changed = stored.project.model_copy(update={"description": f"state {number}"})
             changed.agent.system_prompt = f"state {number}"
             await store.save(pid, changed, draft=True)
+            saved.set()
 
     saving = asyncio.create_task(save())
+    await saved.wait()
     rows = [await backups.make() for _ in range(5)]
     stop.set()
     await saving
-    for row in rows[1:]:
+    for row in rows:
         await backups.restore(row.name, project_id=pid, busy=idle)
         project = (await store.read(pid)).project
         assert project.description == project.agent.system_prompt
