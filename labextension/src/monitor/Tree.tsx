@@ -6,10 +6,12 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { KeyboardEvent } from 'react';
 
+import { hasEnded } from '../api/types';
 import { rowsOf } from '../stores/rows';
 import { useActions, useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 import { advice, endLabel } from '../ui/labels';
+import { StateDot } from '../ui/StateDot';
 
 import { hasOutcome, StepRow } from './StepRow';
 
@@ -56,6 +58,35 @@ function Outcome(): JSX.Element | null {
         </p>
       )}
     </section>
+  );
+}
+
+/** While there are no steps: what is waited for, in one line. */
+function Calm(): JSX.Element | null {
+  const { trans } = useUi();
+  const monitor = useProject(state => state.monitor);
+  const known = useProject(state => state.executions.find(each => each.execution_id === state.executionId));
+  if (!monitor || hasOutcome(monitor)) {
+    return null;
+  }
+  const ended = known && hasEnded(known.status);
+  const words =
+    monitor.status === 'cancelled'
+      ? trans.__('Stopped before its first step.')
+      : hasEnded(monitor.status)
+        ? trans.__('It ended before its first step.')
+        : monitor.status === 'interrupted'
+          ? trans.__('Interrupted before its first step. Run again to start afresh.')
+          : monitor.lastEventId === 0 && ended
+            ? trans.__('Loading its steps…')
+            : monitor.status === 'queued' && monitor.position
+              ? trans.__('Waiting in the queue, place %1', monitor.position)
+              : trans.__('Starting…');
+  return (
+    <p className="ca-Calm" role="status">
+      <StateDot state={monitor.status} />
+      {words}
+    </p>
   );
 }
 
@@ -150,6 +181,7 @@ export function Tree(): JSX.Element {
             />
           ))}
         </div>
+        {rows.length === 0 && <Calm />}
         <Outcome />
       </div>
       {!following && (

@@ -199,9 +199,9 @@ describe('opening', () => {
 describe('room', () => {
   it('opens properties where there is room, and folds them when a notebook takes it', () => {
     tab = openTab();
-    tab.actions.setWidth(1000);
+    tab.actions.setSize(1000, 700);
     expect(tab.state()).toMatchObject({ propertiesOpen: true, selected: 'agent' });
-    tab.actions.setWidth(540);
+    tab.actions.setSize(540, 700);
     expect(tab.state().propertiesOpen).toBe(false);
     tab.actions.select('hook:guard');
     expect(tab.state()).toMatchObject({ propertiesOpen: false, selected: 'hook:guard' });
