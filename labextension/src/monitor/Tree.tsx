@@ -5,6 +5,7 @@
  */
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { KeyboardEvent } from 'react';
+import { flushSync } from 'react-dom';
 
 import { hasEnded } from '../api/types';
 import { rowsOf } from '../stores/rows';
@@ -13,7 +14,8 @@ import { Icon } from '../ui/Icon';
 import { advice, endLabel } from '../ui/labels';
 import { StateDot } from '../ui/StateDot';
 
-import { hasOutcome, StepRow } from './StepRow';
+import { Rows } from './Rows';
+import { hasOutcome } from './StepRow';
 
 /** Distance from the end, in CSS pixels, that still counts as being at the end. */
 const NEAR_END = 24;
@@ -133,9 +135,10 @@ export function Tree(): JSX.Element {
 
   const focus = (index: number) => {
     const next = Math.max(0, Math.min(rows.length - 1, index));
-    setFocused(next);
+    // The row may lie in a part of the tree that is only drawn now.
+    flushSync(() => setFocused(next));
     const row = scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"]`);
-    row?.focus();
+    row?.focus({ preventScroll: true });
     row?.scrollIntoView?.({ block: 'nearest' });
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -172,14 +175,7 @@ export function Tree(): JSX.Element {
     <div className="ca-Tree">
       <div className="ca-Tree-scroll" ref={scroller} onScroll={onScroll}>
         <div role="tree" tabIndex={-1} aria-label={trans.__('Steps of the execution')} onKeyDown={onKeyDown}>
-          {rows.map((row, index) => (
-            <StepRow
-              key={row.step.id}
-              row={row}
-              index={index}
-              focused={index === Math.min(focused, rows.length - 1)}
-            />
-          ))}
+          <Rows rows={rows} focused={Math.min(focused, rows.length - 1)} scroller={scroller} />
         </div>
         {rows.length === 0 && <Calm />}
         <Outcome />
