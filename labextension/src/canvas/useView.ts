@@ -96,7 +96,7 @@ export function useView(definition: Definition): View {
   const fit = useCallback(() => {
     own.current = false;
     show();
-    actions.rememberView({ viewport: flow.getViewport() });
-  }, [actions, flow, show]);
+    actions.forgetView();
+  }, [actions, show]);
   return { fit, remember, hasMap };
 }

@@ -5,7 +5,7 @@ import { useRef } from 'react';
 import type { KeyboardEvent, PointerEvent } from 'react';
 
 import type { MonitorTab } from '../stores/project';
-import { LEAST_DRAWER, drawerHeight, fittingDrawer, isSimulated } from '../stores/select';
+import { LEAST_DRAWER, drawerHeight, fittingDrawer, isListed, isSimulated } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 import { statusLabel } from '../ui/labels';
@@ -123,7 +123,7 @@ export function Drawer(): JSX.Element {
   const height = useProject(drawerHeight);
   const shown = useProject(state => state.monitor !== null);
   const simulated = useProject(isSimulated);
-  const count = useProject(state => state.files?.length ?? 0);
+  const count = useProject(state => state.files?.filter(file => isListed(file.path)).length ?? 0);
   const tabs: [MonitorTab, string][] = [
     ['steps', trans.__('Steps')],
     ['files', count ? trans.__('Files %1', count) : trans.__('Files')]

@@ -188,6 +188,20 @@ describe('drawer', () => {
     );
   });
 
+  it('lists no pictures that a row shows already, but opens them', () => {
+    const made = (path: string) => ({ path, size: 9, modified_at: '', media_type: 'application/x' });
+    const files = [made('chart.bin'), made('.artifacts/c1-0.bin')];
+    const tab = openTab({
+      log: WHOLE_RUN,
+      state: { files, drawer: { open: true, height: 200, tab: 'files', file: null } }
+    });
+    tab.show(<Drawer />);
+    expect(screen.getByRole('tab', { name: 'Files 1' })).toBeTruthy();
+    expect(screen.queryByTitle('.artifacts/c1-0.bin')).toBeNull();
+    act(() => tab.actions.showTab('files', '.artifacts/c1-0.bin'));
+    expect(screen.getByRole('region', { name: '.artifacts/c1-0.bin' })).toBeTruthy();
+  });
+
   it('is resized by keyboard', () => {
     const tab = openTab({ state: { drawer: { open: true, height: 200, tab: 'steps', file: null } } });
     tab.show(<Drawer />);

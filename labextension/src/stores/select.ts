@@ -55,6 +55,11 @@ export function executionToShow(executions: readonly ExecutionState[]): Executio
   return executions.find(each => !hasEnded(each.status)) ?? executions[0] ?? null;
 }
 
+/** Whether a file is worth listing: pictures that a row of the tree shows already are not. */
+export function isListed(path: string): boolean {
+  return !path.startsWith('.artifacts/');
+}
+
 /** Whether this execution is played by the simulated model. */
 export function isSimulated(state: Pick<ProjectState, 'monitor' | 'executions' | 'executionId'>): boolean {
   const known = state.executions.find(each => each.execution_id === state.executionId);
