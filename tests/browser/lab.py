@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from tests.support.live_server import LiveServer
 
 SLOW_MS = 30_000
 """Patience with a machine that does other things too."""
-SCREENSHOTS = Path(__file__).parents[2] / "docs" / "images"
+_ROOT = Path(__file__).parents[2]
+SCREENSHOTS = _ROOT / (os.environ.get("CLOUTAGENT_SCREENSHOTS") or "test-results")
+"""Where pictures go; `make screenshots` puts them into the documentation."""
 # Lab's own noise, which no extension can stop.
 _NOT_OURS = (
     "webpack",
@@ -86,7 +89,7 @@ class Lab:
         )
 
     def screenshot(self, name: str) -> None:
-        """Into the documentation, which therefore cannot go stale."""
+        """A picture of the whole window."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_function("() => document.fonts.status === 'loaded'")
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
