@@ -12,13 +12,14 @@ CLEAN_ENV := env $(STRIP)
 
 PANEL_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/lib/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 
-.PHONY: help demo test lint types bench nightly format clean setup-demo setup-test test-lint test-panel test-python test-browser
+.PHONY: help demo test lint types bench screenshots nightly format clean setup-demo setup-test test-lint test-panel test-python test-browser
 
 help:
 	@echo "make demo     JupyterLab on an example project; no key, no account"
 	@echo "make test     every check and test, the browser included"
 	@echo "make bench    speed and memory beside baselines, as a table"
 	@echo "make nightly  the long form of soak, chaos and fuzz loops"
+	@echo "make screenshots the documentation's pictures, from the browser tests"
 	@echo "make format   format Python and TypeScript"
 	@echo "make types    openapi.json and the TypeScript types, from the schema"
 	@echo "make clean    remove what these commands made"
@@ -78,6 +79,9 @@ test-python:
 
 test-browser:
 	$(CLEAN_ENV) $(BIN)/python -m pytest -m "browser and not nightly"
+
+screenshots: setup-test
+	$(CLEAN_ENV) CLOUTAGENT_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser -k screenshots
 
 nightly: setup-test
 	$(CLEAN_ENV) $(BIN)/python -m pytest -m nightly --timeout 3600

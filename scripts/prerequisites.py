@@ -26,9 +26,11 @@ BROWSERS = (
 
 def version_of(*command):
     """First dotted number that `command` prints, as a tuple; None where it does not run."""
-    if shutil.which(command[0]) is None:
+    try:
+        said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+    except OSError:  # not there, or for another processor
         return None
-    found = re.search(r"(\d+)\.(\d+)", subprocess.run(command, capture_output=True, text=True).stdout)
+    found = re.search(r"(\d+)\.(\d+)", said.decode("utf-8", "replace"))
     return (int(found.group(1)), int(found.group(2))) if found else None
 
 
@@ -56,7 +58,12 @@ def missing_for(goal):
     if goal == "test":
         if shutil.which("curl") is None:
             must.append("curl, which the tests call the API with: `apt-get install curl`")
-        if not chromium():
+        named = os.environ.get("CLOUTAGENT_CHROMIUM")
+        if named and shutil.which(named) is None:
+            must.append(
+                "Chromium where CLOUTAGENT_CHROMIUM says: %s is no program. Correct or unset it" % named
+            )
+        elif not any(shutil.which(name) for name in (named, "chromium", "chromium-browser") if name):
             must.append("Chromium, which the browser tests drive: `apt-get install chromium`")
     elif not any(shutil.which(name) for name in BROWSERS):
         nice.append(
@@ -64,13 +71,6 @@ def missing_for(goal):
             " or get one: `apt-get install chromium`"
         )
     return must, nice
-
-
-def chromium():
-    """Path of a Chromium that tests may drive, or None."""
-    return (
-        os.environ.get("CLOUTAGENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
 
 
 def main():

@@ -24,7 +24,8 @@ def tool_turns(body: dict[str, Any], number: int) -> Reply:
     """19 turns that say a paragraph (40 deltas) and call `view`, then an answer."""
     asked = sum(1 for message in body["messages"] if message["role"] == "assistant")
     if asked < TURNS - 1:
-        return Call("view", {"path": "note.txt"}, id=f"toolu_{number}", text="I look again at the note. " * 12)
+        said = "I look again at the note. " * 12
+        return Call("view", {"path": "note.txt"}, id=f"toolu_{number}", text=said)
     return Say("That is all.")
 
 

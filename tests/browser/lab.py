@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,9 +16,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.support.live_server import LiveServer
 
-SLOW_MS = 30_000
+SLOW_MS = 60_000
 """Patience with a machine that does other things too."""
-SCREENSHOTS = Path(__file__).parents[2] / "docs" / "images"
+_ROOT = Path(__file__).parents[2]
+SCREENSHOTS = _ROOT / (os.environ.get("CLOUTAGENT_SCREENSHOTS") or "test-results")
+"""Where pictures go; `make screenshots` puts them into the documentation."""
 # Lab's own noise, which no extension can stop.
 _NOT_OURS = (
     "webpack",
@@ -30,6 +34,8 @@ _NOT_OURS = (
 class Lab:
     page: Page
     server: LiveServer
+    workspace: str = field(default_factory=lambda: secrets.token_hex(4))
+    """A layout of its own, so that no test finds what another has left open."""
     complaints: list[str] = field(default_factory=list)
 
     @classmethod
@@ -55,12 +61,24 @@ class Lab:
 
     # ------------------------------------------------------------ getting around
 
-    def go(self, path: str = "lab", **query: str) -> None:
-        """Open an address of the server and wait until Lab stands."""
-        query = {"reset": "", "token": self.server.token} | query
-        words = "&".join(f"{name}={quote(value)}" for name, value in query.items())
-        self.page.goto(f"{self.server.url}{path}?{words}")
+    def go(self, **query: str) -> None:
+        """Open Lab on its workspace and wait until it stands."""
+        words = "&".join(
+            f"{name}={quote(value)}" for name, value in {"token": self.server.token, **query}.items()
+        )
+        self.page.goto(f"{self.server.url}lab/workspaces/{self.workspace}?{words}")
         self.wait_for_lab()
+
+    def wait_until_layout_names(self, text: str) -> None:
+        """Lab saves its layout a moment after a change; this is what a reload comes back to."""
+        self.page.wait_for_function(
+            """async ([workspace, text]) => {
+                 const answer = await fetch(`/lab/api/workspaces/${workspace}`);
+                 const saved = (await answer.json()).data?.['layout-restorer:data']?.main;
+                 return JSON.stringify(saved ?? null).includes(text);
+               }""",
+            arg=[self.workspace, text],
+        )
 
     def wait_for_lab(self) -> None:
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW_MS)
@@ -86,7 +104,7 @@ class Lab:
         )
 
     def screenshot(self, name: str) -> None:
-        """Into the documentation, which therefore cannot go stale."""
+        """A picture of the whole window."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_function("() => document.fonts.status === 'loaded'")
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")

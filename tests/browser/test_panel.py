@@ -82,13 +82,8 @@ def test_after_a_reload_the_tab_and_its_running_execution_are_there_again(
     lab.open_project(project)
     lab.run()
     expect(lab.monitor()).to_contain_text("sleep 61")
-    # Lab saves its layout a moment after a change; this is what a reload comes back to.
-    lab.page.wait_for_function(
-        "id => fetch('/lab/api/workspaces/default').then(r => r.text()).then(t => t.includes(`:${id}`))",
-        arg=project,
-    )
-    lab.page.goto(f"{server.url}lab?token={server.token}")
-    lab.wait_for_lab()
+    lab.wait_until_layout_names(project)
+    lab.go()
     expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
     expect(lab.monitor()).to_contain_text("sleep 61", timeout=SLOW_MS)
     expect(lab.monitor()).to_contain_text("running")

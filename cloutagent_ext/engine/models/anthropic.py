@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import httpx2
 
 ANTHROPIC_URL = "https://api.anthropic.com"
+NO_KEY = "none"
+"""What is sent as the key where there is none."""
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 600.0
 """Longest silence between two bytes; the service sends pings far more often."""
@@ -67,7 +69,7 @@ def build_client(
         else httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=True)
     )
     return anthropic.AsyncAnthropic(
-        api_key=api_key or "none",  # without one the SDK would look for the machine's credentials
+        api_key=api_key or NO_KEY,  # without one the SDK would look for the machine's credentials
         base_url=address,
         max_retries=0,
         timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
@@ -117,7 +119,7 @@ class LiveModel:
                     seen = True
                     kind = event["type"]
                     if kind == "error":
-                        raise _failed_midway(event, request_id)
+                        raise self._shown(_failed_midway(event, request_id))
                     yield event
                     if kind == "message_stop":
                         await _read_out(chunks)
@@ -132,7 +134,7 @@ class LiveModel:
         except Exception as error:
             if isinstance(error, ModelFailure):
                 raise
-            raise _classify(error, request_id) from error
+            raise self._shown(_classify(error, request_id)) from error
         finally:
             await response.aclose()
         if not seen and "event-stream" not in response.headers.get("content-type", ""):
@@ -183,7 +185,15 @@ class LiveModel:
                 stream_cls=None,
             )
         except Exception as error:
-            raise _classify(error, None) from error
+            raise self._shown(_classify(error, None)) from error
+
+    def _shown(self, failure: ModelFailure) -> ModelFailure:
+        """`failure` without the key: some gateways quote the key that they refuse."""
+        key = self._client.api_key
+        if key and key != NO_KEY:
+            failure.message = failure.message.replace(key, "[the model key]")
+            failure.args = (failure.message,)
+        return failure
 
 
 async def _read_out(chunks: AsyncIterator[bytes]) -> None:

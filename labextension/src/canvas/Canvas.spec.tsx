@@ -1,4 +1,4 @@
-import { fireEvent } from '@testing-library/react';
+import { fireEvent, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
 import { START, AGENT } from '../testing/events';
@@ -37,6 +37,26 @@ describe('canvas', () => {
     const idle = openTab();
     const quiet = idle.show(<Canvas definition={idle.state().history!.definition} />);
     expect(quiet.container.querySelector('.ca-Pill')).toBeNull();
+  });
+});
+
+describe('an agent without a task', () => {
+  it('is told what to do next, until it has something', () => {
+    const empty = openTab();
+    const definition = {
+      ...empty.state().history!.definition,
+      subagents: [],
+      hooks: [],
+      mcps: [],
+      ui: { ...empty.state().history!.definition.ui, notes: [] }
+    };
+    const fresh = { ...definition, agent: { ...definition.agent, task: ' ' } };
+    const view = empty.show(<Canvas definition={fresh} />);
+    fireEvent.click(screen.getByText('Write its task'));
+    expect(empty.state()).toMatchObject({ selected: 'agent', propertiesOpen: true });
+    view.unmount();
+    openTab().show(<Canvas definition={definition} />);
+    expect(screen.queryByText('Write its task')).toBeNull();
   });
 });
 

@@ -110,7 +110,11 @@ function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
   const cost = total ? total.totalCostUsd : run.costUsd;
   const many = run.instances > 1 ? ` · ×${run.instances}` : '';
   const title = useProject(state => run.tool && toolTitle(state.history?.definition ?? null, run.tool));
-  const doing = title ?? trans.__('thinks');
+  // Its work is done, its kernel and processes are still being ended.
+  const finishing = useProject(
+    state => id === 'agent' && state.monitor?.steps.get('main')?.state === 'done' && going
+  );
+  const doing = title ?? (finishing ? trans.__('finishes') : trans.__('thinks'));
   const begun = total?.startedAt ?? run.startedAt;
   const since = run.toolSince ?? begun;
   const took = total?.durationMs ?? (run.endedAt ?? begun) - begun;
@@ -118,7 +122,7 @@ function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
     <div className="ca-Card-run">
       {going ? (
         <span className="ca-Card-doing">
-          <Icon name={run.tool ? toolGlyph(run.tool) : 'thinking'} />
+          <Icon name={run.tool ? toolGlyph(run.tool) : finishing ? 'check' : 'thinking'} />
           <span className="ca-Clip">{`${doing} · ${elapsed(now - since)}${many}`}</span>
         </span>
       ) : (
@@ -163,7 +167,9 @@ export function CardShell(props: ShellProps & { children?: ReactNode }): JSX.Ele
             <Icon name={kind} />
           </span>
           <span className="ca-Card-title">
-            <strong className="ca-Clip">{name}</strong>
+            <strong className="ca-Clip" title={name}>
+              {name}
+            </strong>
             <span className="ca-Card-subtitle">{subtitle}</span>
           </span>
           <Badge id={id} run={run} enabled={enabled} />

@@ -1,5 +1,6 @@
 /**
- * An edge: solid to a subagent, dashed to a hook, dotted to an MCP server; lit once it was used.
+ * An edge: solid to a subagent, dashed to a hook, dotted to an MCP server; in the colour of its kind once
+ * it was used, with a light that travels along it while it is.
  */
 import type { Edge, EdgeProps } from '@xyflow/react';
 import { BaseEdge, getBezierPath } from '@xyflow/react';
@@ -16,6 +17,7 @@ export const WireEdge = memo(function WireEdge(props: EdgeProps<Wire>) {
   return (
     <g className="ca-Wire" data-kind={data?.kind} data-state={state}>
       <BaseEdge path={path} />
+      {state === 'running' && <path className="ca-Wire-light" d={path} pathLength={100} />}
       <circle cx={sourceX} cy={sourceY} r={3} />
       <circle cx={targetX} cy={targetY} r={3} />
     </g>

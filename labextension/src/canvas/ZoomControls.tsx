@@ -6,7 +6,14 @@ import { Panel, useReactFlow, useStore } from '@xyflow/react';
 import { useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 
-export function ZoomControls({ fit }: { fit: () => void }): JSX.Element {
+interface Props {
+  /** Show all cards, and keep them in view. */
+  fit: () => void;
+  /** The person has moved the view. */
+  moved: () => void;
+}
+
+export function ZoomControls({ fit, moved }: Props): JSX.Element {
   const { trans } = useUi();
   const flow = useReactFlow();
   const percent = useStore(state => Math.round(state.transform[2] * 100));
@@ -16,18 +23,18 @@ export function ZoomControls({ fit }: { fit: () => void }): JSX.Element {
         type="button"
         aria-label={trans.__('Zoom out')}
         title={trans.__('Zoom out')}
-        onClick={() => flow.zoomOut()}
+        onClick={() => void flow.zoomOut().then(moved)}
       >
         <Icon name="minus" />
       </button>
-      <button type="button" title={trans.__('Zoom to 100 %')} onClick={() => flow.zoomTo(1)}>
+      <button type="button" title={trans.__('Zoom to 100 %')} onClick={() => void flow.zoomTo(1).then(moved)}>
         {trans.__('%1 %', percent)}
       </button>
       <button
         type="button"
         aria-label={trans.__('Zoom in')}
         title={trans.__('Zoom in')}
-        onClick={() => flow.zoomIn()}
+        onClick={() => void flow.zoomIn().then(moved)}
       >
         <Icon name="plus" />
       </button>

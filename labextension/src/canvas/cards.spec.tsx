@@ -44,6 +44,12 @@ describe('cards', () => {
     expect(card.textContent).toContain('bash ·');
   });
 
+  it('agent: finishes when its work is done but the execution has not ended', () => {
+    const card = showCard(AgentCard, 'agent', definition.agent, WHOLE_RUN.slice(0, -1));
+    expect(card.querySelector('.ca-Card')?.getAttribute('data-state')).toBe('running');
+    expect(card.textContent).toContain('finishes');
+  });
+
   it('agent: numbers stay after the run', () => {
     const card = showCard(AgentCard, 'agent', definition.agent, WHOLE_RUN);
     expect(card.querySelector('.ca-Card')?.getAttribute('data-state')).toBe('done');

@@ -42,6 +42,23 @@ describe('graph of a definition', () => {
     expect(at['hook:guard'].y).not.toBe(at['mcp:time'].y);
   });
 
+  it('puts thirty subagents into columns that one look takes in, none above another', () => {
+    const definition = sampleDefinition();
+    const [one] = definition.subagents;
+    definition.subagents = Array.from({ length: 30 }, (_, index) => ({
+      ...one,
+      id: `s${index}`,
+      subagents: index === 0 ? ['s29'] : []
+    }));
+    definition.ui = { ...definition.ui, nodes: [] };
+    const places = graphOf(definition).cards.filter(card => card.kind === 'subagent');
+    const ys = places.map(card => card.position.y);
+    expect(Math.max(...ys) - Math.min(...ys)).toBeLessThan(900);
+    expect(new Set(places.map(card => `${card.position.x} ${card.position.y}`)).size).toBe(30);
+    const last = Math.max(...places.map(card => card.position.x));
+    expect(places.find(card => card.id === 'subagent:s29')?.position.x).toBe(last);
+  });
+
   it('knows the card of an agent label and the name of a card', () => {
     expect(cardOfAgent('main')).toBe('agent');
     expect(cardOfAgent('statistician#12')).toBe('subagent:statistician');

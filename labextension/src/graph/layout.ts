@@ -2,7 +2,7 @@
  * Places for cards: the saved ones, and a calm default for those that nobody placed yet.
  *
  * Default columns: hooks, MCP servers and notes to the left of the agent, subagents to its right,
- * their own subagents one column further.
+ * their own subagents further to the right. A column that would be too tall becomes several.
  */
 import type { Definition, Position } from '../api/types';
 
@@ -13,7 +13,11 @@ export const GRID = 20;
 export const CARD_WIDTH = { agent: 264, subagent: 240, hook: 230, mcp: 230, note: 220 } as const;
 
 const COLUMN = 340;
+/** From one column to the next of the same kind. */
+const NARROW_COLUMN = 280;
 const ROW = 160;
+/** Most cards in one column. */
+const MOST_ROWS = 6;
 
 /** How many delegations away from the agent each subagent is, at most three. */
 function depths(edges: Edge[]): Map<string, number> {
@@ -32,10 +36,21 @@ function depths(edges: Edge[]): Map<string, number> {
   return depth;
 }
 
-/** A column of cards, centred on the agent's height. */
-function column(ids: string[], x: number): [string, Position][] {
-  const top = -((ids.length - 1) * ROW) / 2;
-  return ids.map((id, row) => [id, { x, y: Math.round((top + row * ROW) / GRID) * GRID }]);
+/** How many columns `count` cards take. */
+function columnsOf(count: number): number {
+  return Math.ceil(count / MOST_ROWS);
+}
+
+/** Columns of cards side by side from `x` on, each centred on the agent's height. */
+function columns(ids: string[], x: number, step: number): [string, Position][] {
+  const rows = Math.ceil(ids.length / Math.max(1, columnsOf(ids.length)));
+  return ids.map((id, index) => {
+    const at = Math.floor(index / rows);
+    const inColumn = Math.min(rows, ids.length - at * rows);
+    const top = -((inColumn - 1) * ROW) / 2;
+    const y = Math.round((top + (index % rows) * ROW) / GRID) * GRID;
+    return [id, { x: x + at * step, y }];
+  });
 }
 
 /** A place for every card of `definition`. */
@@ -48,16 +63,18 @@ export function placed(definition: Definition, edges: Edge[]): Map<string, Posit
     ...mcps.map(mcp => `mcp:${mcp.id}`),
     ...ui.notes.map(note => `note:${note.id}`)
   ];
-  const columns = new Map<number, string[]>();
+  const levels = new Map<number, string[]>();
   for (const sub of subagents) {
     const id = `subagent:${sub.id}`;
     const level = depth.get(id) ?? 1;
-    columns.set(level, [...(columns.get(level) ?? []), id]);
+    levels.set(level, [...(levels.get(level) ?? []), id]);
   }
-  for (const [level, ids] of columns) {
-    column(ids, level * COLUMN).forEach(([id, position]) => at.set(id, position));
+  let x = COLUMN;
+  for (const [, ids] of [...levels].sort(([a], [b]) => a - b)) {
+    columns(ids, x, NARROW_COLUMN).forEach(([id, position]) => at.set(id, position));
+    x += COLUMN + (columnsOf(ids.length) - 1) * NARROW_COLUMN;
   }
-  column(left, -COLUMN).forEach(([id, position]) => at.set(id, position));
+  columns(left, -COLUMN, -NARROW_COLUMN).forEach(([id, position]) => at.set(id, position));
   for (const node of ui.nodes) {
     at.set(node.id, node.position);
   }

@@ -5,43 +5,40 @@ import { useRef } from 'react';
 import type { KeyboardEvent, PointerEvent } from 'react';
 
 import type { MonitorTab } from '../stores/project';
-import { isSimulated } from '../stores/select';
+import { LEAST_DRAWER, drawerHeight, fittingDrawer, isListed, isSimulated } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 import { statusLabel } from '../ui/labels';
 import { StateDot } from '../ui/StateDot';
 
 import { Files } from './Files';
-import { Meters } from './Meters';
+import { Meters, useReadings } from './Meters';
 import { Tree } from './Tree';
 
-/** Bounds of the drawer's height, in CSS pixels: the canvas keeps at least as much. */
-const LEAST = 120;
-const KEEP_CANVAS = 160;
 /** One press of an arrow key on the divider. */
 const STEP = 32;
 
 function Divider(): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
-  const height = useProject(state => state.drawer.height);
-  const start = useRef<{ y: number; height: number; most: number } | null>(null);
-  const most = (node: HTMLElement) => (node.closest('.ca-Panel')?.clientHeight ?? 800) - KEEP_CANVAS;
-  const set = (value: number, limit: number) => actions.resizeDrawer(Math.max(LEAST, Math.min(limit, value)));
+  const height = useProject(drawerHeight);
+  const most = useProject(state => fittingDrawer(state, Infinity));
+  const start = useRef<{ y: number; height: number } | null>(null);
+  const set = (value: number) => actions.resizeDrawer(Math.max(LEAST_DRAWER, Math.min(most, value)));
   const onPointerDown = (event: PointerEvent<HTMLDivElement>) => {
     event.currentTarget.setPointerCapture(event.pointerId);
-    start.current = { y: event.clientY, height, most: most(event.currentTarget) };
+    start.current = { y: event.clientY, height };
   };
   const onPointerMove = (event: PointerEvent<HTMLDivElement>) => {
     if (start.current) {
-      set(start.current.height + start.current.y - event.clientY, start.current.most);
+      set(start.current.height + start.current.y - event.clientY);
     }
   };
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     const by = event.key === 'ArrowUp' ? STEP : event.key === 'ArrowDown' ? -STEP : 0;
     if (by) {
       event.preventDefault();
-      set(height + by, most(event.currentTarget));
+      set(height + by);
     }
   };
   return (
@@ -52,8 +49,9 @@ function Divider(): JSX.Element {
       role="separator"
       aria-orientation="horizontal"
       aria-label={trans.__('Height of the execution monitor')}
-      aria-valuenow={Math.round(height)}
-      aria-valuemin={LEAST}
+      aria-valuenow={height}
+      aria-valuemin={LEAST_DRAWER}
+      aria-valuemax={Number.isFinite(most) ? most : undefined}
       // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       tabIndex={0}
       onPointerDown={onPointerDown}
@@ -96,15 +94,24 @@ function Picker(): JSX.Element | null {
 function Status(): JSX.Element | null {
   const { trans } = useUi();
   const monitor = useProject(state => state.monitor);
+  const readings = useReadings();
   const turn = useProject(state => state.monitor?.cards.agent?.turn ?? 0);
   if (!monitor) {
     return null;
   }
   const words = statusLabel(trans, monitor.status);
   return (
-    <span className="ca-Badge ca-Status" data-state={monitor.status} role="status">
+    <span
+      className="ca-Badge ca-Status"
+      data-state={monitor.status}
+      role="status"
+      title={readings.map(each => each.line).join('\n')}
+    >
       <StateDot state={monitor.status} />
-      {monitor.status === 'running' && turn ? trans.__('%1 · turn %2', words, turn) : words}
+      {words}
+      {monitor.status === 'running' && turn > 0 && (
+        <span className="ca-Status-turn">{trans.__('· turn %1', turn)}</span>
+      )}
     </span>
   );
 }
@@ -112,10 +119,11 @@ function Status(): JSX.Element | null {
 export function Drawer(): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
-  const { open, height, tab } = useProject(state => state.drawer);
+  const { open, tab } = useProject(state => state.drawer);
+  const height = useProject(drawerHeight);
   const shown = useProject(state => state.monitor !== null);
   const simulated = useProject(isSimulated);
-  const count = useProject(state => state.files?.length ?? 0);
+  const count = useProject(state => state.files?.filter(file => isListed(file.path)).length ?? 0);
   const tabs: [MonitorTab, string][] = [
     ['steps', trans.__('Steps')],
     ['files', count ? trans.__('Files %1', count) : trans.__('Files')]
@@ -140,7 +148,7 @@ export function Drawer(): JSX.Element {
             className="ca-Chip"
             data-tone="info"
             title={trans.__(
-              'The simulated model decides the steps; the tools really run, so figures are real.'
+              'Simulated model, no account used: it decides the steps; the tools really run, so figures are real.'
             )}
           >
             <Icon name="info" />

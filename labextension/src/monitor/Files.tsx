@@ -4,6 +4,7 @@
 import { useEffect, useState } from 'react';
 
 import type { FileRow } from '../api/types';
+import { isListed } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { size } from '../ui/format';
 import { Icon } from '../ui/Icon';
@@ -87,7 +88,8 @@ export function Files(): JSX.Element {
   const files = useProject(state => state.files);
   const path = useProject(state => state.drawer.file);
   const [failed, setFailed] = useState<string | null>(null);
-  if (!executionId || !files?.length) {
+  const listed = files?.filter(file => isListed(file.path) || file.path === path) ?? [];
+  if (!executionId || !listed.length) {
     return (
       <div className="ca-Hint">
         {files
@@ -96,7 +98,7 @@ export function Files(): JSX.Element {
       </div>
     );
   }
-  const open = files.find(file => file.path === path) ?? null;
+  const open = listed.find(file => file.path === path) ?? null;
   const download = async (file: FileRow) => {
     setFailed(null);
     try {
@@ -113,7 +115,7 @@ export function Files(): JSX.Element {
   return (
     <div className="ca-Files" data-open={open ? true : undefined}>
       <ul className="ca-Files-list" aria-label={trans.__('Files of the execution')}>
-        {files.map(file => (
+        {listed.map(file => (
           <li key={file.path} data-open={file === open || undefined}>
             <button
               type="button"

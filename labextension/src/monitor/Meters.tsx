@@ -8,68 +8,72 @@ import { useNow } from '../ui/hooks';
 /** Share of a limit from which its bar warns. */
 const WARN_PERCENT = 80;
 
-function Meter(props: {
+interface Reading {
+  id: 'cost' | 'tokens' | 'time';
   label: string;
-  used: string;
-  limit: string | null;
-  percent: number | null;
-}): JSX.Element {
-  const { label, used, limit, percent } = props;
-  const level = percent === null ? 0 : Math.min(100, Math.max(0, percent));
-  const text = limit === null ? used : `${used} / ${limit}`;
-  return (
-    <div className="ca-Meter">
-      <span className="ca-Meter-label">{label}</span>
-      <span className="ca-Meter-value">{text}</span>
-      <span
-        className="ca-Meter-bar"
-        role="meter"
-        aria-label={label}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={Math.round(level)}
-        aria-valuetext={text}
-        data-warn={level >= WARN_PERCENT || undefined}
-      >
-        <span style={{ width: `${level}%` }} />
-      </span>
-    </div>
-  );
+  /** What was used, beside its limit. */
+  text: string;
+  /** Label and text as one line. */
+  line: string;
+  /** Share of the limit that was used, 0 where there is none. */
+  percent: number;
 }
 
-export function Meters(): JSX.Element {
+/** What the shown execution has used of its limits; none before it has started. */
+export function useReadings(): Reading[] {
   const { trans } = useUi();
   const monitor = useProject(state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const going = monitor !== null && monitor.startedAt !== null && monitor.endedAt === null;
   const now = useNow(going) - skew;
   if (!monitor?.limits || monitor.startedAt === null) {
-    return <div className="ca-Meters" />;
+    return [];
   }
   const { limits } = monitor;
   const ms = going ? now - monitor.startedAt : (monitor.durationMs ?? 0);
-  const share = (used: number | null, limit: number | null) =>
-    used === null || limit === null ? null : (100 * used) / limit;
+  const reading = (
+    id: Reading['id'],
+    label: string,
+    [used, limit]: [number | null, number | null],
+    word: (value: number | null) => string,
+    wordUsed = word
+  ): Reading => {
+    const text = limit === null ? wordUsed(used) : `${wordUsed(used)} / ${word(limit)}`;
+    const share = used === null || limit === null ? 0 : (100 * used) / limit;
+    return { id, label, text, line: `${label}: ${text}`, percent: Math.min(100, Math.max(0, share)) };
+  };
+  const count = (value: number | null) => tokens(value ?? 0);
+  const time = (value: number | null) => duration(value ?? 0);
+  const running = (value: number | null) => elapsed(value ?? 0);
+  return [
+    reading('cost', trans.__('Cost'), [monitor.totalCostUsd, limits.max_cost_usd], money),
+    reading('tokens', trans.__('Tokens'), [monitor.tokens, limits.max_tokens], count),
+    reading('time', trans.__('Time'), [ms, limits.timeout_s * 1_000], time, going ? running : time)
+  ];
+}
+
+/** Meters that have room: all, the cost alone, or none. What is left out, the status' tooltip says. */
+export function Meters(): JSX.Element {
   return (
     <div className="ca-Meters">
-      <Meter
-        label={trans.__('Cost')}
-        used={money(monitor.totalCostUsd)}
-        limit={limits.max_cost_usd === null ? null : money(limits.max_cost_usd)}
-        percent={share(monitor.totalCostUsd, limits.max_cost_usd)}
-      />
-      <Meter
-        label={trans.__('Tokens')}
-        used={tokens(monitor.tokens)}
-        limit={tokens(limits.max_tokens)}
-        percent={share(monitor.tokens, limits.max_tokens)}
-      />
-      <Meter
-        label={trans.__('Time')}
-        used={going ? elapsed(ms) : duration(ms)}
-        limit={duration(limits.timeout_s * 1_000)}
-        percent={share(ms, limits.timeout_s * 1_000)}
-      />
+      {useReadings().map(({ id, label, text, line, percent }) => (
+        <div key={id} className="ca-Meter" data-meter={id} title={line}>
+          <span className="ca-Meter-label">{label}</span>
+          <span className="ca-Meter-value">{text}</span>
+          <span
+            className="ca-Meter-bar"
+            role="meter"
+            aria-label={label}
+            aria-valuemin={0}
+            aria-valuemax={100}
+            aria-valuenow={Math.round(percent)}
+            aria-valuetext={text}
+            data-warn={percent >= WARN_PERCENT || undefined}
+          >
+            <span style={{ width: `${percent}%` }} />
+          </span>
+        </div>
+      ))}
     </div>
   );
 }

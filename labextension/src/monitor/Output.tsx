@@ -11,23 +11,35 @@ import { size } from '../ui/format';
 import { useBlobUrl } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 
-/** Lines of text that are shown before the rest folds away. */
+/** Lines and characters of text that are shown before the rest folds away. */
 const LINES = 12;
+const CHARACTERS = 4_000;
+/** Most that is ever put into the page: a browser chokes on more. */
+const MOST_CHARACTERS = 400_000;
 
 function TextOutput({ text }: { text: string }): JSX.Element {
   const { trans, RenderOutput } = useUi();
   const executionId = useProject(state => state.executionId);
   const [all, setAll] = useState(false);
   const lines = text.split('\n');
-  const folded = !all && lines.length > LINES + 3;
-  const shown = folded ? lines.slice(0, LINES).join('\n') : text;
+  const tall = lines.length > LINES + 3;
+  const head = (tall ? lines.slice(0, LINES).join('\n') : text).slice(0, CHARACTERS);
+  const folded = !all && head.length < text.length;
+  const shown = folded ? head : text.slice(0, MOST_CHARACTERS);
   return (
     <div className="ca-Output-text">
       <RenderOutput data={{ 'application/vnd.jupyter.stdout': shown }} executionId={executionId} />
       {folded && (
         <button type="button" className="ca-Link" onClick={() => setAll(true)}>
-          {trans.__('Show %1 more lines', lines.length - LINES)}
+          {tall
+            ? trans.__('Show %1 more lines', lines.length - LINES)
+            : trans.__('Show all, %1', size(text.length))}
         </button>
+      )}
+      {!folded && shown.length < text.length && (
+        <p className="ca-Output-missing">
+          {trans.__('Only the first %1 of %2 are shown.', size(shown.length), size(text.length))}
+        </p>
       )}
     </div>
   );

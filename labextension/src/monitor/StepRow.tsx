@@ -222,6 +222,17 @@ function Contents({ row }: { row: Row }): JSX.Element {
   }
 }
 
+/** Whether two rows look the same. */
+export function sameRow(a: Row, b: Row): boolean {
+  return (
+    a.step === b.step &&
+    a.delegate === b.delegate &&
+    a.open === b.open &&
+    a.expandable === b.expandable &&
+    a.depth === b.depth
+  );
+}
+
 export const StepRow = memo(
   function StepRow({ row, index, focused }: { row: Row; index: number; focused: boolean }) {
     const actions = useActions();
@@ -251,14 +262,7 @@ export const StepRow = memo(
       </div>
     );
   },
-  (a, b) =>
-    a.row.step === b.row.step &&
-    a.row.delegate === b.row.delegate &&
-    a.row.open === b.row.open &&
-    a.row.expandable === b.row.expandable &&
-    a.row.depth === b.row.depth &&
-    a.index === b.index &&
-    a.focused === b.focused
+  (a, b) => sameRow(a.row, b.row) && a.index === b.index && a.focused === b.focused
 );
 
 /** The way it ended: the result as text, or what went wrong. */

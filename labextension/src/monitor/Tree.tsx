@@ -5,13 +5,17 @@
  */
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { KeyboardEvent } from 'react';
+import { flushSync } from 'react-dom';
 
+import { hasEnded } from '../api/types';
 import { rowsOf } from '../stores/rows';
 import { useActions, useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 import { advice, endLabel } from '../ui/labels';
+import { StateDot } from '../ui/StateDot';
 
-import { hasOutcome, StepRow } from './StepRow';
+import { Rows } from './Rows';
+import { hasOutcome } from './StepRow';
 
 /** Distance from the end, in CSS pixels, that still counts as being at the end. */
 const NEAR_END = 24;
@@ -59,6 +63,35 @@ function Outcome(): JSX.Element | null {
   );
 }
 
+/** While there are no steps: what is waited for, in one line. */
+function Calm(): JSX.Element | null {
+  const { trans } = useUi();
+  const monitor = useProject(state => state.monitor);
+  const known = useProject(state => state.executions.find(each => each.execution_id === state.executionId));
+  if (!monitor || hasOutcome(monitor)) {
+    return null;
+  }
+  const ended = known && hasEnded(known.status);
+  const words =
+    monitor.status === 'cancelled'
+      ? trans.__('Stopped before its first step.')
+      : hasEnded(monitor.status)
+        ? trans.__('It ended before its first step.')
+        : monitor.status === 'interrupted'
+          ? trans.__('Interrupted before its first step. Run again to start afresh.')
+          : monitor.lastEventId === 0 && ended
+            ? trans.__('Loading its steps…')
+            : monitor.status === 'queued' && monitor.position
+              ? trans.__('Waiting in the queue, place %1', monitor.position)
+              : trans.__('Starting…');
+  return (
+    <p className="ca-Calm" role="status">
+      <StateDot state={monitor.status} />
+      {words}
+    </p>
+  );
+}
+
 export function Tree(): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
@@ -102,9 +135,10 @@ export function Tree(): JSX.Element {
 
   const focus = (index: number) => {
     const next = Math.max(0, Math.min(rows.length - 1, index));
-    setFocused(next);
+    // The row may lie in a part of the tree that is only drawn now.
+    flushSync(() => setFocused(next));
     const row = scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"]`);
-    row?.focus();
+    row?.focus({ preventScroll: true });
     row?.scrollIntoView?.({ block: 'nearest' });
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -141,15 +175,9 @@ export function Tree(): JSX.Element {
     <div className="ca-Tree">
       <div className="ca-Tree-scroll" ref={scroller} onScroll={onScroll}>
         <div role="tree" tabIndex={-1} aria-label={trans.__('Steps of the execution')} onKeyDown={onKeyDown}>
-          {rows.map((row, index) => (
-            <StepRow
-              key={row.step.id}
-              row={row}
-              index={index}
-              focused={index === Math.min(focused, rows.length - 1)}
-            />
-          ))}
+          <Rows rows={rows} focused={Math.min(focused, rows.length - 1)} scroller={scroller} />
         </div>
+        {rows.length === 0 && <Calm />}
         <Outcome />
       </div>
       {!following && (

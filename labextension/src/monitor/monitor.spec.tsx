@@ -1,9 +1,11 @@
 import { act, fireEvent, screen, waitFor } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
+import type { Sketch } from '../testing/events';
 import { AGENT, call, logOf, result, START, WHOLE_RUN } from '../testing/events';
 import { fold } from '../stores/fold';
 import { emptyMonitor } from '../stores/monitor';
+import { drawerHeight } from '../stores/select';
 import { openTab } from '../testing/tab';
 import { Drawer } from './Drawer';
 import { inputLine, inputText, outputLine } from './summary';
@@ -106,6 +108,40 @@ describe('tree of steps', () => {
   });
 });
 
+describe('a run without steps', () => {
+  it.each([
+    ['starting', [], 'Starting…'],
+    ['queued', [{ type: 'queued', execution_id: 'e1', position: 2 }], 'Waiting in the queue, place 2'],
+    ['started', [START], 'Starting…'],
+    ['cancelled in the queue', [{ type: 'cancelled', usage: {} }], 'Stopped before its first step.']
+  ])('that is %s says what is waited for', (_, log, words) => {
+    openTab({ log: log as Sketch[] }).show(<Tree />);
+    expect(screen.getByRole('status').textContent).toBe(words);
+  });
+
+  it('says nothing more once there are steps', () => {
+    openTab({ log: [START, AGENT] }).show(<Tree />);
+    expect(screen.queryByText('Starting…')).toBeNull();
+  });
+});
+
+describe('long outputs', () => {
+  it.each([
+    ['many lines', 'row\n'.repeat(500), 'Show 489 more lines'],
+    ['one endless line', 'x'.repeat(90_000), 'Show all, 90.0 kB']
+  ])('of %s fold, and unfold', (_, text, words) => {
+    const tab = openTab({
+      log: [START, AGENT, call('main/1/c1', 'bash', { command: 'x' }), result('main/1/c1', 'bash', text)]
+    });
+    const { container } = tab.show(<Tree />);
+    fireEvent.click(container.querySelector('[data-kind=tool] .ca-Row-line')!);
+    const shown = () => container.querySelector('[data-testid=rendered]')!.textContent!.length;
+    expect(shown()).toBeLessThan(5_000);
+    fireEvent.click(screen.getByText(words));
+    expect(shown()).toBe(text.length);
+  });
+});
+
 describe('drawer', () => {
   it('says how it stands, what it costs of what it may, and that nobody pays', () => {
     const tab = openTab({
@@ -136,6 +172,34 @@ describe('drawer', () => {
     tab.show(<Drawer />);
     fireEvent.click(screen.getByText('report.md'));
     await waitFor(() => expect(screen.getByText('# South leads')).toBeTruthy());
+  });
+
+  it('takes little more than a third of the tab until somebody resizes it', () => {
+    expect(drawerHeight(openTab({ state: { height: 712 } }).state())).toBe(230);
+    const drawer = { open: true, height: 600, tab: 'steps' as const, file: null };
+    // In a lower window the canvas keeps its room.
+    expect(drawerHeight(openTab({ state: { height: 500, drawer } }).state())).toBe(218);
+  });
+
+  it('says in a tooltip what the meters have no room for', () => {
+    openTab({ log: WHOLE_RUN }).show(<Drawer />);
+    expect(screen.getAllByRole('status')[0].title).toBe(
+      'Cost: $0.020 / $1.00\nTokens: 120 / 1k\nTime: 9.0 s / 1 min'
+    );
+  });
+
+  it('lists no pictures that a row shows already, but opens them', () => {
+    const made = (path: string) => ({ path, size: 9, modified_at: '', media_type: 'application/x' });
+    const files = [made('chart.bin'), made('.artifacts/c1-0.bin')];
+    const tab = openTab({
+      log: WHOLE_RUN,
+      state: { files, drawer: { open: true, height: 200, tab: 'files', file: null } }
+    });
+    tab.show(<Drawer />);
+    expect(screen.getByRole('tab', { name: 'Files 1' })).toBeTruthy();
+    expect(screen.queryByTitle('.artifacts/c1-0.bin')).toBeNull();
+    act(() => tab.actions.showTab('files', '.artifacts/c1-0.bin'));
+    expect(screen.getByRole('region', { name: '.artifacts/c1-0.bin' })).toBeTruthy();
   });
 
   it('is resized by keyboard', () => {

@@ -2,6 +2,7 @@
  * What the tab has to say, one strip each: a stale save, a failure with what to do, the first key,
  * a connection that is not well.
  */
+import { useState } from 'react';
 import type { ReactNode } from 'react';
 
 import { cardName } from '../graph/graph';
@@ -32,6 +33,29 @@ function Strip(props: {
         </button>
       )}
     </div>
+  );
+}
+
+/** Copies `text`, and says that it did; where the browser forbids it, that the text can be selected. */
+function Copy({ text }: { text: string }): JSX.Element {
+  const { trans } = useUi();
+  const [state, setState] = useState<'idle' | 'copied' | 'refused'>('idle');
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setState('copied');
+    } catch {
+      setState('refused');
+    }
+  };
+  return (
+    <button type="button" className="ca-Link" aria-live="polite" onClick={() => void copy()}>
+      {state === 'copied'
+        ? trans.__('Copied')
+        : state === 'refused'
+          ? trans.__('Select it and press Ctrl+C')
+          : trans.__('Copy')}
+    </button>
   );
 }
 
@@ -109,13 +133,7 @@ export function Notices(): JSX.Element {
           <div className="ca-Strip-key">
             <span>{trans.__('Key for programs outside Jupyter, shown only now:')}</span>
             <code>{firstKey}</code>
-            <button
-              type="button"
-              className="ca-Link"
-              onClick={() => void navigator.clipboard.writeText(firstKey).catch(() => undefined)}
-            >
-              {trans.__('Copy')}
-            </button>
+            <Copy text={firstKey} />
           </div>
         </Strip>
       )}

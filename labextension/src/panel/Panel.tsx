@@ -60,7 +60,7 @@ function Body(): JSX.Element {
     }
     const observer = new ResizeObserver(([entry]) => {
       if (entry.contentRect.width > 0) {
-        actions.setWidth(entry.contentRect.width);
+        actions.setSize(entry.contentRect.width, entry.contentRect.height);
       }
     });
     observer.observe(node);

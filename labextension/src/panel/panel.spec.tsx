@@ -1,6 +1,6 @@
 import axe from 'axe-core';
 import { fireEvent, screen, waitFor } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { Drawer } from '../monitor/Drawer';
 import { sampleProject } from '../testing/definition';
@@ -38,6 +38,19 @@ describe('toolbar', () => {
       }
     }).show(<Toolbar />);
     expect(screen.getByText('from $0.030, cap $1.00')).toBeTruthy();
+  });
+});
+
+describe('the first key', () => {
+  it('is copied, and the button says so, or what to do where the browser forbids it', async () => {
+    const writeText = vi.fn().mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error('no'));
+    vi.stubGlobal('navigator', { ...navigator, clipboard: { writeText } });
+    openTab({ state: { firstKey: 'ca_1' } }).show(<Notices />);
+    fireEvent.click(screen.getByText('Copy'));
+    fireEvent.click(await screen.findByText('Copied'));
+    expect(writeText).toHaveBeenCalledWith('ca_1');
+    expect(await screen.findByText('Select it and press Ctrl+C')).toBeTruthy();
+    vi.unstubAllGlobals();
   });
 });
 

@@ -62,6 +62,23 @@ describe('saving', () => {
     expect(body.ui.nodes).toContainEqual({ id: 'agent', position: { x: 100, y: 80 } });
     expect(isDirty(tab.state())).toBe(true);
   });
+
+  it('forgets a view that a person had, and writes nothing when there was none', async () => {
+    vi.useFakeTimers();
+    tab = openTab({ routes: { [`PUT projects/${ID}`]: saved, [`PATCH projects/${ID}/ui`]: OK } });
+    const before = tab.state().saved!;
+    tab.actions.store.setState({ saved: { ...before, ui: { ...before.ui, viewport: null } } });
+    tab.actions.forgetView();
+    await vi.advanceTimersByTimeAsync(400);
+    expect(tab.server.sent('PUT', 'projects')).toHaveLength(0);
+    tab.actions.rememberView({ viewport: { x: 1, y: 2, zoom: 0.5 } });
+    tab.actions.forgetView();
+    await vi.advanceTimersByTimeAsync(400);
+    vi.useRealTimers();
+    const [put] = tab.server.sent('PUT', 'projects');
+    expect((put.body as Definition).ui.viewport).toBeNull();
+    expect(tab.server.sent('PATCH', 'projects')).toHaveLength(0);
+  });
 });
 
 describe('running', () => {
@@ -199,9 +216,9 @@ describe('opening', () => {
 describe('room', () => {
   it('opens properties where there is room, and folds them when a notebook takes it', () => {
     tab = openTab();
-    tab.actions.setWidth(1000);
+    tab.actions.setSize(1000, 700);
     expect(tab.state()).toMatchObject({ propertiesOpen: true, selected: 'agent' });
-    tab.actions.setWidth(540);
+    tab.actions.setSize(540, 700);
     expect(tab.state().propertiesOpen).toBe(false);
     tab.actions.select('hook:guard');
     expect(tab.state()).toMatchObject({ propertiesOpen: false, selected: 'hook:guard' });

@@ -223,10 +223,10 @@ export class ProjectActions extends EditingActions {
     }
   }
 
-  /** The tab got another width: properties open where there is room at first, and fold when it goes. */
-  setWidth(width: number): void {
+  /** The tab got another size: properties open where there is room at first, and fold when it goes. */
+  setSize(width: number, height: number): void {
     const before = this.state.width;
-    this.set({ width });
+    this.set({ width, height });
     if (before === 0 && width > NARROW_PX) {
       this.set({ propertiesOpen: true, selected: this.state.selected ?? 'agent' });
     } else if (before > NARROW_PX && width <= NARROW_PX) {

@@ -183,6 +183,17 @@ export class EditingActions extends TabActions {
     }, SETTLE_MS);
   }
 
+  /** Forget what part of the canvas was seen: whoever opens the project next sees all of it. */
+  forgetView(): void {
+    clearTimeout(this._viewTimer);
+    const known = this._view.viewport ?? this.state.saved?.ui.viewport ?? null;
+    this._view = { ...this._view, viewport: null };
+    if (known) {
+      // A patch leaves out what is null; a save writes it.
+      this._saveLayoutSoon();
+    }
+  }
+
   // --- checking ----------------------------------------------------------
 
   async check(): Promise<void> {

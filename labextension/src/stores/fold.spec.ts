@@ -45,6 +45,15 @@ describe('fold', () => {
     expect(after.cards.agent).toMatchObject({ state: 'running', tool: null });
   });
 
+  it('keeps the main card running until the execution itself has ended', () => {
+    const { cards, status } = monitorOf(WHOLE_RUN.slice(0, -1));
+    expect(status).toBe('running');
+    expect(cards.agent).toMatchObject({ state: 'running', active: 0, tool: null, endedAt: null });
+    expect(monitorOf(WHOLE_RUN).cards.agent).toMatchObject({ state: 'done' });
+    const failed: Sketch = { type: 'error', code: 'INTERNAL', message: '', usage: {}, result: null };
+    expect(monitorOf([...WHOLE_RUN.slice(0, -1), failed]).cards.agent.state).toBe('failed');
+  });
+
   it('sees each event once, whatever the pieces they come in', () => {
     const log = logOf(WHOLE_RUN);
     let monitor = emptyMonitor('e1');

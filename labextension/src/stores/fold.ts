@@ -137,7 +137,10 @@ function take(draft: Draft, event: ExecutionEvent): void {
       update<AgentStep>(draft, event.span, 'agent', { result: event.result });
       card(draft, cardOfAgent(event.agent), at, run => {
         const active = Math.max(0, run.active - 1);
-        return active ? { active } : { active, state: 'done', endedAt: at, tool: null, toolSince: null };
+        // The main agent's card stands for the execution, which ends with an event of its own.
+        return active || event.agent === 'main'
+          ? { active, tool: null, toolSince: null }
+          : { active, state: 'done', endedAt: at, tool: null, toolSince: null };
       });
       return;
     case 'thinking':

@@ -58,19 +58,19 @@ export interface ProjectState {
   files: FileRow[] | null;
   connection: Connection;
 
-  drawer: { open: boolean; height: number; tab: MonitorTab; file: string | null };
+  /** The drawer; its height in CSS pixels below the head, null until somebody resized it. */
+  drawer: { open: boolean; height: number | null; tab: MonitorTab; file: string | null };
   toggled: Toggled;
   following: boolean;
-  /** Width of the tab in CSS pixels. */
+  /** Size of the tab in CSS pixels, 0 until it is known. */
   width: number;
+  height: number;
 }
 
 export type ProjectStore = StoreApi<ProjectState>;
 
 /** Below this width, properties slide over the canvas instead of standing beside it. */
 export const NARROW_PX = 820;
-/** Height of the drawer before anybody resized it, in CSS pixels. */
-const DRAWER_PX = 250;
 
 export function createProjectStore(projectId: string, firstKey: string | null = null): ProjectStore {
   return createStore<ProjectState>(() => ({
@@ -99,9 +99,10 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     lastVariables: {},
     files: null,
     connection: 'idle',
-    drawer: { open: false, height: DRAWER_PX, tab: 'steps', file: null },
+    drawer: { open: false, height: null, tab: 'steps', file: null },
     toggled: new Set(),
     following: true,
-    width: 0
+    width: 0,
+    height: 0
   }));
 }

@@ -55,6 +55,11 @@ export function executionToShow(executions: readonly ExecutionState[]): Executio
   return executions.find(each => !hasEnded(each.status)) ?? executions[0] ?? null;
 }
 
+/** Whether a file is worth listing: pictures that a row of the tree shows already are not. */
+export function isListed(path: string): boolean {
+  return !path.startsWith('.artifacts/');
+}
+
 /** Whether this execution is played by the simulated model. */
 export function isSimulated(state: Pick<ProjectState, 'monitor' | 'executions' | 'executionId'>): boolean {
   const known = state.executions.find(each => each.execution_id === state.executionId);
@@ -64,4 +69,23 @@ export function isSimulated(state: Pick<ProjectState, 'monitor' | 'executions' |
 /** Whether the next run would be simulated, as far as is known. */
 export function willSimulate(state: Pick<ProjectState, 'models' | 'history'>): boolean {
   return state.history?.definition.agent.simulate === true || state.models?.credentials === 'none';
+}
+
+/** Bounds of the drawer's height below its head, in CSS pixels: the canvas keeps at least as much. */
+export const LEAST_DRAWER = 120;
+const KEEP_CANVAS = 200;
+/** Heights of the drawer's head and of the toolbar, in CSS pixels. */
+const HEAD = 41;
+/** Share of the tab that the drawer takes with its head until somebody resizes it. */
+const SHARE = 0.38;
+
+/** `height` within what a tab of this size has room for. */
+export function fittingDrawer(state: Pick<ProjectState, 'height'>, height: number): number {
+  const most = state.height ? state.height - 2 * HEAD - KEEP_CANVAS : Infinity;
+  return Math.round(Math.max(LEAST_DRAWER, Math.min(most, height)));
+}
+
+/** Height of the drawer below its head, in CSS pixels. */
+export function drawerHeight(state: Pick<ProjectState, 'height' | 'drawer'>): number {
+  return fittingDrawer(state, state.drawer.height ?? state.height * SHARE - HEAD);
 }

@@ -1,0 +1,61 @@
+/**
+ * Which part of the canvas is seen while nobody has moved it: pure.
+ *
+ * All cards and notes while they can be read; when there is no room for that, cards without notes; when
+ * there is none for that either, as far away as it takes (a card far away is icon, state and name).
+ */
+import type { Rect, Viewport } from '@xyflow/react';
+import { getViewportForBounds } from '@xyflow/react';
+
+/** Below this zoom a card is icon, name and state only. */
+export const FAR = 0.58;
+/** Least zoom at which all of a card can be read. */
+export const READABLE = 0.6;
+/** No card is drawn larger than this by itself. */
+const NEAREST = 1;
+/** Farther away even names are gone. */
+const FARTHEST = 0.2;
+/** Space kept free around the cards: at the bottom, where the controls and the run pill float, more. */
+const PADDING = { top: '24px', left: '24px', right: '24px', bottom: '60px' } as const;
+
+/** A card as it stands, in canvas units. */
+export interface Box extends Rect {
+  id: string;
+  note: boolean;
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+function around(boxes: readonly Box[]): Rect {
+  const x = Math.min(...boxes.map(box => box.x));
+  const y = Math.min(...boxes.map(box => box.y));
+  return {
+    x,
+    y,
+    width: Math.max(...boxes.map(box => box.x + box.width)) - x,
+    height: Math.max(...boxes.map(box => box.y + box.height)) - y
+  };
+}
+
+/** The view that shows `boxes` best in a canvas of `size` CSS pixels. */
+export function viewFor(boxes: readonly Box[], { width, height }: Size): Viewport {
+  const view = (shown: readonly Box[]) =>
+    getViewportForBounds(around(shown), width, height, FARTHEST, NEAREST, PADDING);
+  const whole = view(boxes);
+  const cards = boxes.filter(box => !box.note);
+  return whole.zoom >= READABLE || !cards.length ? whole : view(cards);
+}
+
+/** Whether every box lies inside the canvas as `view` shows it. */
+export function allSeen(boxes: readonly Box[], { width, height }: Size, { x, y, zoom }: Viewport): boolean {
+  return boxes.every(
+    box =>
+      box.x * zoom + x >= 0 &&
+      box.y * zoom + y >= 0 &&
+      (box.x + box.width) * zoom + x <= width &&
+      (box.y + box.height) * zoom + y <= height
+  );
+}

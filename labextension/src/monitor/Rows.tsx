@@ -1,0 +1,112 @@
+/**
+ * The rows of the tree: all of a short one, of a long one only the pieces in view and around it.
+ *
+ * A piece is as high as it was when it was last drawn, so that the scroll bar stays honest. Rows differ in
+ * height and grow, which is why pieces are watched by the browser and not computed.
+ */
+import { memo, useEffect, useRef, useState } from 'react';
+import type { RefObject } from 'react';
+
+import type { Row } from '../stores/rows';
+
+import { sameRow, StepRow } from './StepRow';
+
+/** Rows in a piece. */
+export const PIECE = 40;
+/** Up to so many rows all are drawn. */
+export const ALL = 160;
+/** Height of a row that was never drawn, in CSS pixels. */
+const ROW_PX = 30;
+/** Pieces this near to the view are drawn already. */
+const MARGIN = '800px 0px';
+
+interface PieceProps {
+  rows: readonly Row[];
+  /** Index of the first row among all. */
+  start: number;
+  /** Index of the row that keys go to, -1 when it is elsewhere. */
+  focused: number;
+  scroller: RefObject<HTMLElement>;
+  /** Drawn wherever the view is: the newest piece, and the one with the focus. */
+  always: boolean;
+}
+
+const Piece = memo(
+  function Piece({ rows, start, focused, scroller, always }: PieceProps): JSX.Element {
+    const node = useRef<HTMLDivElement>(null);
+    const height = useRef<number | null>(null);
+    const [near, setNear] = useState(always);
+    useEffect(() => {
+      const piece = node.current;
+      if (!piece) {
+        return;
+      }
+      const observer = new IntersectionObserver(
+        ([entry]) => {
+          if (!entry.isIntersecting && entry.boundingClientRect.height > 0) {
+            height.current = entry.boundingClientRect.height;
+          }
+          setNear(entry.isIntersecting);
+        },
+        { root: scroller.current, rootMargin: MARGIN }
+      );
+      observer.observe(piece);
+      return () => observer.disconnect();
+    }, [scroller]);
+    const drawn = near || always;
+    return (
+      <div
+        ref={node}
+        role="presentation"
+        style={drawn ? undefined : { height: height.current ?? rows.length * ROW_PX }}
+      >
+        {drawn &&
+          rows.map((row, index) => (
+            <StepRow key={row.step.id} row={row} index={start + index} focused={start + index === focused} />
+          ))}
+      </div>
+    );
+  },
+  (a, b) =>
+    a.start === b.start &&
+    a.focused === b.focused &&
+    a.always === b.always &&
+    a.rows.length === b.rows.length &&
+    a.rows.every((row, index) => sameRow(row, b.rows[index]))
+);
+
+interface Props {
+  rows: readonly Row[];
+  focused: number;
+  scroller: RefObject<HTMLElement>;
+}
+
+export function Rows({ rows, focused, scroller }: Props): JSX.Element {
+  if (rows.length <= ALL) {
+    return (
+      <>
+        {rows.map((row, index) => (
+          <StepRow key={row.step.id} row={row} index={index} focused={index === focused} />
+        ))}
+      </>
+    );
+  }
+  const starts = Array.from({ length: Math.ceil(rows.length / PIECE) }, (_, piece) => piece * PIECE);
+  return (
+    <>
+      {starts.map(start => {
+        const inside = focused >= start && focused < start + PIECE;
+        return (
+          <Piece
+            key={start}
+            rows={rows.slice(start, start + PIECE)}
+            start={start}
+            focused={inside ? focused : -1}
+            scroller={scroller}
+            always={inside || start + PIECE >= rows.length}
+          />
+        );
+      })}
+    </>
+  );
+}
