@@ -21,6 +21,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Backups, newest first */
+        get: operations["list_backups"];
+        put?: never;
+        /**
+         * Make a backup now
+         * @description Of all projects, with the time in its name; answered when it has been read back.
+         */
+        post: operations["create_backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/backups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a backup
+         * @description It holds secrets, encrypted, and the hashes of keys: for those who may write.
+         */
+        get: operations["read_backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/backups/{name}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put projects back as they were; what is replaced is kept
+         * @description One project, or all. Keys revoked since stay revoked; nothing starts before somebody trusts it.
+         */
+        post: operations["restore_backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/executions": {
         parameters: {
             query?: never;
@@ -208,6 +269,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/projects/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A new project from an archive
+         * @description Raw bytes, or the field `file` of a form: a zip or tar.gz of ours, or of a Claude Code project.
+         *
+         *         All or nothing, into a new project that starts nothing until a person has trusted it.
+         */
+        post: operations["import_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/projects/{project_id}": {
         parameters: {
             query?: never;
@@ -227,6 +310,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/projects/{project_id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A copy of the project
+         * @description Definition and files; neither secrets nor keys, versions or executions.
+         */
+        post: operations["duplicate_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/projects/{project_id}/execute": {
         parameters: {
             query?: never;
@@ -241,6 +344,26 @@ export interface paths {
          * @description Accept, then answer in the way that was asked for.
          */
         post: operations["execute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The project as an archive
+         * @description Definition and files; never secrets or keys. `claude`: in the form of Claude Code.
+         */
+        get: operations["export_project"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -318,6 +441,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/projects/{project_id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its secrets: names and dates */
+        get: operations["list_secrets"];
+        put?: never;
+        /** Keep a secret; an existing name is replaced */
+        post: operations["set_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a secret */
+        delete: operations["delete_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree to what it would run
+         * @description A person has seen what would run and agrees to exactly that.
+         */
+        post: operations["confirm_trust"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/projects/{project_id}/ui": {
         parameters: {
             query?: never;
@@ -349,6 +527,99 @@ export interface paths {
          * @description The dry check: no model is called, nothing of the project runs.
          */
         post: operations["validate_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its versions, newest first
+         * @description Newest first.
+         */
+        get: operations["list_versions"];
+        put?: never;
+        /** Make a version now, with a label on wish */
+        post: operations["create_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version, with its definition */
+        get: operations["read_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/versions/{version}/diff/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What differs, per file and per field */
+        get: operations["diff_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/versions/{version}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What calls with a key run from now on */
+        post: operations["publish_version"];
+        /** Calls with a key run the newest version again */
+        delete: operations["unpublish_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/versions/{version}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the project what it was, as a new version
+         * @description A new version that is what `version` was; not while executions run or wait.
+         */
+        post: operations["restore_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -752,6 +1023,33 @@ export interface components {
              * @enum {string}
              */
             type: "approval_required";
+        };
+        /**
+         * BackupRow
+         * @description A backup on the disk.
+         */
+        BackupRow: {
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * Kind
+             * @description Made every day, on demand, or because a project was deleted or replaced by a restore.
+             * @enum {string}
+             */
+            kind: "daily" | "manual" | "deleted" | "replaced";
+            /**
+             * Name
+             * @description Its file name, by which it is downloaded and restored.
+             */
+            name: string;
+            /**
+             * Size
+             * @description Bytes.
+             */
+            size: number;
         };
         /**
          * Batch
@@ -1513,6 +1811,29 @@ export interface components {
             message: string;
         };
         /**
+         * FieldChange
+         * @description A field of the definition that differs between two versions.
+         */
+        FieldChange: {
+            /**
+             * After
+             * @description Its value in the second version; null where it is not there.
+             * @default null
+             */
+            after: unknown;
+            /**
+             * Before
+             * @description Its value in the first version; null where it is not there.
+             * @default null
+             */
+            before: unknown;
+            /**
+             * Path
+             * @description Dotted; what has an id is named by it: `subagents.researcher.prompt`.
+             */
+            path: string;
+        };
+        /**
          * FieldError
          * @description One reason why a request was refused.
          */
@@ -1525,6 +1846,28 @@ export interface components {
             /**
              * Path
              * @description Dotted path of the field, e.g. `agent.max_tokens`.
+             */
+            path: string;
+        };
+        /**
+         * FileChange
+         * @description A file that differs between two versions.
+         */
+        FileChange: {
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /**
+             * Diff
+             * @description Unified diff; null for bytes that are no text, or too long to compare.
+             * @default null
+             */
+            diff: string | null;
+            /**
+             * Path
+             * @description Relative to the project.
              */
             path: string;
         };
@@ -1761,6 +2104,145 @@ export interface components {
             type: "image";
         };
         /**
+         * ImportedProject
+         * @description Answer of POST projects/import: the new project, its first key, and what could not be taken.
+         */
+        ImportedProject: {
+            /**
+             * @default {
+             *       "compact_at_tokens": 150000,
+             *       "effort": null,
+             *       "env": {},
+             *       "folders": [],
+             *       "kernel": "own",
+             *       "max_tokens": 8192,
+             *       "mcps": null,
+             *       "memory": false,
+             *       "model": "claude-opus-5-5",
+             *       "name": "main",
+             *       "network": false,
+             *       "notebook": null,
+             *       "on_ask_unattended": "fail",
+             *       "output_schema": null,
+             *       "permissions": {},
+             *       "simulate": false,
+             *       "stall_s": 600,
+             *       "subagents": null,
+             *       "system_prompt": "",
+             *       "task": "",
+             *       "thinking": "auto",
+             *       "tools": []
+             *     }
+             */
+            agent: components["schemas"]["Agent"];
+            /**
+             * Api Key
+             * @description Text of the first key. It will not be shown again.
+             */
+            api_key: string;
+            /**
+             * Description
+             * @description What it is for, in a sentence or two.
+             * @default
+             */
+            description: string;
+            /**
+             * Hooks
+             * @default []
+             */
+            hooks: components["schemas"]["Hook"][];
+            /**
+             * Id
+             * Format: uuid
+             * @description Its id for ever; a copy gets another.
+             */
+            id: string;
+            /**
+             * @default {
+             *       "max_cost_usd": 1,
+             *       "max_tokens": 100000,
+             *       "max_turns": 50,
+             *       "timeout_s": 3600
+             *     }
+             */
+            limits: components["schemas"]["Limits"];
+            /**
+             * Mcps
+             * @default []
+             */
+            mcps: components["schemas"]["McpServer"][];
+            /**
+             * Name
+             * @description What the project is called.
+             */
+            name: string;
+            /**
+             * On Restart
+             * @description What happens to a running execution when the server comes back.
+             * @default resume
+             * @enum {string}
+             */
+            on_restart: "resume" | "interrupt";
+            /**
+             * Published Version
+             * @description Version that calls with a key run; null means the newest.
+             * @default null
+             */
+            published_version: number | null;
+            /**
+             * @default {
+             *       "max_concurrent": 3,
+             *       "max_queue": 50,
+             *       "queue_timeout_s": 300
+             *     }
+             */
+            queue: components["schemas"]["Queue"];
+            /**
+             * Subagents
+             * @default []
+             */
+            subagents: components["schemas"]["Subagent"][];
+            /**
+             * Trusted
+             * @description False: nothing of it is started until a person has confirmed what would run.
+             * @default true
+             */
+            trusted: boolean;
+            /**
+             * @default {
+             *       "folded": [],
+             *       "nodes": [],
+             *       "notes": [],
+             *       "snap": true,
+             *       "viewport": null
+             *     }
+             */
+            ui: components["schemas"]["Ui"];
+            /**
+             * Updated At
+             * @description Time of its last change.
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            updated_at: string;
+            /**
+             * Variables
+             * @default {}
+             */
+            variables: {
+                [key: string]: components["schemas"]["Variable"];
+            };
+            /**
+             * Version
+             * @description Number of its newest version.
+             */
+            version: number;
+            /**
+             * Warnings
+             * @description A sentence for each thing that was left out or has to be looked at.
+             */
+            warnings: string[];
+        };
+        /**
          * InputFile
          * @description A file for the workspace: an upload, or (Jupyter callers) a file of the Jupyter server.
          */
@@ -1980,10 +2462,11 @@ export interface components {
             base_url: string | null;
             /**
              * Credentials
-             * @description Where the model key comes from; `none` means that the simulated model plays.
+             * @description Where the model key comes from, as far as the server's settings say (a project's own secret
+             *     `ANTHROPIC_API_KEY` is in its `validate`); `none` means that the simulated model plays.
              * @enum {string}
              */
-            credentials: "setting" | "environment" | "base_url" | "none";
+            credentials: "setting" | "secret" | "environment" | "base_url" | "none";
             /** Items */
             items: components["schemas"]["ModelRow"][];
             /**
@@ -2517,6 +3000,34 @@ export interface components {
             type: "queued";
         };
         /**
+         * RestoreRequest
+         * @description Body of POST …/restore.
+         */
+        RestoreRequest: {
+            /**
+             * Project
+             * @description Id of the only project to restore; empty means all that the backup holds.
+             * @default null
+             */
+            project: string | null;
+        };
+        /**
+         * Restored
+         * @description What a restore did. Restored projects start nothing until a person has trusted them.
+         */
+        Restored: {
+            /**
+             * Kept
+             * @description Names of the backups that hold what was replaced.
+             */
+            kept: string[];
+            /**
+             * Restored
+             * @description Ids of the projects that are now as the backup has them.
+             */
+            restored: string[];
+        };
+        /**
          * Result
          * @description What an execution answered.
          */
@@ -2567,6 +3078,89 @@ export interface components {
              * @enum {string}
              */
             type: "resumed";
+        };
+        /**
+         * Rotation
+         * @description What `jupyter cloutagent secrets rotate` did.
+         */
+        Rotation: {
+            /** Failed */
+            failed: components["schemas"]["RotationFailure"][];
+            /**
+             * Key Id
+             * @description Id of the key that writes.
+             */
+            key_id: string;
+            /** Keys */
+            keys: components["schemas"]["RotationKey"][];
+            /**
+             * Rewrapped
+             * @description Ids of the projects that were encrypted anew.
+             */
+            rewrapped: string[];
+        };
+        /**
+         * RotationFailure
+         * @description A project whose secrets could not be encrypted anew; they are as they were.
+         */
+        RotationFailure: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Project Id */
+            project_id: string;
+        };
+        /**
+         * RotationKey
+         * @description A key of the ring.
+         */
+        RotationKey: {
+            /** Id */
+            id: string;
+            /**
+             * Uses
+             * @description Projects that are encrypted with it now. At 0 it can be removed, unless a backup still needs it.
+             */
+            uses: number;
+        };
+        /**
+         * SecretCreate
+         * @description Body of POST …/secrets. An existing name is replaced.
+         */
+        SecretCreate: {
+            /** Name */
+            name: string;
+            /**
+             * Value
+             * Format: password
+             * @description Goes in and never comes out of any route.
+             */
+            value: string;
+        };
+        /**
+         * SecretRow
+         * @description A secret without its value.
+         */
+        SecretRow: {
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * Locked
+             * @description Whether the key it is encrypted with is missing: nobody can use or change it until that is back.
+             * @default false
+             */
+            locked: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Updated At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            updated_at: string;
         };
         /**
          * Spec
@@ -3011,6 +3605,17 @@ export interface components {
             touches: string;
         };
         /**
+         * TrustConfirm
+         * @description Body of POST …/trust: the hash that NOT_TRUSTED showed.
+         */
+        TrustConfirm: {
+            /**
+             * Hash
+             * @description Stands for exactly what would run.
+             */
+            hash: string;
+        };
+        /**
          * Ui
          * @description How the canvas looks: outside versions and the unsaved mark, except for positions and notes.
          */
@@ -3093,6 +3698,14 @@ export interface components {
          * @description Answer of POST …/validate.
          */
         Validation: {
+            /**
+             * Credentials
+             * @description Where the key of this project's model calls comes from; `secret`: its own secret `ANTHROPIC_API_KEY`;
+             *     `none`: there is none, so the simulated model plays.
+             * @default none
+             * @enum {string}
+             */
+            credentials: "setting" | "secret" | "environment" | "base_url" | "none";
             estimate: components["schemas"]["Estimate"];
             /**
              * Ok
@@ -3125,6 +3738,100 @@ export interface components {
              * @default true
              */
             required: boolean;
+        };
+        /**
+         * Version
+         * @description A version with what it holds.
+         */
+        Version: {
+            /**
+             * Author
+             * @description Who made it; `disk` for a change by hand in the project's folder, null when nobody is known.
+             * @default null
+             */
+            author: string | null;
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            definition: components["schemas"]["Definition"];
+            /**
+             * Files
+             * @description Paths of its project files.
+             */
+            files: string[];
+            /**
+             * Label
+             * @description What a person called it.
+             * @default null
+             */
+            label: string | null;
+            /**
+             * Unreadable
+             * @description Why it cannot be read, with file and line; null when it can.
+             * @default null
+             */
+            unreadable: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * VersionCreate
+         * @description Body of POST …/versions.
+         */
+        VersionCreate: {
+            /**
+             * Label
+             * @description What to call it; labelled versions are never pruned.
+             * @default null
+             */
+            label: string | null;
+        };
+        /**
+         * VersionDiff
+         * @description What differs between two versions, per file and per field.
+         */
+        VersionDiff: {
+            /** After */
+            after: number;
+            /** Before */
+            before: number;
+            /** Fields */
+            fields: components["schemas"]["FieldChange"][];
+            /** Files */
+            files: components["schemas"]["FileChange"][];
+        };
+        /**
+         * VersionRow
+         * @description An immutable snapshot of a project.
+         */
+        VersionRow: {
+            /**
+             * Author
+             * @description Who made it; `disk` for a change by hand in the project's folder, null when nobody is known.
+             * @default null
+             */
+            author: string | null;
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * Label
+             * @description What a person called it.
+             * @default null
+             */
+            label: string | null;
+            /**
+             * Unreadable
+             * @description Why it cannot be read, with file and line; null when it can.
+             * @default null
+             */
+            unreadable: string | null;
+            /** Version */
+            version: number;
         };
         /** Viewport */
         Viewport: {
@@ -3222,6 +3929,144 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_backups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["BackupRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    create_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupRow"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The zip. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    restore_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreRequest"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restored"];
                 };
             };
             /** @description Every error has this shape. */
@@ -3675,6 +4520,43 @@ export interface operations {
             };
         };
     };
+    import_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/gzip": unknown;
+                "application/zip": unknown;
+                "multipart/form-data": unknown;
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedProject"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     read_project: {
         parameters: {
             query?: never;
@@ -3777,6 +4659,43 @@ export interface operations {
             };
         };
     };
+    duplicate_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedProject"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     execute: {
         parameters: {
             query?: never;
@@ -3811,6 +4730,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    export_project: {
+        parameters: {
+            query?: {
+                /** @description `claude`: a zip in the form of a Claude Code project. */
+                format?: "zip" | "tar.gz" | "claude";
+                /** @description With positions and notes of the canvas (`.ui/`). */
+                ui?: boolean;
+                /** @description With the logs of its executions. */
+                executions?: boolean;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
                 };
             };
             /** @description Every error has this shape. */
@@ -4065,6 +5022,156 @@ export interface operations {
             };
         };
     };
+    list_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["SecretRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    set_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretCreate"];
+            };
+        };
+        responses: {
+            /** @description Replaced. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretRow"];
+                };
+            };
+            /** @description Kept. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretRow"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    delete_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    confirm_trust: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustConfirm"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    /** @description Stands for this very definition; send it back as `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     patch_ui: {
         parameters: {
             query?: never;
@@ -4122,6 +5229,262 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Validation"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_versions: {
+        parameters: {
+            query?: {
+                /** @description Most rows of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["VersionRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    create_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VersionCreate"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionRow"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    diff_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                version: string;
+                other: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDiff"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    publish_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    /** @description Stands for this very definition; send it back as `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    unpublish_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    /** @description Stands for this very definition; send it back as `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    restore_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    /** @description Stands for this very definition; send it back as `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
                 };
             };
             /** @description Every error has this shape. */
