@@ -367,14 +367,14 @@ def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
     Raises `Conflict` when somebody else holds it for `timeout_s` seconds.
     """
     lock = FileLock(path, timeout=timeout_s, thread_local=False, is_singleton=False)
-    try:
-        with _translated(path):
+    with _translated(path):
+        try:
             lock.acquire(poll_interval=0.005)
-    except Timeout as error:
-        raise Conflict(
-            f"Another server has been writing this for {timeout_s:g} s. Try again; if this goes on, "
-            "look for a second server on the same data folder that hangs."
-        ) from error
+        except Timeout as error:  # an OSError by birth, but nothing is wrong with the disk
+            raise Conflict(
+                f"Another server has been writing this for {timeout_s:g} s. Try again; if this goes on, "
+                "look for a second server on the same data folder that hangs."
+            ) from error
     try:
         yield
     finally:

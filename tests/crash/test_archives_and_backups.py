@@ -14,7 +14,8 @@ from cloutagent_ext.store.projects import ProjectStore
 from tests.support.archives import zipped
 
 from .faults import MODES, Disk, failing
-from .test_every_operation import NEW, SHORT, Change, Trial, base, check, place, run
+from .loop import run
+from .test_every_operation import NEW, SHORT, Change, Trial, base, check, place
 
 __all__ = ["base", "place"]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -18,20 +17,9 @@ from cloutagent_ext.schema.project import Definition, UiPatch
 from cloutagent_ext.store.projects import ProjectStore
 
 from .faults import MODES, Disk, Killed, Mode, failing
+from .loop import run
 
 Answer = TypeVar("Answer")
-RUNNER = asyncio.Runner()
-"""One loop for thousands of short runs; it starts with the first."""
-
-
-def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    return RUNNER.run(work)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _loop_is_closed() -> Iterator[None]:
-    yield
-    RUNNER.close()
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.tree import AGENT, Tree
 
 from .faults import Disk, Killed, Mode, failing
-from .test_every_operation import litter, run, small
+from .loop import run
+from .test_every_operation import litter, small
 
 
 def _spell(found: Tree) -> Tree:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,21 +17,11 @@ from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.secrets import Secrets
 
 from .faults import MODES, Disk, Killed, Mode, failing
+from .loop import run
 
 Answer = TypeVar("Answer")
 Seen = dict[str, dict[str, str | None]]
-RUNNER = asyncio.Runner()
 NAMES = ("TOKEN", "OTHER", "NEW")
-
-
-def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    return RUNNER.run(work)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _loop_is_closed() -> Iterator[None]:
-    yield
-    RUNNER.close()
 
 
 @pytest.fixture

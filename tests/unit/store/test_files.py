@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cloutagent_ext.errors import InvalidRequest, NotFound
+from cloutagent_ext import durable
+from cloutagent_ext.errors import Conflict, InvalidRequest, NotFound
 from cloutagent_ext.store.files import open_beneath, path_parts, safe_join
 from tests.support.traversal import SECRET, names
 
@@ -107,3 +108,9 @@ def test_a_folder_swapped_for_a_link_in_between_leads_nowhere(root: Path, tmp_pa
         os.rename(root / "sub", root / "swap")
         os.rename(root / "parked", root / "sub")
         os.close(open_beneath(root, "sub/file.txt"))
+
+
+def test_a_lock_that_somebody_holds_is_a_conflict_not_a_broken_disk(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with durable.locked(path), pytest.raises(Conflict), durable.locked(path, timeout_s=0):
+        raise AssertionError("two at once")
