@@ -94,7 +94,12 @@ describe('cards', () => {
   it('any: a badge counts its problems', () => {
     const problem = { severity: 'error' as const, code: 'X', node: 'hook:guard', path: null, message: 'no' };
     showCard(HookCard, 'hook:guard', definition.hooks[0], undefined, {
-      validation: { ok: false, problems: [problem], estimate: { input_tokens: 0, cost_usd: null } }
+      validation: {
+        ok: false,
+        problems: [problem],
+        estimate: { input_tokens: 0, cost_usd: null },
+        credentials: 'none'
+      }
     });
     expect(screen.getByText('1 problem')).toBeTruthy();
   });

@@ -34,7 +34,12 @@ describe('toolbar', () => {
     openTab({
       state: {
         models: { ...models, credentials: 'environment' },
-        validation: { ok: true, problems: [], estimate: { input_tokens: 9, cost_usd: 0.03 } }
+        validation: {
+          ok: true,
+          problems: [],
+          estimate: { input_tokens: 9, cost_usd: 0.03 },
+          credentials: 'environment'
+        }
       }
     }).show(<Toolbar />);
     expect(screen.getByText('from $0.030, cap $1.00')).toBeTruthy();
@@ -153,7 +158,12 @@ describe('notices', () => {
     const tab = openTab({
       state: {
         problemsOpen: true,
-        validation: { ok: false, problems: [problem], estimate: { input_tokens: 0, cost_usd: null } }
+        validation: {
+          ok: false,
+          problems: [problem],
+          estimate: { input_tokens: 0, cost_usd: null },
+          credentials: 'none'
+        }
       }
     });
     tab.show(<Notices />);

@@ -67,8 +67,10 @@ export function isSimulated(state: Pick<ProjectState, 'monitor' | 'executions' |
 }
 
 /** Whether the next run would be simulated, as far as is known. */
-export function willSimulate(state: Pick<ProjectState, 'models' | 'history'>): boolean {
-  return state.history?.definition.agent.simulate === true || state.models?.credentials === 'none';
+export function willSimulate(state: Pick<ProjectState, 'models' | 'history' | 'validation'>): boolean {
+  // The check knows of a key among the project's secrets; the server's list of models does not.
+  const credentials = state.validation?.credentials ?? state.models?.credentials;
+  return state.history?.definition.agent.simulate === true || credentials === 'none';
 }
 
 /** Bounds of the drawer's height below its head, in CSS pixels: the canvas keeps at least as much. */
