@@ -42,12 +42,12 @@ $(VENV)/.created:
 
 $(VENV)/.demo: pyproject.toml $(VENV)/.created
 	@echo "Installing Python packages into $(VENV) (about a minute) ..."
-	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
+	@scripts/install.sh $(VENV) demo
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.demo
 	@echo "Installing test tools ..."
-	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@scripts/install.sh $(VENV) dev
 	@touch $@
 
 labextension/node_modules/.installed: labextension/package.json labextension/yarn.lock $(VENV)/.demo
