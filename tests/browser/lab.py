@@ -69,13 +69,20 @@ class Lab:
         self.page.goto(f"{self.server.url}lab/workspaces/{self.workspace}?{words}")
         self.wait_for_lab()
 
+    def reload(self) -> None:
+        """What F5 does. Going to the address again is not the same: the page that is left may still
+        answer for the workspace, and Lab then opens an empty one of another name."""
+        self.page.reload()
+        self.wait_for_lab()
+
     def wait_until_layout_names(self, text: str) -> None:
         """Lab saves its layout a moment after a change; this is what a reload comes back to."""
         self.page.wait_for_function(
             """async ([workspace, text]) => {
                  const answer = await fetch(`/lab/api/workspaces/${workspace}`);
-                 const saved = (await answer.json()).data?.['layout-restorer:data']?.main;
-                 return JSON.stringify(saved ?? null).includes(text);
+                 const data = (await answer.json()).data ?? {};
+                 const layout = JSON.stringify(data['layout-restorer:data']?.main ?? null);
+                 return layout.includes(text) && Object.keys(data).some(key => key.endsWith(text));
                }""",
             arg=[self.workspace, text],
         )

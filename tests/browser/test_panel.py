@@ -83,7 +83,7 @@ def test_after_a_reload_the_tab_and_its_running_execution_are_there_again(
     lab.run()
     expect(lab.monitor()).to_contain_text("sleep 61")
     lab.wait_until_layout_names(project)
-    lab.go()
+    lab.reload()
     expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
     expect(lab.monitor()).to_contain_text("sleep 61", timeout=SLOW_MS)
     expect(lab.monitor()).to_contain_text("running")
