@@ -1,8 +1,9 @@
-"""The tool calls of one turn: checked, allowed, run side by side, answered in their order.
+"""The tool calls of one turn: let through, run side by side, answered in their order.
 
 Whatever goes wrong with a call is a result that the model reads; only `EndExecution`
 ends the run. Calls that share a lock run one after the other, in the order of the calls.
 Each leaves journal records before and after its effect (`tool_started`, `tool_done`).
+Not here: whether a call may run, and with which arguments (`gate`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from contextlib import nullcontext
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart, WarningCode
 from .context import Run
-from .ports import EndExecution, Tool, ToolContext, ToolError, Wire
+from .gate import permitted
+from .ports import EndExecution, ToolContext, ToolError, Wire
 from .results import masked, tidy, to_wire
 from .scope import Scope
 from .text import clean, clean_json
@@ -87,7 +89,7 @@ async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]
     if tool is None:
         there = ", ".join(sorted(scope.tools)) or "none"
         raise ToolError(f"There is no tool called {name}. Tools you may call: {there}.")
-    arguments = await _permitted(run, scope, span, tool, use)
+    arguments = await permitted(run, scope, span, tool, use)
     lock = tool.lock(arguments)
     async with run.locks[lock] if lock is not None else nullcontext():
         await run.ports.journal.record(
@@ -121,37 +123,6 @@ async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]
             trace = run.job.mask("".join(traceback.format_exception(error)))
             log.error("Tool %s failed in execution %s (%s)\n%s", name, run.job.execution_id, reference, trace)
             raise ToolError(f"The tool {name} failed: {type(error).__name__}: {error}") from error
-
-
-async def _permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) -> JsonObject:
-    """The arguments to run with, once they fit and the call is allowed; raises `ToolError` otherwise."""
-    arguments: JsonObject = use.get("input") or {}
-    _check(run, tool, arguments)
-    arguments = clean_json(arguments)
-    verdict = scope.rules.decide(tool.name, arguments, tool.default_permission)
-    if verdict.permission == "deny":
-        raise ToolError(f"This call is not allowed here (rule {verdict.rule!r}: deny). Do without it.")
-    if verdict.permission == "allow":
-        return arguments
-    async with run.stopwatch.paused():
-        decision = await run.ports.approvals.decide(
-            call_id=use["id"],
-            tool=tool.name,
-            arguments=arguments,
-            agent=scope.agent,
-            span=f"{span}/{use['id']}",
-        )
-    if not decision.allow:
-        raise ToolError(decision.message or f"This call was refused by {decision.by}. Do without it.")
-    if decision.arguments is not None:
-        arguments = decision.arguments
-        _check(run, tool, arguments)
-    return arguments
-
-
-def _check(run: Run, tool: Tool, arguments: object) -> None:
-    if (problem := run.checks.problem(tool, arguments)) is not None:
-        raise ToolError(f"The arguments do not fit the schema of {tool.name}: {problem}")
 
 
 def _shown(arguments: object) -> JsonObject:

@@ -1,0 +1,55 @@
+"""May this call run, and with which arguments?
+
+In this order: the arguments fit the schema of the tool, then the rules, then a person
+where the rules say `ask`. Not here: what a rule means (`permissions`), who the person is
+(`ports.Approvals`), running the call (`dispatch`).
+"""
+
+from __future__ import annotations
+
+from ..schema.base import JsonObject
+from .context import Run
+from .ports import Tool, ToolError, Wire
+from .scope import Scope
+from .text import clean_json
+
+
+async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) -> JsonObject:
+    """The arguments to run with, once they fit and the call is allowed; raises `ToolError` otherwise.
+
+    `use` is the `tool_use` block, `span` that of its turn.
+    """
+    arguments: JsonObject = use.get("input") or {}
+    _check(run, tool, arguments)
+    arguments = clean_json(arguments)
+    verdict = scope.rules.decide(tool.name, arguments, tool.default_permission)
+    if verdict.permission == "deny":
+        raise ToolError(f"This call is not allowed here (rule {verdict.rule!r}: deny). Do without it.")
+    if verdict.permission == "allow":
+        return arguments
+    return await _asked(run, scope, span, tool, use, arguments)
+
+
+async def _asked(
+    run: Run, scope: Scope, span: str, tool: Tool, use: Wire, arguments: JsonObject
+) -> JsonObject:
+    """The arguments that a person allowed; the time it takes does not count as running."""
+    async with run.stopwatch.paused():
+        decision = await run.ports.approvals.decide(
+            call_id=use["id"],
+            tool=tool.name,
+            arguments=arguments,
+            agent=scope.agent,
+            span=f"{span}/{use['id']}",
+        )
+    if not decision.allow:
+        raise ToolError(decision.message or f"This call was refused by {decision.by}. Do without it.")
+    if decision.arguments is not None:
+        arguments = decision.arguments
+        _check(run, tool, arguments)
+    return arguments
+
+
+def _check(run: Run, tool: Tool, arguments: object) -> None:
+    if (problem := run.checks.problem(tool, arguments)) is not None:
+        raise ToolError(f"The arguments do not fit the schema of {tool.name}: {problem}")
