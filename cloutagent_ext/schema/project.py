@@ -1,8 +1,8 @@
 """The project definition: what GET and PUT of a project carry, and what an execution freezes.
 
 Who delegates to whom and who uses which server follows from lists of ids; edges
-of the canvas follow from those. Not here: how it lies on disk (`store.projects`)
-and what is wrong with it as a plan (`engine.plan`).
+of the canvas follow from those. Not here: where cards stand (`schema.canvas`), how it lies on
+disk (`store.layout`) and what is wrong with it as a plan (`engine.plan`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import Field, field_validator, model_validator
 
 from .base import JsonObject, Model, Name, Prompt, Severity, Slug, Timestamp, unique
+from .canvas import Ui
 
 DEFAULT_MODEL = "claude-opus-5-5"
 """Model of a new agent."""
@@ -248,54 +249,6 @@ class Queue(Model):
     """Most that wait; the next one gets 503."""
     queue_timeout_s: int = Field(300, ge=1, le=86_400)
     """Longest wait, in seconds."""
-
-
-class Position(Model):
-    x: float
-    y: float
-
-
-class Node(Model):
-    """Where a card stands: `agent`, `subagent:<id>`, `hook:<id>`, `mcp:<id>` or `note:<id>`."""
-
-    id: Annotated[str, Field(pattern=r"^(agent|(subagent|hook|mcp|note):[a-z0-9-]{1,64})$")]
-    position: Position
-
-
-class Note(Model):
-    """A sticky note on the canvas; never read by a model."""
-
-    id: Slug
-    text: Annotated[str, Field(max_length=20_000)] = ""
-    width: float = Field(220, ge=80, le=2000)
-    height: float = Field(120, ge=40, le=2000)
-
-
-class Viewport(Model):
-    x: float = 0
-    y: float = 0
-    zoom: float = Field(1, gt=0, le=10)
-
-
-class Ui(Model):
-    """How the canvas looks: outside versions and the unsaved mark, except for positions and notes."""
-
-    nodes: list[Node] = []
-    notes: list[Note] = []
-    viewport: Viewport | None = None
-    """Last seen part of the canvas; empty means fit everything."""
-    snap: bool = True
-    """Whether cards snap to the grid."""
-    folded: list[str] = []
-    """Panels folded away."""
-
-
-class UiPatch(Model):
-    """View state that PATCH …/ui takes; last write wins."""
-
-    viewport: Viewport | None = None
-    snap: bool | None = None
-    folded: list[str] | None = None
 
 
 class Definition(Model):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Conflict, InvalidRequest, PreconditionFailed
 from ..schema.base import Page
+from ..schema.canvas import UiPatch
 from ..schema.project import (
     READ_ONLY_FIELDS,
     CreatedProject,
@@ -14,7 +15,6 @@ from ..schema.project import (
     ProjectCreate,
     ProjectRow,
     ProjectUpdate,
-    UiPatch,
 )
 from ..schema.query import ProjectQuery, SaveQuery
 from .reply import NO_CONTENT, Reply

@@ -24,18 +24,10 @@ from ..schema.admin import (
 )
 from ..schema.archives import BackupRow, ImportedProject, Restored, RestoreRequest
 from ..schema.base import Page
+from ..schema.canvas import Ui, UiPatch
 from ..schema.events import AnyEvent
 from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
-from ..schema.project import (
-    CreatedProject,
-    Project,
-    ProjectCreate,
-    ProjectRow,
-    ProjectUpdate,
-    Ui,
-    UiPatch,
-    Validation,
-)
+from ..schema.project import CreatedProject, Project, ProjectCreate, ProjectRow, ProjectUpdate, Validation
 from ..schema.query import (
     EventsQuery,
     ExecutionQuery,

@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from ..errors import UnreadableFile
 from ..schema.base import JsonObject, field_errors
-from ..schema.project import Agent, Definition, Hook, HookEvent, McpServer, Node, Position, Subagent, Ui
+from ..schema.canvas import Node, Position, Ui
+from ..schema.project import Agent, Definition, Hook, HookEvent, McpServer, Subagent
 from . import frontmatter, project_files
 from .jsonfiles import dump, load_object
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from ..schema.base import JsonObject, Model, Name, Timestamp
+from ..schema.canvas import Ui
 from ..schema.project import (
     Agent,
     Definition,
@@ -29,7 +30,6 @@ from ..schema.project import (
     McpServer,
     Queue,
     Subagent,
-    Ui,
     Variable,
     VariableName,
 )

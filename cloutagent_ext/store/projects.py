@@ -26,7 +26,8 @@ from ..durable import Guard
 from ..errors import Conflict, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import JsonObject, Page
-from ..schema.project import Definition, Project, ProjectRow, Ui, UiPatch
+from ..schema.canvas import Ui, UiPatch
+from ..schema.project import Definition, Project, ProjectRow
 from ..schema.versions import Version, VersionDiff, VersionRow
 from . import diff, history, layout, project_files, tree, trust, versions
 from .archive import Archives

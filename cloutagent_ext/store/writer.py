@@ -19,7 +19,8 @@ from pathlib import Path, PurePosixPath
 from ..durable import Guard, locked, make_folder, remove_folder
 from ..errors import InvalidRequest, NotFound, PreconditionFailed, UnreadableFile
 from ..schema.base import timestamp
-from ..schema.project import Definition, Ui, UiPatch
+from ..schema.canvas import Ui, UiPatch
+from ..schema.project import Definition
 from . import layout, project_files, tree, trust, versions
 from .commit import Staging, commit, recover
 from .files import open_beneath, path_parts

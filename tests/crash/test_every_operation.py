@@ -13,7 +13,8 @@ from typing import TypeVar
 import pytest
 
 from cloutagent_ext.errors import CloutError, DiskFull, NotTrusted, Unavailable
-from cloutagent_ext.schema.project import Definition, UiPatch
+from cloutagent_ext.schema.canvas import UiPatch
+from cloutagent_ext.schema.project import Definition
 from cloutagent_ext.store.projects import ProjectStore
 
 from .faults import MODES, Disk, Killed, Mode, failing

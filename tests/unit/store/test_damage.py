@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloutagent_ext.errors import CloutError, NewerFormat, UnreadableFile
-from cloutagent_ext.schema.project import UiPatch
+from cloutagent_ext.schema.canvas import UiPatch
 from cloutagent_ext.store.projects import ProjectStore
 from tests.support.definitions import whole
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cloutagent_ext.errors import CloutError, UnreadableFile
-from cloutagent_ext.schema.project import UiPatch
+from cloutagent_ext.schema.canvas import UiPatch
 from cloutagent_ext.store.projects import ProjectStore
 from tests.support.definitions import whole
 
