@@ -70,11 +70,11 @@ class RemoteDesk:
         await (await self._client.project(project)).delete_secret(name)
 
     async def export(self, project: str, form: Format, *, ui: bool, executions: bool) -> bytes:
-        found = await self._client.project(project)
-        return await self._client.export_project(str(found.id), form, ui=ui, executions=executions)
+        return await (await self._client.project(project)).export(form, ui=ui, executions=executions)
 
     async def load(self, archive: bytes) -> tuple[ProjectRow, str, list[str]]:
-        return await self._client.import_project(archive)
+        made = await self._client.import_project(archive)
+        return made.row, made.api_key or "", made.warnings
 
     async def backups(self) -> list[BackupRow]:
         return await self._client.backups()

@@ -12,7 +12,7 @@
 notebook has one); `aconnect` gives the same nouns with `await`. Both speak HTTP to a
 server and know nothing of how it works: only the contract's models and errors are
 shared. `discovery` finds the server, `transport` sends, `stream` follows events,
-`handles` and `runs` are the async face, `sync` the plain one.
+`handles`, `projects` and `runs` are the async face, `sync` the plain one.
 
 Names other than these two functions load on first use: importing this costs nothing.
 """
@@ -23,7 +23,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .handles import AsyncClient, AsyncProject
+    from .handles import AsyncClient
+    from .projects import AsyncProject
     from .runs import AsyncRun
     from .sync import Client, Project, Run
 
@@ -40,7 +41,7 @@ __all__ = [
 
 _HOMES = {
     "AsyncClient": "handles",
-    "AsyncProject": "handles",
+    "AsyncProject": "projects",
     "AsyncRun": "runs",
     "Client": "sync",
     "Project": "sync",

@@ -16,6 +16,7 @@ from ..errors import ExecutionFailed
 from ..schema.admin import FileRow
 from ..schema.execution import ENDED, ExecutionState, Result
 from . import display
+from .answers import pages
 from .stream import follow
 from .transport import Transport, file_path, segment
 
@@ -135,3 +136,16 @@ class AsyncRun:
 
     def _repr_html_(self) -> str:
         return display.run_html(self.id, self.project_name, self.last)
+
+
+async def latest(
+    transport: Transport, *, project: str | None, status: str | None, limit: int
+) -> list[AsyncRun]:
+    """The latest executions, newest first; `project` is an id."""
+    found: list[AsyncRun] = []
+    listed = pages(transport, ExecutionState, "v1/executions", project=project, status=status, limit=limit)
+    async for state in listed:
+        found.append(AsyncRun(transport, state.execution_id, state))
+        if len(found) == limit:
+            break
+    return found

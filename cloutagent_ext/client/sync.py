@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ..errors import CloutError
-from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow, TemplateRow
+from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow, TemplateRow
+from ..schema.archives import BackupRow, Restored
 from ..schema.execution import ExecutionState, Result
 from ..schema.project import Definition, PartialLimits, ProjectRow, Validation
 from ..schema.project import Project as ProjectDefinition
 from ..schema.versions import Version, VersionDiff, VersionRow
 from . import display
-from .handles import AsyncClient, AsyncProject, Files
+from .handles import AsyncClient
 from .loop import LoopThread
+from .projects import AsyncProject, Files, Form
 from .runs import AsyncRun
 
 
@@ -85,6 +88,30 @@ class Client:
             self._loop, self._loop.call(self._client.create_project(name, template=template)), self
         )
 
+    def import_project(self, archive: bytes | str | PathLike[str]) -> Project:
+        """A new project from a zip or tar.gz (its bytes, or where it lies), ours or a Claude Code project.
+
+        Its first key is in `.api_key`, what could not be taken in `.warnings`. It starts nothing
+        until somebody trusts it.
+        """
+        return Project(self._loop, self._loop.call(self._client.import_project(archive)), self)
+
+    def backups(self) -> list[BackupRow]:
+        """All backups, newest first."""
+        return self._loop.call(self._client.backups())
+
+    def make_backup(self) -> BackupRow:
+        """A backup of all projects, now."""
+        return self._loop.call(self._client.make_backup())
+
+    def download_backup(self, backup: str) -> bytes:
+        """A backup, as one zip: secrets in it are encrypted, of keys it has the hashes."""
+        return self._loop.call(self._client.download_backup(backup))
+
+    def restore(self, backup: str, project_id: str | None = None) -> Restored:
+        """Put one project, or all of the backup, back; what that replaces is kept."""
+        return self._loop.call(self._client.restore(backup, project_id))
+
     def templates(self) -> list[TemplateRow]:
         """The starter projects."""
         return self._loop.call(self._client.templates())
@@ -125,6 +152,11 @@ class Project:
         """Text of its first key, on the handle that made the project; it cannot be asked for again."""
         return self._project.api_key
 
+    @property
+    def warnings(self) -> list[str]:
+        """What an import could not take, a sentence each; on the handle that made the project."""
+        return self._project.warnings
+
     def run(
         self,
         prompt: str | None = None,
@@ -149,9 +181,12 @@ class Project:
         """The project as it is stored; change it and hand it to `save`."""
         return self._loop.call(self._project.definition())
 
-    def save(self, definition: Definition) -> ProjectDefinition:
-        """Store `definition`. Raises `PreconditionFailed` when it was changed elsewhere in between."""
-        return self._loop.call(self._project.save(definition))
+    def save(self, definition: Definition, *, draft: bool = False) -> ProjectDefinition:
+        """Store `definition`. Raises `PreconditionFailed` when it was changed elsewhere in between.
+
+        `draft`: without making a version of it, as the panel does while somebody types.
+        """
+        return self._loop.call(self._project.save(definition, draft=draft))
 
     def validate(self) -> Validation:
         """What would keep it from running, and what its first model call costs; nothing is started."""
@@ -169,13 +204,31 @@ class Project:
         """Put `data` into a file of the project; text as UTF-8."""
         return self._loop.call(self._project.write_file(path, data))
 
+    def delete_file(self, path: str) -> None:
+        """Remove one of the project's own files. Raises `NotFound`."""
+        self._loop.call(self._project.delete_file(path))
+
+    def export(self, form: Form = "zip", *, ui: bool = True, executions: bool = False) -> bytes:
+        """The project as an archive: `zip`, `tar.gz`, or `claude` for Claude Code; never secrets or keys.
+
+        `ui=False` leaves out where cards stand, `executions=True` adds the logs of its executions.
+        """
+        return self._loop.call(self._project.export(form, ui=ui, executions=executions))
+
+    def duplicate(self) -> Project:
+        """A new project like this one: definition and files. Its first key is in `.api_key`."""
+        return Project(self._loop, self._loop.call(self._project.duplicate()), self._client)
+
     def keys(self) -> list[KeyRow]:
         """Its keys, without their secrets."""
         return self._loop.call(self._project.keys())
 
-    def create_key(self, name: str) -> CreatedKey:
-        """A new key; its text is in `.api_key` of what comes back, this once."""
-        return self._loop.call(self._project.create_key(name))
+    def create_key(self, name: str, *, scopes: Sequence[Scope] | None = None) -> CreatedKey:
+        """A new key; its text is in `.api_key` of what comes back, this once.
+
+        `scopes`: what it may do; without it, read and execute.
+        """
+        return self._loop.call(self._project.create_key(name, scopes=scopes))
 
     def revoke_key(self, key_id: str) -> None:
         """From now on this key is refused."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloutagent_ext.client import connect
-from cloutagent_ext.client.handles import AsyncClient
+from cloutagent_ext.client import AsyncClient, connect
 from cloutagent_ext.client.stream import follow
 from cloutagent_ext.errors import Forbidden, Unreachable
 from tests.support.scripted_http import Answer, ScriptedHttp, Stream

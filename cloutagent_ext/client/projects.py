@@ -1,0 +1,271 @@
+"""The async face of one project: run it, change it, its files, keys, secrets, versions and archives.
+
+The handle holds an id and the last thing the server said; everything else is asked for.
+Not here: finding projects (`handles`), executions (`runs`), the plain face (`sync`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow
+from ..schema.base import invalid_request
+from ..schema.execution import Accepted, ExecuteRequest
+from ..schema.project import Definition, PartialLimits, Project, ProjectRow, Validation
+from ..schema.versions import Version, VersionDiff, VersionRow
+from . import display
+from .answers import pages, parse
+from .runs import AsyncRun, latest
+from .transport import Transport, file_path, segment
+
+Files = Mapping[str, str] | Iterable[str]
+"""Files of the Jupyter server for the workspace: names, or workspace name → name on the server."""
+Form = Literal["zip", "tar.gz", "claude"]
+
+
+class AsyncProject:
+    """One project."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        row: ProjectRow,
+        *,
+        api_key: str | None = None,
+        warnings: Sequence[str] = (),
+    ) -> None:
+        self._transport = transport
+        self._path = f"v1/projects/{segment(str(row.id))}"
+        self._etag: str | None = None
+        self.row = row
+        """What the list said about it."""
+        self.api_key = api_key
+        """Text of its first key, on the handle that made the project; it cannot be asked for again."""
+        self.warnings = list(warnings)
+        """What an import could not take, a sentence each; on the handle that made the project."""
+
+    @property
+    def id(self) -> str:
+        return str(self.row.id)
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    async def run(
+        self,
+        prompt: str | None = None,
+        *,
+        wait: bool = False,
+        limits: PartialLimits | Mapping[str, Any] | None = None,
+        files: Files | None = None,
+        values: Mapping[str, Any] | None = None,
+        **variables: Any,
+    ) -> AsyncRun:
+        """Start an execution, and with `wait` stay until it has ended.
+
+        `prompt` stands in place of the project's task; `variables` are the project's, by name
+        (`values` takes those whose name is also a parameter here); `limits` lower the project's
+        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace.
+        Raises what the server refuses, before anything has started.
+        """
+        asked = {
+            "prompt": prompt,
+            "variables": _texts({**(values or {}), **variables}),
+            "limits": limits,
+            "files": _input_files(files),
+        }
+        try:
+            request = ExecuteRequest.model_validate({name: value for name, value in asked.items() if value})
+        except ValidationError as error:
+            raise invalid_request(error, "What was asked for") from error
+        answer = await self._transport.json(
+            "POST",
+            f"{self._path}/execute",
+            body=request.model_dump(exclude_unset=True, exclude_none=True),
+            # The server answers a repeated key with the first execution, so asking twice starts one.
+            headers={"Idempotency-Key": uuid4().hex},
+            repeatable=True,
+        )
+        run = AsyncRun(self._transport, parse(Accepted, answer).execution_id, project_name=self.name)
+        if wait:
+            await run.wait()
+        return run
+
+    async def definition(self) -> Project:
+        """The project as it is stored; change it and hand it to `save`."""
+        answer = await self._transport.request("GET", self._path)
+        self._etag = answer.headers.get("etag")
+        return parse(Project, answer.json())
+
+    async def save(self, definition: Definition, *, draft: bool = False) -> Project:
+        """Store `definition`. Raises `PreconditionFailed` when it was changed elsewhere in between.
+
+        `draft`: without making a version of it, as the panel does while somebody types.
+        """
+        answer = await self._transport.request(
+            "PUT",
+            self._path,
+            params={"draft": "true"} if draft else None,
+            body=definition.model_dump(mode="json"),
+            headers={"If-Match": self._etag} if self._etag else None,
+        )
+        self._etag = answer.headers.get("etag")
+        return parse(Project, answer.json())
+
+    async def validate(self) -> Validation:
+        """What would keep it from running, and what its first model call costs; nothing is started."""
+        return parse(
+            Validation, await self._transport.json("POST", f"{self._path}/validate", repeatable=True)
+        )
+
+    async def files(self) -> list[FileRow]:
+        """The project's own files."""
+        page = await self._transport.json("GET", f"{self._path}/files")
+        return [parse(FileRow, item) for item in page["items"]]
+
+    async def read_file(self, path: str) -> bytes:
+        """One of the project's own files."""
+        return (await self._transport.request("GET", f"{self._path}/files/{file_path(path)}")).content
+
+    async def write_file(self, path: str, data: bytes | str) -> FileRow:
+        """Put `data` into a file of the project; text as UTF-8."""
+        content = data.encode() if isinstance(data, str) else data
+        target = f"{self._path}/files/{file_path(path)}"
+        return parse(FileRow, await self._transport.json("PUT", target, content=content, repeatable=True))
+
+    async def delete_file(self, path: str) -> None:
+        """Remove one of the project's own files. Raises `NotFound`."""
+        await self._transport.request("DELETE", f"{self._path}/files/{file_path(path)}")
+
+    async def export(self, form: Form = "zip", *, ui: bool = True, executions: bool = False) -> bytes:
+        """The project as an archive: `zip`, `tar.gz`, or `claude` for Claude Code; never secrets or keys.
+
+        `ui=False` leaves out where cards stand, `executions=True` adds the logs of its executions.
+        """
+        params = {"format": form, "ui": str(ui).lower(), "executions": str(executions).lower()}
+        return (await self._transport.request("GET", f"{self._path}/export", params=params)).content
+
+    async def duplicate(self) -> AsyncProject:
+        """A new project like this one: definition and files. Its first key is in `.api_key`."""
+        made = await self._transport.json("POST", f"{self._path}/duplicate")
+        return AsyncProject(self._transport, row_of(parse(Project, made)), api_key=made["api_key"])
+
+    async def keys(self) -> list[KeyRow]:
+        """Its keys, without their secrets."""
+        page = await self._transport.json("GET", f"{self._path}/keys")
+        return [parse(KeyRow, item) for item in page["items"]]
+
+    async def create_key(self, name: str, *, scopes: Sequence[Scope] | None = None) -> CreatedKey:
+        """A new key; its text is in `.api_key` of what comes back, this once.
+
+        `scopes`: what it may do; without it, read and execute.
+        """
+        body = {"name": name} if scopes is None else {"name": name, "scopes": list(scopes)}
+        return parse(CreatedKey, await self._transport.json("POST", f"{self._path}/keys", body=body))
+
+    async def revoke_key(self, key_id: str) -> None:
+        """From now on this key is refused."""
+        await self._transport.request("DELETE", f"{self._path}/keys/{segment(key_id)}")
+
+    async def secrets(self) -> list[SecretRow]:
+        """Names and dates of its secrets; a value never comes out of a server."""
+        page = await self._transport.json("GET", f"{self._path}/secrets")
+        return [parse(SecretRow, item) for item in page["items"]]
+
+    async def set_secret(self, name: str, value: str) -> SecretRow:
+        """Keep `value` under `name`, replacing what was there."""
+        body = {"name": name, "value": value}
+        return parse(SecretRow, await self._transport.json("POST", f"{self._path}/secrets", body=body))
+
+    async def delete_secret(self, name: str) -> None:
+        """Forget a secret."""
+        await self._transport.request("DELETE", f"{self._path}/secrets/{segment(name)}")
+
+    async def versions(self) -> list[VersionRow]:
+        """Its versions, newest first."""
+        return [row async for row in pages(self._transport, VersionRow, f"{self._path}/versions")]
+
+    async def version(self, number: int | str) -> Version:
+        """One version with its definition. Raises `NotFound`."""
+        return parse(Version, await self._transport.json("GET", self._version(number)))
+
+    async def make_version(self, label: str | None = None) -> VersionRow:
+        """A version of what is saved, made now; one with a label is never pruned."""
+        body = {} if label is None else {"label": label}
+        return parse(VersionRow, await self._transport.json("POST", f"{self._path}/versions", body=body))
+
+    async def restore(self, number: int | str) -> Project:
+        """Make it what version `number` was, as a new version. Raises `Conflict` while executions run."""
+        return await self._change("POST", f"{self._version(number)}/restore")
+
+    async def publish(self, number: int | str) -> Project:
+        """From now on calls with a key run version `number`."""
+        return await self._change("POST", f"{self._version(number)}/publish")
+
+    async def unpublish(self, number: int | str) -> Project:
+        """Calls with a key run the newest version again; `number` is the published one."""
+        return await self._change("DELETE", f"{self._version(number)}/publish")
+
+    async def diff(self, before: int | str, after: int | str) -> VersionDiff:
+        """What differs between two versions, per file and per field."""
+        path = f"{self._version(before)}/diff/{segment(str(after))}"
+        return parse(VersionDiff, await self._transport.json("GET", path))
+
+    async def trust(self, hash: str) -> Project:
+        """Agree to what `NotTrusted` showed: its `details["hash"]` stands for exactly that."""
+        answer = await self._transport.json(
+            "POST", f"{self._path}/trust", body={"hash": hash}, repeatable=True
+        )
+        return parse(Project, answer)
+
+    def _version(self, number: int | str) -> str:
+        return f"{self._path}/versions/{segment(str(number))}"
+
+    async def _change(self, method: str, path: str) -> Project:
+        answer = await self._transport.request(method, path)
+        self._etag = answer.headers.get("etag")
+        return parse(Project, answer.json())
+
+    async def executions(self, *, status: str | None = None, limit: int = 20) -> list[AsyncRun]:
+        """Its latest executions, newest first."""
+        return await latest(self._transport, project=self.id, status=status, limit=limit)
+
+    async def delete(self) -> None:
+        """Delete it, files and executions included; the server keeps a backup."""
+        await self._transport.request("DELETE", self._path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, id={self.id!r})"
+
+    def _repr_html_(self) -> str:
+        return display.project_html(self.row)
+
+
+def row_of(project: Project) -> ProjectRow:
+    """What a list would say about `project`."""
+    return ProjectRow(
+        id=project.id,
+        name=project.name,
+        description=project.description,
+        version=project.version,
+        updated_at=project.updated_at,
+        trusted=project.trusted,
+    )
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables as the contract takes them: text; numbers, truth values and paths are written out."""
+    return {name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()}
+
+
+def _input_files(files: Files | None) -> list[dict[str, str]]:
+    if files is None:
+        return []
+    pairs = files.items() if isinstance(files, Mapping) else [(PurePath(name).name, name) for name in files]
+    return [{"path": target, "contents_path": source} for target, source in pairs]
