@@ -72,8 +72,8 @@ class LiveServer:
 
 
 def bare_environment(folder: Path) -> dict[str, str]:
-    """What finds programs, and homes of its own; nothing of this machine's accounts."""
-    kept = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
+    """What finds programs and the code under test, and homes of its own; no account of this machine."""
+    kept = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
     env = {name: os.environ[name] for name in kept if name in os.environ}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     for name, sub in {
