@@ -128,6 +128,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             workspace=workspace.path,
             created_at=spec.created_at,
             simulated=spec.simulated,
+            own_service=spec.simulated or not bindings.models.local(),
             local_prices=bindings.models.local(),
             folders=named,
             env=child_environment(spec.execution_id, own, home=workspace.home),
