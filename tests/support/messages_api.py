@@ -60,6 +60,8 @@ class Reply:
     """The connection is reset after this many events."""
     end_after: int | None = None
     """The stream ends cleanly after this many events."""
+    end_at_byte: int | None = None
+    """The connection is closed after this many bytes of the stream, wherever that is."""
     error_after: tuple[int, str] | None = None
     """After that many events comes an `error` event of this type."""
     garbage_after: int | None = None
@@ -87,6 +89,7 @@ class Raw:
     status: int = 200
     close: bool = False
     """Close the connection without a word instead."""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Scripted = Reply | Failure | Raw
@@ -144,6 +147,14 @@ class MessagesApi:
         self.disconnected = asyncio.Event()
         """A client went away in the middle of a reply."""
         self.url = ""
+
+    def play(self, script: Iterable[Scripted] | Script) -> None:
+        """Begin anew with `script`; what was sent and asked before is forgotten, connections stay."""
+        self._script = script if callable(script) else deque(script)
+        self._sent.clear()
+        self._cached.clear()
+        for kept in (self.requests, self.bodies, self.headers, self.counted, self.refused, self.usages):
+            kept.clear()
 
     async def __aenter__(self) -> MessagesApi:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -305,11 +316,18 @@ class MessagesApi:
         blocks = _with_ids(reply.blocks, number)
         events = list(_events(body, reply, blocks, usage, number))
         whole = reply.cut_after is None and reply.end_after is None and reply.error_after is None
+        if reply.end_at_byte is not None:
+            whole = reply.end_at_byte >= sum(map(len, map(_encoded, events)))
         if whole and reply.garbage_after is None:
             self._sent[_digest(body, body["messages"])] = _canonical(blocks)
         headers = {"content-type": "text/event-stream; charset=utf-8", "request-id": f"req_{number}"}
         await _write_head(writer, 200, {**headers, **reply.headers, "transfer-encoding": "chunked"})
         end = "\r\n" if reply.crlf else "\n"
+        if reply.end_at_byte is not None:
+            stream = b"".join(_encoded(event, end) for event in events)
+            if part := stream[: reply.end_at_byte]:
+                await _write_chunk(writer, part)
+            return False
         for index, event in enumerate(events):
             if reply.cut_after == index:
                 writer.transport.abort()
@@ -362,7 +380,7 @@ class MessagesApi:
     async def _raw(self, writer: asyncio.StreamWriter, raw: Raw) -> bool:
         if not raw.close:
             sizes = {"content-type": raw.content_type, "content-length": str(len(raw.body))}
-            await _write_head(writer, raw.status, sizes)
+            await _write_head(writer, raw.status, {**sizes, **raw.headers})
             writer.write(raw.body)
             await writer.drain()
             return True
@@ -370,6 +388,11 @@ class MessagesApi:
 
 
 # ---------------------------------------------------------------- the wire
+
+
+def stream_of(body: Json, reply: Reply, usage: Json, number: int = 0) -> list[bytes]:
+    """The events of `reply` to `body` as they travel, one item each."""
+    return [_encoded(event) for event in _events(body, reply, _with_ids(reply.blocks, number), usage, number)]
 
 
 def _events(body: Json, reply: Reply, blocks: list[Json], usage: Json, number: int) -> Iterable[Json]:
@@ -495,10 +518,14 @@ async def _write_head(writer: asyncio.StreamWriter, status: int, headers: dict[s
 
 
 async def _write_event(writer: asyncio.StreamWriter, event: Json, end: str, chunk_size: int | None) -> None:
-    text = json.dumps(event, ensure_ascii=_has_surrogate(event))  # half a pair can only travel escaped
-    data = f"event: {event['type']}{end}data: {text}{end}{end}".encode()
+    data = _encoded(event, end)
     for at in range(0, len(data), chunk_size or len(data)):
         await _write_chunk(writer, data[at : at + (chunk_size or len(data))])
+
+
+def _encoded(event: Json, end: str = "\n") -> bytes:
+    text = json.dumps(event, ensure_ascii=_has_surrogate(event))  # half a pair can only travel escaped
+    return f"event: {event['type']}{end}data: {text}{end}{end}".encode()
 
 
 def _has_surrogate(value: Any) -> bool:
