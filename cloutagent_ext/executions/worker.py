@@ -26,8 +26,10 @@ from ..schema.execution import Result
 from . import failures, records
 from .acceptance import folders
 from .approvals import Unattended
+from .cassettes import Cassettes
 from .journal import JournalFile
 from .live import Live, Stop
+from .replay import Replay
 from .vault import ProjectSecrets, Vault
 from .workspace import Workspace
 
@@ -54,6 +56,7 @@ class Bindings:
     data_dir: Path
     root_dir: Path | None
     vault: Vault
+    cassettes: Cassettes
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -90,6 +93,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         model=definition.agent.model,
         limits=spec.limits.model_dump(),
         simulated=spec.simulated,
+        replay=spec.replay,
         origin=spec.origin,
     )
     workspace = Workspace(bindings.data_dir, spec.execution_id)
@@ -102,19 +106,20 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     async with contextlib.AsyncExitStack() as stack:
         journal = await JournalFile.open(live.folder, live.log)
         stack.push_async_callback(journal.close)
+        replay = await Replay.of(spec, bindings.cassettes)
         own = await secrets.filled(definition.agent.env)
-        settings = None if spec.simulated else await _model_settings(spec.project_id, bindings.vault)
+        unasked = spec.simulated or replay is not None
+        settings = None if unasked else await _model_settings(spec.project_id, bindings.vault)
         secrets.confide(settings.api_key if settings else None)
         mask = secrets.mask
-        models = await stack.enter_async_context(
-            bindings.models.open(
-                definition=definition,
-                scenario=scenario,
-                simulated=spec.simulated,
-                variables=spec.variables,
-                settings=settings,
-            )
+        opened = bindings.models.open(
+            definition=definition,
+            scenario=scenario,
+            simulated=spec.simulated,
+            variables=spec.variables,
+            settings=settings,
         )
+        models = await stack.enter_async_context(replay.models() if replay else opened)
         box = await stack.enter_async_context(
             Toolbox(kernels=bindings.kernels, execution_id=spec.execution_id)
         )
@@ -128,23 +133,23 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             workspace=workspace.path,
             created_at=spec.created_at,
             simulated=spec.simulated,
-            own_service=spec.simulated or not bindings.models.local(),
             local_prices=bindings.models.local(),
+            replay=spec.replay,
             folders=named,
             env=child_environment(spec.execution_id, own, home=workspace.home),
             mask=mask,
         )
         ports = Ports(
             models=models,
-            prices=bindings.models.prices,
+            prices=replay.prices if replay else bindings.models.prices,
             events=_Gate(live, mask if own != definition.agent.env else NOTHING),
             journal=journal,
-            approvals=Unattended(),
+            approvals=replay.approvals(Unattended()) if replay else Unattended(),
             kernels=bindings.kernels,
             secrets=secrets,
             clock=bindings.clock,
         )
-        return await loop.run(job, ports, tools=box.tools)
+        return await loop.run(job, ports, tools=replay.tools(box.tools) if replay else box.tools)
 
 
 async def _model_settings(project_id: str, vault: Vault) -> ModelSettings:

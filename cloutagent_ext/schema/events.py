@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from .base import JsonObject, Model, Timestamp
-from .execution import ContextWindow, EndCode, ExecutionId, Origin, PercentOfLimit, Result, Usage
+from .execution import EndCode, ExecutionId, Origin, PercentOfLimit, Result, Usage
 from .project import Limits
 
 
@@ -88,6 +88,8 @@ class Start(Event):
     model: str
     limits: Limits
     simulated: bool
+    replay: str | None = None
+    """Cassette that plays the model's part; nothing is charged then."""
     origin: Origin
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
@@ -212,14 +214,12 @@ class CostUpdate(Event):
     turn_usage: Usage
     turn_cost_usd: float | None
     percent_of_limit: PercentOfLimit
-    context: ContextWindow | None = None
-    """Window of `agent`, as this reply left it."""
 
 
 WarningCode = Literal[
     "COST_80", "TOKENS_80", "TIME_80", "RETRYING", "COMPACTED", "CONTEXT_EDITED", "MCP_RECONNECTED",
     "LOG_REPAIRED", "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST",
-    "USAGE_LOWER_BOUND", "COMPACTION_FAILED",
+    "USAGE_LOWER_BOUND", "REPLAYED",
 ]  # fmt: skip
 
 

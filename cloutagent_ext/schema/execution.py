@@ -56,15 +56,6 @@ class PercentOfLimit(Model):
     time: float | None = None
 
 
-class ContextWindow(Model):
-    """How full the model's context window is."""
-
-    tokens: int
-    """Tokens of the conversation, as the last reply left it."""
-    window: int | None = None
-    """Tokens that the model has room for; null when that is not known."""
-
-
 class Result(Model):
     """What an execution answered."""
 
@@ -120,7 +111,8 @@ class ExecuteRequest(Model):
     step: bool = False
     """Ask before every tool call (Jupyter callers)."""
     replay: str | None = None
-    """Cassette to play the model's replies from."""
+    """Cassette to play the model's replies from: no key, no cost. `prompt` and `variables` that are not
+    given are those of the recording."""
     batch: Batch | None = None
     metadata: JsonObject = {}
     """Anything of the caller's; shown with the execution."""
@@ -178,6 +170,8 @@ class Spec(Model):
     origin: Origin
     simulated: bool
     """Whether the simulated model plays it."""
+    replay: str | None = None
+    """Cassette that plays the model's part."""
     priority: int = 0
     """0: panel and other Jupyter callers; 1: API keys. Lower starts first."""
     files: list[InputFile] = []
@@ -201,6 +195,8 @@ class ExecutionState(Model):
     version: int
     model: str
     simulated: bool
+    replay: str | None = None
+    """Cassette that plays the model's part; nothing is charged then."""
     origin: Origin
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
@@ -209,8 +205,6 @@ class ExecutionState(Model):
     total_cost_usd: float | None = 0.0
     """US dollars so far; null when a price is unknown."""
     percent_of_limit: PercentOfLimit = PercentOfLimit()
-    context: ContextWindow | None = None
-    """The main agent's context window; null before its first reply."""
     limits: Limits
     turns: int = 0
     current_step: str | None = None

@@ -1,15 +1,7 @@
 /**
  * What the monitor shows of one execution: the shapes that `fold.ts` fills. Data only.
  */
-import type {
-  ContextWindow,
-  ExecutionEvent,
-  Limits,
-  OutputPart,
-  PercentOfLimit,
-  Status,
-  Usage
-} from '../api/types';
+import type { ExecutionEvent, Limits, OutputPart, PercentOfLimit, Status, Usage } from '../api/types';
 
 export type StepState = 'running' | 'done' | 'failed' | 'stopped';
 
@@ -107,8 +99,6 @@ export interface Monitor {
   tokens: number;
   totalCostUsd: number | null;
   percent: PercentOfLimit;
-  /** How full the main agent's context window is; null before its first reply. */
-  context: ContextWindow | null;
   turns: number;
   startedAt: number | null;
   endedAt: number | null;
@@ -144,7 +134,6 @@ export function emptyMonitor(executionId: string): Monitor {
     tokens: 0,
     totalCostUsd: 0,
     percent: { cost: null, tokens: null, time: null },
-    context: null,
     turns: 0,
     startedAt: null,
     endedAt: null,

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloutagent_ext.store.projects import ProjectStore
-from cloutagent_ext.store.stored import Stored
+from cloutagent_ext.store.projects import ProjectStore, Stored
 from tests.support.definitions import whole
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from cloutagent_ext.errors import NewerFormat, NotFound
 from cloutagent_ext.store.archive import Format
-from cloutagent_ext.store.projects import ProjectStore
-from cloutagent_ext.store.stored import Stored
+from cloutagent_ext.store.projects import ProjectStore, Stored
 from tests.support.archives import zipped
 
 
