@@ -84,6 +84,9 @@ class Assembly:
         if kind == "citations_delta":
             wire = self._blocks[event["index"]].wire
             wire["citations"] = [*(wire.get("citations") or []), delta["citation"]]
+        elif kind == "compaction_delta":  # comes whole, and goes back as it came
+            wire = self._blocks[event["index"]].wire
+            wire.update((name, delta[name]) for name in ("content", "encrypted_content") if name in delta)
 
     def event(self, event: Wire) -> Wire | None:
         """Any other event. Returns the block that it closes, if it closes one."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from ..schema.events import WarningCode
 from ..schema.execution import Usage
+from .models.prices import iterations_of
 from .ports import EndExecution, Price, Prices, Wire
 
 MIN_OUTPUT_TOKENS = 256
@@ -242,11 +243,32 @@ class Budget:
 
 
 def usage_of(wire: Wire) -> Usage:
-    """Wire usage as the contract's four numbers."""
+    """Wire usage as the contract's four numbers: all its iterations together."""
+    whole = Usage()
+    for part in iterations_of(wire):
+        whole = whole + _counts(part)
+    return whole
+
+
+def context_tokens(wire: Wire) -> int:
+    """Tokens of the conversation that a reply with this wire usage leaves: its whole prompt and itself.
+
+    Where the service worked in several steps, those of its last message: what it summarised
+    on the way is no longer there.
+    """
+    parts = [part for part in iterations_of(wire) if part.get("type", "message") in _OF_THE_CONVERSATION]
+    counts = _counts(parts[-1] if parts else wire)
+    return sum(getattr(counts, name) for name in _FIELDS)
+
+
+def _counts(wire: Wire) -> Usage:
     counts = {
         name: value if isinstance(value := wire.get(name), int) and value > 0 else 0 for name in _FIELDS
     }
     return Usage(**counts)
+
+
+_OF_THE_CONVERSATION = frozenset({"message", "fallback_message"})
 
 
 _FIELDS = tuple(Usage.model_fields)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..schema.base import JsonObject
 from ..schema.events import WarningCode
-from ..schema.execution import PercentOfLimit, Usage
+from ..schema.execution import ContextWindow, PercentOfLimit, Usage
 from .arguments import ArgumentChecks
 from .budget import Budget, Settled
 from .ports import Clock, Job, Ports, Tool
@@ -111,7 +111,9 @@ class Run:
             time=min(100.0, round(100 * self.stopwatch.elapsed_s() / self.stopwatch.limit_s, 2)),
         )
 
-    async def book(self, settled: Settled, *, agent: str, span: str) -> None:
+    async def book(
+        self, settled: Settled, *, agent: str, span: str, context: ContextWindow | None = None
+    ) -> None:
         """Say what a model call cost, and warn where a limit comes near."""
         await self.ports.events.emit(
             "cost_update",
@@ -122,6 +124,7 @@ class Run:
             turn_usage=settled.usage.model_dump(),
             turn_cost_usd=settled.cost,
             percent_of_limit=self.percent_of_limit().model_dump(),
+            context=None if context is None else context.model_dump(),
         )
         for code, message in settled.warnings:
             await self.warn_once(code, message)

@@ -12,6 +12,7 @@ from typing import Any
 from ..schema.execution import EndCode
 from .arguments import describe, validator_for
 from .assembly import Reply
+from .compaction import Compaction
 from .context import Run, Totals
 from .dispatch import run_calls
 from .models.catalogue import facts_of
@@ -63,15 +64,17 @@ class Conversation:
         # A prefix that is too short for the cache is not worth waiting for.
         cacheable = facts is not None and self._transcript.prefix_tokens >= facts.cache_minimum
         self._largest = facts.max_output_tokens if facts else _UNKNOWN_MODEL_OUTPUT
+        model = run.ports.models.for_agent(scope.agent_id)
         self._turns = Turns(
             run,
             agent=scope.agent,
-            model=run.ports.models.for_agent(scope.agent_id),
+            model=model,
             transcript=self._transcript,
             budget=scope.budget,
             totals=self.totals,
             warmup=run.warmups[scope.agent_id] if scope.shared and cacheable else None,
         )
+        self._compaction = Compaction(run, scope, self._transcript, self._turns, model)
 
     async def run(self) -> Answer:
         """Its answer. Raises `EndExecution` where it comes to none."""
@@ -110,10 +113,10 @@ class Conversation:
         scope, transcript = self._scope, self._transcript
         await transcript.start(scope.prompt)
         room = min(scope.max_tokens, self._largest)
-        pauses = repairs = 0
+        pauses = repairs = cuts = 0
         while True:
             span = self._next_turn()
-            reply = await self._turns.take(span, room)
+            reply = await self._reply(span, room)
             if reply.stop_reason == "max_tokens" and _ends_in_a_call(reply):
                 room = self._more_room(room)
                 await transcript.drop_reply(reply, span=span)
@@ -132,9 +135,12 @@ class Conversation:
                 case "tool_use" if reply.tool_uses:
                     results = await run_calls(self._run, scope, span, reply.tool_uses)
                     await transcript.add_user(results, span=span)
-                    pauses = 0
-                case "pause_turn" if pauses < MAX_PAUSES:
+                    pauses = cuts = 0
+                case "pause_turn" | "compaction" if pauses < MAX_PAUSES:
                     pauses += 1
+                case "model_context_window_exceeded" if not cuts:
+                    cuts += 1
+                    await self._compaction.after_cut(reply, span)
                 case "end_turn" | "stop_sequence":
                     self.text = clean(reply.text)
                     data, problem = self._data()
@@ -154,6 +160,15 @@ class Conversation:
                     await transcript.add_user([{"type": "text", "text": again}], span=span)
                 case _:
                     raise self._stopped(reply, room)
+
+    async def _reply(self, span: str, room: int) -> Reply:
+        """The model's next reply; room is made for it before, or once when the service says there is none."""
+        await self._compaction.make_room(span, room)
+        try:
+            return await self._turns.take(span, room)
+        except EndExecution as end:
+            await self._compaction.after_refusal(end, span)
+        return await self._turns.take(span, room)
 
     def _next_turn(self) -> str:
         if self.totals.turns >= self._scope.max_turns:

@@ -49,6 +49,10 @@ class EndExecution(Exception):
         self.details = details
 
 
+PROMPT_TOO_LONG = "prompt_too_long"
+"""`ModelFailure.kind` of a request that is larger than the model's context window."""
+
+
 class ModelFailure(Exception):
     """A model call failed.
 
@@ -280,6 +284,8 @@ class Job:
     created_at: str
     """Value of `{{timestamp}}`, frozen at acceptance."""
     simulated: bool = False
+    own_service: bool = False
+    """The base URL is Anthropic's own (or the simulated model's): its betas may be used."""
     local_prices: bool = False
     """The base URL is not Anthropic's: an unknown price counts as 0 and is shown as local."""
     replay: str | None = None

@@ -3,7 +3,9 @@
 System prompt and tools are frozen at the start; messages are only ever appended, and an
 assistant message goes back exactly as it came, because thinking signatures bind to all
 before them. Each part is journalled when it enters, so that a resume can rebuild the
-conversation: `conversation` (frozen parts and first message), `assistant`, `user`.
+conversation: `conversation` (frozen parts and first message), `assistant`, `user`, and
+`segment`, whose messages stand in place of all before them. Not here: when a segment
+ends, and what its successor begins with (`engine.compaction`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from .ports import Journal, Tool, Wire
 from .text import IMAGE_TOKENS, clean, clean_json, most_tokens
 
 _CACHE = {"type": "ephemeral"}
+COUNT_MARGIN = 1.01
+"""The service calls its own count an estimate."""
 CACHE_LIFE_S = 240.0
 """Seconds for which a cached prefix is counted on; the service keeps it for 300."""
 
@@ -91,6 +95,22 @@ class Transcript:
         else:
             self._new_tokens += _tokens_of(message)
 
+    async def begin_segment(self, messages: list[Wire], *, span: str, by: str) -> None:
+        """Go on from `messages` instead of all there were: a new conversation under the same frozen parts.
+
+        None of the old replies is in it, so no signature is bound to what is gone.
+        """
+        await self._journal.record(
+            "segment", sync=True, agent=self._agent, span=span, messages=messages, by=by
+        )
+        self.messages = []
+        self._known_tokens = None
+        self.least_tokens = 0
+        self._cached_tokens, self._cached_at = 0, float("-inf")
+        self._new_tokens = most_tokens(self._frozen_size)
+        for message in messages:
+            self._append(message)
+
     async def drop_reply(self, reply: Reply, *, span: str) -> None:
         """A complete reply that is asked for again, so that it does not enter; a recording has it too."""
         await self._journal.record(
@@ -117,6 +137,15 @@ class Transcript:
         """At least the tokens of the next request: the last count plus a generous estimate of what is new."""
         return (self._known_tokens or 0) + self._new_tokens
 
+    def likely_tokens(self) -> int:
+        """What the next request probably has: the last count plus a fair estimate of what is new."""
+        return (self._known_tokens or 0) + self._new_tokens // 2
+
+    def counted(self, tokens: int) -> None:
+        """The service has counted the next request."""
+        self.least_tokens = tokens
+        self._known_tokens, self._new_tokens = int(tokens * COUNT_MARGIN) + 1, 0
+
     def cached_tokens(self, now: float) -> int:
         """Tokens of the next request that the previous call left in the cache."""
         return self._cached_tokens if now - self._cached_at < CACHE_LIFE_S else 0
@@ -124,6 +153,15 @@ class Transcript:
     def request(self, max_tokens: int) -> Wire:
         """Body of the next POST /v1/messages."""
         return {**self._frozen, "max_tokens": max_tokens, "messages": self.messages}
+
+    def aside(self, max_tokens: int, messages: list[Wire]) -> Wire:
+        """Body of a request beside the conversation: its frozen parts, without the answer's form."""
+        request = {**self._frozen, "max_tokens": max_tokens, "messages": messages}
+        if "format" in (output := request.get("output_config") or {}):
+            request["output_config"] = {name: value for name, value in output.items() if name != "format"}
+            if not request["output_config"]:
+                del request["output_config"]
+        return request
 
 
 def _frozen(model: str, system: str, tools: Iterable[Tool], settings: Wire) -> Wire:

@@ -8,25 +8,44 @@ made void by the RETRYING warning of the same span. Not here: what a reply means
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 
+from ..schema.execution import ContextWindow
 from .assembly import Assembly, Reply
-from .budget import Budget, Reservation
+from .budget import Budget, Reservation, context_tokens
 from .coalesce import Coalescer, Kind
 from .context import Run, Totals
+from .models.catalogue import facts_of
 from .ports import EndExecution, Model, ModelFailure, Wire
 from .retry import retrying
-from .transcript import Transcript
+from .transcript import COUNT_MARGIN, Transcript
 from .warmup import Warmup
 
 MAX_ATTEMPT_S = 1800.0
 """Longest single reply, in seconds, however steadily it drips."""
-_COUNT_MARGIN = 1.01
-"""The service calls its own count an estimate."""
 
 _BILLED = frozenset({"incomplete", "connection", "timeout", "malformed", "too_slow"})
 """Failures after which the service has charged for what it had read and said."""
 _SHOWN: dict[str, Kind] = {"text_delta": "text", "thinking_delta": "thinking"}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request to the model, and what is known of its size."""
+
+    build: Callable[[int], Wire]
+    """The body, given the ceiling of its output."""
+    max_tokens: int
+    prompt_tokens: int
+    """No fewer than it has."""
+    cached_tokens: Callable[[], int] = lambda: 0
+    """How many of them the cache still has."""
+    least_tokens: int = 0
+    """No more than it has."""
+    shown: bool = True
+    """Whether what comes is the agent speaking."""
 
 
 class Turns:
@@ -52,18 +71,51 @@ class Turns:
         self._warmup = warmup
         self._stream = Coalescer(run.ports.events, agent)
         self._last_cost: float | None = None
+        self._tries = 0
+        facts = facts_of(transcript.model)
+        self._window = facts.context_window if facts is not None else None
         self.lowered = False
         """Whether the last reply had less room than the agent's `max_tokens`, for want of budget."""
 
     async def take(self, span: str, max_tokens: int) -> Reply:
         """The model's next reply, complete, paid for, not yet in the transcript. Raises `EndExecution`."""
+        transcript = self._transcript
+        warming = self._warmup is not None and await self._warmup.enter()
+        ask = Ask(
+            transcript.request,
+            max_tokens,
+            prompt_tokens=transcript.prompt_tokens(),
+            cached_tokens=lambda: transcript.cached_tokens(self._run.ports.clock.monotonic()),
+            least_tokens=transcript.least_tokens,
+        )
+        try:
+            return await self._ask(span, ask)
+        except ModelFailure as failure:
+            raise _end(failure, self._tries) from failure
+        finally:
+            if warming and self._warmup is not None:
+                self._warmup.open()
+            self._warmup = None
+
+    async def summary(self, span: str, ask: Ask) -> Reply:
+        """The reply to a request beside the conversation: paid for, and not shown as what the agent says.
+
+        Raises `ModelFailure` where the service gives none, `EndExecution` where it cannot be paid.
+        """
+        lowered = self.lowered
+        try:
+            return await self._ask(span, replace(ask, shown=False))
+        finally:
+            self.lowered = lowered
+
+    async def _ask(self, span: str, ask: Ask) -> Reply:
+        """The reply to `ask`, again where the service fails for a while. Raises as `summary` does."""
         self._stream.span = span
-        tries = 0
+        self._tries = 0
 
         async def attempt() -> Reply:
-            nonlocal tries
-            tries += 1
-            return await self._attempt(span, max_tokens, tries)
+            self._tries += 1
+            return await self._attempt(span, ask, self._tries)
 
         async def say(failure: ModelFailure, tried: int, wait_s: float) -> None:
             await self._run.warn(
@@ -76,26 +128,23 @@ class Turns:
                 request_id=failure.request_id,
             )
 
-        warming = self._warmup is not None and await self._warmup.enter()
-        try:
-            return await retrying(attempt, clock=self._run.ports.clock, say=say)
-        except ModelFailure as failure:
-            raise _end(failure, tries) from failure
-        finally:
-            if warming and self._warmup is not None:
-                self._warmup.open()
-            self._warmup = None
+        return await retrying(attempt, clock=self._run.ports.clock, say=say)
 
-    async def _attempt(self, span: str, max_tokens: int, number: int) -> Reply:
-        held = await self._reserve(span, max_tokens)
+    async def _attempt(self, span: str, ask: Ask, number: int) -> Reply:
+        held = await self._reserve(span, ask)
         assembly = Assembly()
         spent: Wire | None = None
         try:
-            request = self._transcript.request(held.max_tokens)
+            request = ask.build(held.max_tokens)
             await self._run.ports.journal.record(
-                "model_call", agent=self._agent, span=span, attempt=number, max_tokens=held.max_tokens
+                "model_call",
+                agent=self._agent,
+                span=span,
+                attempt=number,
+                max_tokens=held.max_tokens,
+                purpose="turn" if ask.shown else "compaction",
             )
-            await self._receive(request, assembly)
+            await self._receive(request, assembly, shown=ask.shown)
             reply = assembly.reply()
             spent = reply.usage
         except ModelFailure as failure:
@@ -116,7 +165,8 @@ class Turns:
         if spent is None:
             return
         self._totals.add(settled)
-        await self._run.book(settled, agent=self._agent, span=span)
+        window = ContextWindow(tokens=context_tokens(spent), window=self._window)
+        await self._run.book(settled, agent=self._agent, span=span, context=window)
         if not complete:
             await self._run.warn_once(
                 "USAGE_LOWER_BOUND",
@@ -126,32 +176,34 @@ class Turns:
                 span=span,
             )
 
-    async def _reserve(self, span: str, max_tokens: int) -> Reservation:
-        transcript, model = self._transcript, self._transcript.model
-        prompt = transcript.prompt_tokens()
-        cached = transcript.cached_tokens(self._run.ports.clock.monotonic())
-        if not self._budget.fits(model, prompt_tokens=prompt, cached_tokens=cached, max_tokens=max_tokens):
+    async def _reserve(self, span: str, ask: Ask) -> Reservation:
+        model, prompt, wanted = self._transcript.model, ask.prompt_tokens, ask.max_tokens
+        cached = ask.cached_tokens()
+        if not self._budget.fits(model, prompt_tokens=prompt, cached_tokens=cached, max_tokens=wanted):
             # The generous estimate does not fit: a real count may.
-            counted = await self._model.count_tokens(transcript.request(max_tokens))
+            counted = await self._model.count_tokens(ask.build(wanted))
             if counted is not None:
-                prompt = max(int(counted * _COUNT_MARGIN) + 1, transcript.least_tokens)
+                prompt = max(int(counted * COUNT_MARGIN) + 1, ask.least_tokens)
         held = await self._budget.reserve(
-            model, prompt_tokens=prompt, cached_tokens=min(cached, prompt), max_tokens=max_tokens
+            model, prompt_tokens=prompt, cached_tokens=min(cached, prompt), max_tokens=wanted
         )
-        self.lowered = held.max_tokens < max_tokens
+        self.lowered = held.max_tokens < wanted
         if self.lowered:
             await self._run.warn_once(
                 "OUTPUT_LOWERED",
-                f"The limits leave room for a reply of {held.max_tokens} tokens instead of {max_tokens}.",
+                f"The limits leave room for a reply of {held.max_tokens} tokens instead of {wanted}.",
                 agent=self._agent,
                 span=span,
             )
         return held
 
-    async def _receive(self, request: Wire, assembly: Assembly) -> None:
+    async def _receive(self, request: Wire, assembly: Assembly, *, shown: bool) -> None:
         try:
             async with asyncio.timeout(MAX_ATTEMPT_S) as cap:
-                await self._read(request, assembly)
+                if shown:
+                    await self._read(request, assembly)
+                else:
+                    await self._read_quietly(request, assembly)
         except TimeoutError as error:
             if not cap.expired():
                 raise
@@ -187,6 +239,14 @@ class Turns:
                     shown = None
         if shown is not None and assembly.complete:
             await stream.finish(shown)
+
+    async def _read_quietly(self, request: Wire, assembly: Assembly) -> None:
+        async with aclosing(self._model.stream(request)) as events:  # type: ignore[type-var]
+            async for event in events:
+                if event["type"] == "content_block_delta":
+                    assembly.delta(event)
+                else:
+                    assembly.event(event)
 
 
 def _end(failure: ModelFailure, tries: int) -> EndExecution:

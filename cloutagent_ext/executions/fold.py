@@ -26,7 +26,7 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
-from ..schema.execution import ExecutionState, Failure, PercentOfLimit, Result, Spec, Usage
+from ..schema.execution import ContextWindow, ExecutionState, Failure, PercentOfLimit, Result, Spec, Usage
 from ..schema.project import Limits
 
 MAIN = "main"
@@ -158,11 +158,18 @@ def _cost_update(state: Folded, event: Mapping[str, Any]) -> None:
     state.total_cost_usd = event["total_cost_usd"]
     state.percent_of_limit = _model(PercentOfLimit, event["percent_of_limit"])
     state.turns += 1
+    if event.get("agent", MAIN) == MAIN and event.get("context") is not None:
+        state.context = _model(ContextWindow, event["context"])
 
 
 def _warning(state: Folded, event: Mapping[str, Any]) -> None:
     if event["code"] == "RETRYING":
         _step(state, event, "waiting to retry")
+    elif event["code"] == "COMPACTED" and event.get("agent", MAIN) == MAIN and state.context is not None:
+        tokens = (event.get("details") or {}).get("tokens_after")
+        state.context = ContextWindow(
+            tokens=tokens if isinstance(tokens, int) else state.context.tokens, window=state.context.window
+        )
 
 
 def _end(state: Folded, event: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from .base import JsonObject, Model, Timestamp
-from .execution import EndCode, ExecutionId, Origin, PercentOfLimit, Result, Usage
+from .execution import ContextWindow, EndCode, ExecutionId, Origin, PercentOfLimit, Result, Usage
 from .project import Limits
 
 
@@ -214,12 +214,14 @@ class CostUpdate(Event):
     turn_usage: Usage
     turn_cost_usd: float | None
     percent_of_limit: PercentOfLimit
+    context: ContextWindow | None = None
+    """Window of `agent`, as this reply left it."""
 
 
 WarningCode = Literal[
     "COST_80", "TOKENS_80", "TIME_80", "RETRYING", "COMPACTED", "CONTEXT_EDITED", "MCP_RECONNECTED",
     "LOG_REPAIRED", "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST",
-    "USAGE_LOWER_BOUND", "REPLAYED",
+    "USAGE_LOWER_BOUND", "COMPACTION_FAILED", "REPLAYED",
 ]  # fmt: skip
 
 

@@ -56,6 +56,15 @@ class PercentOfLimit(Model):
     time: float | None = None
 
 
+class ContextWindow(Model):
+    """How full the model's context window is."""
+
+    tokens: int
+    """Tokens of the conversation, as the last reply left it."""
+    window: int | None = None
+    """Tokens that the model has room for; null when that is not known."""
+
+
 class Result(Model):
     """What an execution answered."""
 
@@ -205,6 +214,8 @@ class ExecutionState(Model):
     total_cost_usd: float | None = 0.0
     """US dollars so far; null when a price is unknown."""
     percent_of_limit: PercentOfLimit = PercentOfLimit()
+    context: ContextWindow | None = None
+    """The main agent's context window; null before its first reply."""
     limits: Limits
     turns: int = 0
     current_step: str | None = None

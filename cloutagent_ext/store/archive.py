@@ -27,7 +27,7 @@ from typing import BinaryIO, Literal
 from .. import durable
 from ..errors import BadArchive, NotFound, TooLarge, UnreadableFile
 from ..schema.project import Definition
-from . import claude_code, layout, project_files, tree
+from . import claude_code, claude_export, layout, project_files, tree
 from .commit import recover
 from .files import open_beneath
 from .layout import Loaded
@@ -111,7 +111,7 @@ class Archives:
             content = tree.read(folder)
             name = layout.parse_metadata(content).name
             if form == "claude":
-                members = claude_code.render(layout.parse(content).definition, _Files(folder / "files"))
+                members = claude_export.render(layout.parse(content).definition, _Files(folder / "files"))
                 _write_zip(sink, ((path, io.BytesIO(data), len(data), False) for path, data in members))
                 return name
             wanted = {path: data for path, data in content.items() if ui or not path.startswith(".ui/")}

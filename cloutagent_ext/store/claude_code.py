@@ -4,14 +4,13 @@ Read as data only. What has no place here is named in a warning, a sentence each
 dropped silently and nothing is guessed. References to environment variables in env and headers
 become references to secrets of the same name, since a server's environment is nobody's business.
 
-Not here: unpacking (`store.unpack`), who may run what came (`store.trust`). Everything blocks.
+Not here: the way back (`store.claude_export`), unpacking (`store.unpack`), who may run what came
+(`store.trust`). Everything blocks.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -20,10 +19,11 @@ from pydantic import ValidationError
 
 from ..errors import UnreadableFile
 from ..schema.base import JsonObject, field_errors
-from ..schema.canvas import Node, Position, Ui
+from ..schema.canvas import Ui
 from ..schema.project import Agent, Definition, Hook, HookEvent, McpServer, Subagent
 from . import frontmatter, project_files
-from .jsonfiles import dump, load_object
+from .arrange import arrange
+from .jsonfiles import load_object
 
 AGENTS, SETTINGS, SERVERS, MEMORY = ".claude/agents", ".claude/settings.json", ".mcp.json", "CLAUDE.md"
 HOOK_FILES = ".claude/hooks/"
@@ -44,11 +44,11 @@ TOOLS = {
     "NotebookEdit": "python",
 }
 """Their tools → ours. Where several mean the same, the first is written back."""
-_OURS = {mine: theirs for theirs, mine in reversed(TOOLS.items())}
+OURS = {mine: theirs for theirs, mine in reversed(TOOLS.items())}
 MODELS = {"opus": "claude-opus-5-5", "sonnet": "claude-sonnet-5-5", "haiku": "claude-haiku-5-5"}
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,127})(?::-([^}]*))?\}")
-_SECRET = re.compile(r"\{\{\s*secret:([A-Za-z_][A-Za-z0-9_]{0,127})\s*\}\}")
-_RULE = re.compile(r"([A-Za-z_]+)(?:\((.*)\))?$")
+SECRET = re.compile(r"\{\{\s*secret:([A-Za-z_][A-Za-z0-9_]{0,127})\s*\}\}")
+RULE = re.compile(r"([A-Za-z_]+)(?:\((.*)\))?$")
 
 
 @dataclass
@@ -78,7 +78,7 @@ def read(root: Path) -> Found:
     model = reader.model(settings.get("model"), SETTINGS)
     for name in sorted(settings.keys() - {"hooks", "permissions", "model", "$schema"}):
         reader.warn(f"{SETTINGS}: the setting `{name}` has no place here.")
-    agent = Agent(system_prompt=prompt, tools=sorted(_OURS), permissions=permissions)
+    agent = Agent(system_prompt=prompt, tools=sorted(OURS), permissions=permissions)
     if model is not None:
         agent = agent.model_copy(update={"model": model})
     definition = Definition(
@@ -91,23 +91,6 @@ def read(root: Path) -> Found:
     )
     definition = definition.model_copy(update={"ui": Ui(nodes=arrange(definition))})
     return Found(definition, reader.files(), reader.warnings)
-
-
-def arrange(definition: Definition) -> list[Node]:
-    """Where cards stand when nobody placed them: hooks left of the agent, subagents below, servers right."""
-    columns: list[tuple[float, Iterable[str]]] = [
-        (-360, [f"hook:{item.id}" for item in definition.hooks]),
-        (360, [f"mcp:{item.id}" for item in definition.mcps]),
-    ]
-    nodes = [Node(id="agent", position=Position(x=0, y=0))]
-    for x, ids in columns:
-        nodes += [Node(id=each, position=Position(x=x, y=160 * row)) for row, each in enumerate(ids)]
-    width = min(4, len(definition.subagents))
-    for index, item in enumerate(definition.subagents):
-        row, column = divmod(index, width)
-        x = 300 * (column - (width - 1) / 2)
-        nodes.append(Node(id=f"subagent:{item.id}", position=Position(x=x, y=320 + 200 * row)))
-    return nodes
 
 
 class _Reader:
@@ -185,7 +168,7 @@ class _Reader:
         fields, body = frontmatter.split(text)
         stem = path.rpartition("/")[2].removesuffix(".md")
         name = _one(fields.get("name")) or stem
-        tools, used = sorted(_OURS), list(servers)
+        tools, used = sorted(OURS), list(servers)
         if "tools" in fields:
             tools, used = self._tools(path, fields["tools"], servers)
         for key in sorted(fields.keys() - {"name", "description", "tools", "model", "color"}):
@@ -332,7 +315,7 @@ class _Reader:
             return found
         for verdict in ("allow", "ask", "deny"):  # the strictest last, since it wins
             for rule in given.get(verdict) or []:
-                match = _RULE.match(rule) if isinstance(rule, str) and len(rule) < 400 else None
+                match = RULE.match(rule) if isinstance(rule, str) and len(rule) < 400 else None
                 tool = TOOLS.get(match[1]) if match else None
                 if match is None or tool is None or (match[2] is not None and tool != "bash"):
                     self.warn(f"{SETTINGS}: the {verdict} rule {str(rule)[:80]!r} has no place here.")
@@ -379,72 +362,3 @@ def _slug(name: str, taken: set[str]) -> str:
         number += 1
         found = f"{base}-{number}"
     return found
-
-
-# ---------------------------------------------------------------- writing
-
-
-def render(definition: Definition, files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """The files of a Claude Code project that means `definition`, as far as it can, sorted by path."""
-    tree: dict[str, bytes] = {}
-    if definition.agent.system_prompt:
-        tree[MEMORY] = f"{definition.agent.system_prompt}\n".encode()
-    for subagent in definition.subagents:
-        tree[f"{AGENTS}/{subagent.id}.md"] = _agent_file(subagent).encode()
-    if definition.mcps:
-        tree[SERVERS] = dump({"mcpServers": {item.id: _server(item) for item in definition.mcps}})
-    tree[SETTINGS] = dump(_settings(definition))
-    for path in sorted({*tree, *files}):
-        yield path, tree[path] if path in tree else files[path]
-
-
-def _agent_file(subagent: Subagent) -> str:
-    tools = [_OURS.get(tool, tool) for tool in subagent.tools]
-    fields = {"name": subagent.id, "description": subagent.description or subagent.name}
-    fields["tools"] = ", ".join([*tools, *(f"mcp__{server}" for server in subagent.mcps)])
-    if subagent.model is not None:
-        fields["model"] = subagent.model
-    return frontmatter.join(fields, subagent.prompt)
-
-
-def _server(server: McpServer) -> JsonObject:
-    entry: JsonObject = {"type": server.transport}
-    if server.transport == "stdio":
-        entry |= {"command": server.command, "args": server.args}
-    else:
-        entry["url"] = server.url
-    for name, values in (("env", server.env), ("headers", server.headers)):
-        if values:
-            entry[name] = {k: _SECRET.sub(lambda m: f"${{{m[1]}}}", v) for k, v in values.items()}
-    for target, secret in server.credentials.items():
-        entry.setdefault("env" if server.transport == "stdio" else "headers", {})[target] = f"${{{secret}}}"
-    return entry
-
-
-def _settings(definition: Definition) -> JsonObject:
-    hooks: dict[str, list[JsonObject]] = {}
-    for hook in definition.hooks:
-        if not hook.enabled:
-            continue
-        matcher = "|".join(_OURS.get(part, part) for part in hook.matcher.split("|"))
-        hooks.setdefault(hook.event, []).append({"matcher": matcher, "hooks": [_hook_entry(hook)]})
-    rules: dict[str, list[str]] = {}
-    for rule, verdict in definition.agent.permissions.items():
-        match = _RULE.match(rule)
-        name = _OURS.get(match[1], match[1]) if match else rule
-        rules.setdefault(verdict, []).append(f"{name}({match[2]})" if match and match[2] else name)
-    settings: JsonObject = {"hooks": hooks, "model": definition.agent.model, "permissions": rules}
-    return {name: value for name, value in settings.items() if value}
-
-
-def _hook_entry(hook: Hook) -> JsonObject:
-    if hook.action.type == "http":
-        return {
-            "type": "http",
-            "url": hook.action.url,
-            "headers": hook.action.headers,
-            "timeout": hook.timeout_s,
-        }
-    command = hook.action.command
-    shell = command[2] if len(command) == 3 and command[:2] == ["bash", "-c"] else shlex.join(command)
-    return {"type": "command", "command": shell, "timeout": hook.timeout_s}

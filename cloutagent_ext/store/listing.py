@@ -7,20 +7,34 @@ their project changed on the disk. Not here: anything that writes. Everything bl
 from __future__ import annotations
 
 import base64
+import difflib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from ..errors import CloutError, InvalidRequest, NotFound
+from ..errors import CloutError, Conflict, InvalidRequest, NotFound
 from ..schema.base import Page, timestamp
 from ..schema.project import ProjectRow
-from . import layout, tree, trust
+from . import definitions, layout, tree, trust
+from .definitions import Stamp
 from .layout import Loaded
 
 MAX_LIMIT = 1000
 """Most rows of one page; larger wishes are clamped."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a project's files said when they were last read."""
+
+    stamp: Stamp | None
+    """None: not believed again."""
+    row: ProjectRow
+    starts: Loaded | None = None
+    """What it would start, where trust must be judged anew each time (scripts are no definition)."""
 
 
 class Listing:
@@ -29,8 +43,7 @@ class Listing:
     def __init__(self, projects: Path, trusted: Callable[[str, Loaded], bool]) -> None:
         self._projects = projects
         self._trusted = trusted
-        self._rows: dict[str, tuple[object, ProjectRow, Loaded | None]] = {}
-        """Id → stamp, row, and the project where trust must be judged anew (scripts are no definition)."""
+        self._rows: dict[str, _Known] = {}
 
     def page(self, ids: list[str], *, q: str | None, limit: int, cursor: str | None) -> Page[ProjectRow]:
         """One page of the projects `ids` whose name or description contains `q`, in any case."""
@@ -50,32 +63,46 @@ class Listing:
             self._rows.pop(gone, None)
         return sorted(found, key=_key, reverse=True)
 
+    def resolve(self, name_or_id: str, ids: list[str]) -> str:
+        """Which of the projects `ids` has this id or name (its case only counts where it must).
+
+        Raises `NotFound` (with the nearest names), `Conflict` where several have the name.
+        """
+        if name_or_id in ids:
+            return name_or_id
+        rows = self.rows(ids)
+        found = [row for row in rows if row.name == name_or_id]
+        found = found or [row for row in rows if row.name.casefold() == name_or_id.strip().casefold()]
+        if len(found) > 1:
+            raise Conflict(
+                f"{len(found)} projects are called {name_or_id!r}. Use an id instead.",
+                ids=[str(row.id) for row in found],
+            )
+        if not found:
+            near = difflib.get_close_matches(name_or_id, [row.name for row in rows], n=3)
+            hint = f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+            raise NotFound(f"There is no project called {name_or_id!r}.{hint}")
+        return str(found[0].id)
+
     def _row(self, project_id: str) -> ProjectRow | None:
-        folder = self._projects / project_id
-        try:
-            stamp: object = tree.stamp(folder)
-        except CloutError:
-            stamp = None  # read it, which tells why
         known = self._rows.get(project_id)
         try:
-            if not (known and stamp is not None and known[0] == stamp):
-                known = (stamp, *_read(folder, project_id))
-                self._rows[project_id] = known
-            _, row, loaded = known
-            if loaded is None:
-                return row
-            return row.model_copy(update={"trusted": self._trusted(project_id, loaded)})
+            if known is None or known.stamp is None or not known.stamp.holds():
+                known = self._rows[project_id] = _read(self._projects / project_id, project_id)
+            if known.starts is None:
+                return known.row
+            return known.row.model_copy(update={"trusted": self._trusted(project_id, known.starts)})
         except NotFound:
             return None
 
 
-def _read(folder: Path, project_id: str) -> tuple[ProjectRow, Loaded | None]:
+def _read(folder: Path, project_id: str) -> _Known:
     try:
-        loaded = layout.parse(tree.read(folder))
+        stamp, loaded = definitions.read(folder)
     except NotFound:
         raise
     except CloutError as error:
-        return _unreadable(folder, project_id, error), None
+        return _Known(None, _unreadable(folder, project_id, error))
     metadata = loaded.metadata
     row = ProjectRow(
         id=UUID(project_id),
@@ -84,7 +111,7 @@ def _read(folder: Path, project_id: str) -> tuple[ProjectRow, Loaded | None]:
         version=metadata.version,
         updated_at=metadata.updated_at,
     )
-    return row, loaded if trust.starts_anything(loaded.definition) else None
+    return _Known(stamp, row, trust.part(loaded))
 
 
 def _unreadable(folder: Path, project_id: str, error: CloutError) -> ProjectRow:

@@ -12,17 +12,21 @@ import mimetypes
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from .. import durable
 from ..errors import Conflict, InvalidRequest, NotFound, TooLarge
 from ..schema.admin import FileRow
 from ..schema.base import timestamp
+from . import tree
 from .commit import STAGING, pending
 from .files import open_beneath, path_parts, safe_join
+
+Answer = TypeVar("Answer")
 
 FOLDER = "files"
 SCENARIO = "scenario.json"
@@ -32,8 +36,10 @@ MAX_FILES = 10_000
 """Most files and folders of one project; keeps every walk short."""
 
 _CHUNK = 1024 * 1024
-_SETTLED_NS = 1_000_000_000
-"""A file changed less than this ago may change again within one tick of the file system's clock."""
+TICK_NS = 2_000_000_000
+"""Coarsest tick of a file system that people keep projects on (FAT has 2 s).
+
+What changed less than this ago may change again without a sign of it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Digests:
 
         `frozen`: a snapshot's, whose change time moves with each further link to it.
         """
-        descriptor = open_beneath(root, relative)
+        descriptor, began = open_beneath(root, relative), time.time_ns()
         try:
             found = os.fstat(descriptor)
             stamp = (found.st_ino, found.st_size, found.st_mtime_ns, 0 if frozen else found.st_ctime_ns)
@@ -92,7 +98,7 @@ class Digests:
                 digest.update(chunk)
         finally:
             os.close(descriptor)
-        if time.time_ns() - (found.st_mtime_ns if frozen else found.st_ctime_ns) > _SETTLED_NS:
+        if began - (found.st_mtime_ns if frozen else found.st_ctime_ns) > TICK_NS:
             if len(self._known) > MAX_FILES:
                 self._known.clear()
             self._known[root / relative] = (stamp, digest.hexdigest())
@@ -243,3 +249,18 @@ def copy(root: Root, target: Path) -> None:
             continue
         with os.fdopen(source, "rb") as reader:
             durable.scratch_write(destination, reader, 0o755 if found.st_mode & stat.S_IXUSR else 0o644)
+
+
+def steady(folder: Path, work: Callable[[Root], Answer]) -> Answer:
+    """What `work` finds in the live files, none of which a commit of several files moved meanwhile."""
+    for _ in range(tree.ATTEMPTS):
+        before = tree.moment(folder)
+        try:
+            found = work(live(folder))
+        except NotFound:
+            if tree.moment(folder) == before:
+                raise
+            continue
+        if tree.moment(folder) == before:
+            return found
+    raise Conflict("The project is being saved without a pause. Try again.")

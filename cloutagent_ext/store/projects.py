@@ -12,48 +12,36 @@ project is read-only until mended), `Unavailable` READ_ONLY and `DiskFull` (noth
 from __future__ import annotations
 
 import asyncio
-import difflib
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
-from weakref import WeakValueDictionary
 
 from ..durable import Guard
-from ..errors import Conflict, NotFound
+from ..errors import NotFound
 from ..schema.admin import FileRow
 from ..schema.base import JsonObject, Page
 from ..schema.canvas import Ui, UiPatch
-from ..schema.project import Definition, Project, ProjectRow
+from ..schema.project import Definition, ProjectRow
 from ..schema.versions import Version, VersionDiff, VersionRow
 from . import diff, history, layout, project_files, tree, trust, versions
 from .archive import Archives
 from .backups import Backups, local_now
 from .cassettes import CassetteFiles
+from .definitions import Definitions
+from .frozen import Frozen
 from .history import History
 from .jsonfiles import load_object
 from .layout import Loaded
 from .listing import Listing
 from .project_files import Root
 from .shelf import EXECUTIONS, Shelf, is_id
+from .stored import Stored, plain, stored
+from .turns import Turns
 from .writer import Writer
 
 Answer = TypeVar("Answer")
-Frozen = tuple[Definition, int]
-
-FROZEN_S = 600.0
-"""How long a frozen version is safe from pruning without an execution on the disk that names it."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A project and the strong ETag of its definition (view state does not count)."""
-
-    project: Project
-    etag: str
 
 
 class ProjectStore:
@@ -67,14 +55,14 @@ class ProjectStore:
         self._writer = Writer(self._projects, self._guard, self._trust)
         self._history = History(self._writer, self._trust)
         self._shelf = Shelf(self._projects, self._backups, self._guard, self._writer)
+        self._definitions = Definitions(self._projects)
         self._listing = Listing(self._projects, self._trusted)
-        self._frozen: dict[tuple[str, int], float] = {}
-        """(id, version) → when it was last frozen: its execution may not be on the disk yet."""
+        self._frozen = Frozen()
         self.archives = Archives(self._projects, self._shelf, self._listing)
         """Copies of whole projects."""
         self.cassettes = CassetteFiles(self._projects)
         """Recordings of their executions. Blocking."""
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     @property
     def read_only(self) -> str | None:
@@ -125,7 +113,7 @@ class ProjectStore:
 
         Raises `NotFound` (with the nearest names), `Conflict` where several have the name.
         """
-        return await asyncio.to_thread(self._resolve, name_or_id)
+        return await asyncio.to_thread(lambda: self._listing.resolve(name_or_id, self._shelf.ids()))
 
     def executions_dir(self, project_id: str) -> Path:
         """Where the project's executions lie; may not exist yet."""
@@ -147,15 +135,21 @@ class ProjectStore:
         """
 
         def make() -> str:
-            return self._shelf.create(_plain(definition), files or {}, author=author, trusted=trusted)
+            return self._shelf.create(plain(definition), files or {}, author=author, trusted=trusted)
 
         return await self.read(await asyncio.to_thread(make))
 
     async def read(self, project_id: str) -> Stored:
         """The project as it lies on the disk now, hand edits included."""
-        folder = self._folder(project_id)
+        self._folder(project_id)
 
-        return await asyncio.to_thread(lambda: self._stored(project_id, layout.parse(tree.read(folder))))
+        def found() -> Stored:
+            loaded = self._definitions.get(str(project_id))
+            # A copy: who asks may change what they get.
+            mine = replace(loaded, definition=loaded.definition.model_copy(deep=True))
+            return self._stored(project_id, mine)
+
+        return await asyncio.to_thread(found)
 
     async def save(
         self,
@@ -171,7 +165,7 @@ class ProjectStore:
         What did not change keeps its bytes. `if_match`: the value of an `If-Match` header; raises
         `PreconditionFailed` where the project has changed since.
         """
-        wanted = _plain(definition)
+        wanted = plain(definition)
         return await self._changed(
             project_id,
             lambda: self._writer.save(str(project_id), wanted, if_match=if_match, draft=draft, author=author),
@@ -216,7 +210,7 @@ class ProjectStore:
             return layout.parse(versions.read(folder, number)).definition, number
 
         if version is not None or published:
-            found = await self._in_turn(project_id, lambda: self._note_frozen(project_id, snapshot()))
+            found = await self._in_turn(project_id, lambda: self._frozen.note(str(project_id), snapshot()))
             if found is not None:
                 return found
         return await self._in_turn(project_id, lambda: self._writer.freeze(str(project_id), author))
@@ -286,7 +280,7 @@ class ProjectStore:
         """
 
         def work() -> list[int]:
-            stays = {*in_use, *(number for pid, number in list(self._frozen) if pid == str(project_id))}
+            stays = {*in_use, *self._frozen.of(str(project_id))}
             return self._history.prune(str(project_id), keep=keep, max_age_days=max_age_days, in_use=stays)
 
         return await self._in_turn(project_id, work)
@@ -305,7 +299,7 @@ class ProjectStore:
         folder = self._folder(project_id)
 
         def check() -> None:
-            loaded = layout.parse(tree.read(folder))
+            loaded = self._definitions.get(str(project_id))
             definition = loaded.definition
             if version is not None:
                 record, definition = history.found(folder, version)
@@ -371,7 +365,7 @@ class ProjectStore:
         return await self._in_turn(project_id, lambda: self._stored(project_id, work()))
 
     def _stored(self, project_id: str, loaded: Loaded) -> Stored:
-        return _stored(project_id, loaded, self._trusted(project_id, loaded))
+        return stored(project_id, loaded, self._trusted(project_id, loaded))
 
     def _trusted(self, project_id: str, loaded: Loaded) -> bool:
         if not trust.starts_anything(loaded.definition):
@@ -379,21 +373,9 @@ class ProjectStore:
         files = project_files.digests(project_files.live(self._folder(project_id)), self._writer.digests)
         return self._trust.holds(str(project_id), loaded.definition, files, loaded.metadata.trust)
 
-    def _note_frozen(self, project_id: str, found: Frozen | None) -> Frozen | None:
-        now = time.monotonic()
-        for known, moment in list(self._frozen.items()):
-            if now - moment > FROZEN_S:
-                self._frozen.pop(known, None)
-        if found is not None:
-            self._frozen[str(project_id), found[1]] = now
-        return found
-
     async def _in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:
-        """Run `work` in a thread, one after the other per project, so that waiting takes no threads."""
         self._folder(project_id)
-        turn = self._turns.setdefault(str(project_id), asyncio.Lock())
-        async with turn:
-            return await asyncio.to_thread(work)
+        return await self._turns.take(str(project_id), work)
 
     async def _with_files(
         self,
@@ -409,60 +391,7 @@ class ProjectStore:
             if not folder.is_dir():
                 raise NotFound("There is no such project.")
             if version is None:
-                return _steady(folder, work) if steady else work(project_files.live(folder))
+                return project_files.steady(folder, work) if steady else work(project_files.live(folder))
             return work(versions.files_root(folder, version))
 
         return await asyncio.to_thread(run)
-
-    def _resolve(self, name_or_id: str) -> str:
-        ids = self._shelf.ids()
-        if name_or_id in ids:
-            return name_or_id
-        rows = self._listing.rows(ids)
-        found = [row for row in rows if row.name == name_or_id]
-        found = found or [row for row in rows if row.name.casefold() == name_or_id.strip().casefold()]
-        if len(found) > 1:
-            raise Conflict(
-                f"{len(found)} projects are called {name_or_id!r}. Use an id instead.",
-                ids=[str(row.id) for row in found],
-            )
-        if not found:
-            near = difflib.get_close_matches(name_or_id, [row.name for row in rows], n=3)
-            hint = f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
-            raise NotFound(f"There is no project called {name_or_id!r}.{hint}")
-        return str(found[0].id)
-
-
-def _steady(folder: Path, work: Callable[[Root], Answer]) -> Answer:
-    """What `work` finds in the live files, none of which a commit of several files moved meanwhile."""
-    for _ in range(tree.ATTEMPTS):
-        before = tree.moment(folder)
-        try:
-            found = work(project_files.live(folder))
-        except NotFound:
-            if tree.moment(folder) == before:
-                raise
-            continue
-        if tree.moment(folder) == before:
-            return found
-    raise Conflict("The project is being saved without a pause. Try again.")
-
-
-def _plain(definition: Definition) -> Definition:
-    """`definition` without what a subclass adds: a stored project may be handed back as it was read."""
-    if type(definition) is Definition:
-        return definition
-    return Definition(**{name: getattr(definition, name) for name in Definition.model_fields})
-
-
-def _stored(project_id: str, loaded: Loaded, trusted: bool) -> Stored:
-    metadata, definition = loaded.metadata, loaded.definition
-    project = Project(
-        **{name: getattr(definition, name) for name in Definition.model_fields},
-        id=UUID(str(project_id)),
-        version=metadata.version,
-        published_version=metadata.published_version,
-        trusted=trusted,
-        updated_at=metadata.updated_at,
-    )
-    return Stored(project, layout.etag(definition))

@@ -69,14 +69,21 @@ def read_snapshot(folder: Path) -> Tree:
     return _read_once(folder, None)
 
 
-def stamp(project: Path) -> tuple[object, ...]:
-    """Something that differs whenever a definition file may have changed; cheap, reads no contents."""
-    # Strings and one look at each file: a list of a thousand projects does this a thousand times.
+def at_rest(project: Path) -> bool:
+    """Whether no commit of several files is under way, or waits to be finished."""
+    return _stamp_of(project, commit.JOURNAL) is None
+
+
+def watched(project: Path) -> list[str]:
+    """All that tells whether a definition changed: the journal, definition files, the folders they lie in.
+
+    Paths relative to the project, whether they are there or not. Raises `UnreadableFile` where a
+    folder is none.
+    """
     base = str(project)
     for folder in _PARENTS:
         _must_be_folder(base, folder)
-    paths = (commit.JOURNAL, *_SINGLE, *_in_folders(base))
-    return tuple([(path, _stamp_of(base, path)) for path in paths])
+    return [commit.JOURNAL, *_SINGLE, *_PARENTS, *_in_folders(base)]
 
 
 def present(project: Path) -> list[str]:

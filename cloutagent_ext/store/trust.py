@@ -24,6 +24,7 @@ from ..errors import CloutError, Conflict, NotTrusted, Unavailable
 from ..schema.base import JsonObject
 from ..schema.project import CommandAction, Definition, Hook, McpServer
 from .jsonfiles import canonical
+from .layout import Loaded
 from .project_files import SCENARIO
 
 KEY = "trust.key"
@@ -68,6 +69,16 @@ def digest(definition: Definition, files: Mapping[str, str]) -> str | None:
 def starts_anything(definition: Definition) -> bool:
     """Whether there is anything to agree to."""
     return bool(_hooks(definition) or _servers(definition))
+
+
+def part(loaded: Loaded) -> Loaded | None:
+    """What of `loaded` decides about trust, without bytes and prompts; None where nothing would run."""
+    if not starts_anything(loaded.definition):
+        return None
+    definition = Definition(
+        name=loaded.definition.name, hooks=loaded.definition.hooks, mcps=loaded.definition.mcps
+    )
+    return Loaded({}, loaded.metadata, definition)
 
 
 def would_run(definition: Definition, files: Mapping[str, str]) -> JsonObject:

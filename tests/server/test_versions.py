@@ -146,7 +146,7 @@ async def test_a_version_that_an_unfinished_execution_runs_stays(server: Caller)
     execution = await server.execute(project["id"])
     version = (await server.get(f"executions/{execution}"))["version"]
     services = server.extension.services
-    services.store._frozen.clear()  # what a server that has been started anew knows
+    services.store._frozen._since.clear()  # what a server that has been started anew knows
     await save(server, project, description="newer")
     await save(server, project, description="newest")
     found = await numbers(server, project)

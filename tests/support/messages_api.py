@@ -235,8 +235,15 @@ class MessagesApi:
             if name in body:
                 return f"{name}: not permitted"
         messages = body["messages"]
-        if not messages or messages[0]["role"] != "user":
+        begins_with_summary = bool(messages) and _is_summary(messages[0])
+        if not messages or (messages[0]["role"] != "user" and not begins_with_summary):
             return "messages: first message must use the user role"
+        betas = self.headers[-1].get("anthropic-beta", "")
+        if ("compaction" in body or begins_with_summary) and "compact-2026-09-04" not in betas:
+            return "compaction: this beta was not asked for"
+        form = "format" in (body.get("output_config") or {})
+        if "compaction" in body and (form or "context_management" in body):
+            return "compaction: cannot be combined with an output format or context management"
         if messages[-1]["role"] == "assistant":
             return "messages: prefill is not supported by this model"
         open_calls: list[str] = []
@@ -259,6 +266,9 @@ class MessagesApi:
 
     def _changed(self, body: Json, index: int) -> str | None:
         """Signatures bind to all before them: a prefix must be exactly one that was answered so."""
+        if index == 0 and _is_summary(body["messages"][0]):
+            block = _canonical(body["messages"][0]["content"])
+            return None if block in self._sent.values() else "messages.0: a summary that was never given"
         prefix = _digest(body, body["messages"][:index])
         sent = self._sent.get(prefix)
         if sent is None:
@@ -428,6 +438,14 @@ def _block_events(reply: Reply, index: int, block: Json) -> Iterable[Json]:
             yield delta(**{"type": delta_type, name: text[at : at + reply.pieces]})
         if "signature" in block:
             yield delta(type="signature_delta", signature=block["signature"])
+    elif kind == "compaction":
+        empty = {**block, "content": None, "encrypted_content": None}
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        yield delta(
+            type="compaction_delta",
+            content=block["content"],
+            encrypted_content=block.get("encrypted_content"),
+        )
     elif kind == "tool_use":
         yield {"type": "content_block_start", "index": index, "content_block": {**block, "input": {}}}
         text = reply.raw_inputs.get(index, json.dumps(block["input"], ensure_ascii=False))
@@ -437,6 +455,11 @@ def _block_events(reply: Reply, index: int, block: Json) -> Iterable[Json]:
     else:  # a kind of block that nobody knows yet comes whole
         yield {"type": "content_block_start", "index": index, "content_block": block}
     yield {"type": "content_block_stop", "index": index}
+
+
+def _is_summary(message: Json) -> bool:
+    content = message["content"]
+    return isinstance(content, list) and bool(content) and content[0].get("type") == "compaction"
 
 
 def _with_ids(blocks: list[Json], number: int) -> list[Json]:

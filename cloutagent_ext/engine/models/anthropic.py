@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from ..ports import CASSETTE_MISS, ModelFailure, Wire
+from ..ports import CASSETTE_MISS, PROMPT_TOO_LONG, ModelFailure, Wire
 from .sse import BadStream, EventDecoder
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ READ_OUT_S = 0.5
 _RETRYABLE_STATUS = frozenset({408, 409, 429})
 _RETRYABLE_EVENTS = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
 _SPENT = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
+_TOO_LONG = (
+    "prompt is too long",
+    "exceed context limit",
+    "maximum context length",
+    "exceeds the available context size",
+    "context window",
+)
+"""How the service, and the local servers that speak its API, say that a prompt has outgrown the model."""
 _ADVICE = {
     400: "The model service refused the request",
     401: "The model service does not accept the key: check `CloutAgent.api_key` or ANTHROPIC_API_KEY",
@@ -108,7 +116,8 @@ class LiveModel:
 
     async def stream(self, request: Wire) -> AsyncIterator[Wire]:
         """See `ports.Model.stream`."""
-        response = await self._send("/v1/messages", {**request, "stream": True}, READ_TIMEOUT_S)
+        body = {**request, "stream": True}
+        response = await self._send("/v1/messages", body, READ_TIMEOUT_S, _betas(request))
         request_id = response.headers.get("request-id")
         decoder = EventDecoder()
         seen = False
@@ -156,7 +165,7 @@ class LiveModel:
         """See `ports.Model.count_tokens`; any failure is None, since a reservation can do without."""
         body = {name: value for name, value in request.items() if name not in _NOT_COUNTED}
         try:
-            response = await self._send("/v1/messages/count_tokens", body, COUNT_TIMEOUT_S)
+            response = await self._send("/v1/messages/count_tokens", body, COUNT_TIMEOUT_S, _betas(request))
             try:
                 answer = json.loads(await response.aread())
             finally:
@@ -169,7 +178,9 @@ class LiveModel:
         counted = answer.get("input_tokens") if isinstance(answer, dict) else None
         return counted if isinstance(counted, int) else None
 
-    async def _send(self, path: str, body: Wire, timeout_s: float) -> httpx2.Response:
+    async def _send(
+        self, path: str, body: Wire, timeout_s: float, more: Mapping[str, str]
+    ) -> httpx2.Response:
         import httpx2
 
         try:
@@ -178,7 +189,7 @@ class LiveModel:
                 cast_to=httpx2.Response,
                 content=_encode(body),
                 options={
-                    "headers": self._headers,
+                    "headers": {**self._headers, **more},
                     "timeout": httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
                 },
                 stream=True,
@@ -204,7 +215,18 @@ async def _read_out(chunks: AsyncIterator[bytes]) -> None:
                 pass
 
 
-_NOT_COUNTED = frozenset({"max_tokens", "stream", "metadata"})
+_NOT_COUNTED = frozenset({"max_tokens", "stream", "metadata", "compaction"})
+_COMPACTION_BETA = "compact-2026-09-04"
+
+
+def _betas(request: Wire) -> Mapping[str, str]:
+    """The header that names what of `request` is a beta of the service; nothing where nothing is."""
+    messages = request.get("messages") or [{}]
+    first = messages[0].get("content")
+    begins_with_a_summary = isinstance(first, list) and bool(first) and first[0].get("type") == "compaction"
+    if "compaction" in request or begins_with_a_summary:
+        return {"anthropic-beta": _COMPACTION_BETA}
+    return {}
 
 
 def _encode(body: Wire) -> bytes:
@@ -282,13 +304,16 @@ def _refused(error: anthropic.APIStatusError) -> ModelFailure:
     retryable = status in _RETRYABLE_STATUS or status >= 500
     if retry in {"true", "false"}:
         retryable = retry == "true"
+    kind = error.error_code or error.type or f"status_{status}"
+    if status == 400 and any(words in said.lower() for words in _TOO_LONG):
+        kind = PROMPT_TOO_LONG
     if error.error_code in _SPENT:
         advice, retryable = "The spend limit of the model account is reached", False
     return ModelFailure(
         f"{advice}: {said}" if said else f"{advice}.",
         retryable=retryable,
         retry_after_s=_retry_after(error.response.headers),
-        kind=error.error_code or error.type or f"status_{status}",
+        kind=kind,
         request_id=error.request_id,
     )
 

@@ -35,6 +35,8 @@ class ModelFacts:
     efforts: tuple[Effort, ...] = _ALL
     off_up_to_high: bool = False
     """Thinking can be off only at effort `high` or less."""
+    summarises: bool = True
+    """The service summarises a conversation with it on demand (beta compact-2026-09-04)."""
     cache_minimum: int = 512
     """Shortest prefix that is cached, in tokens."""
 
@@ -70,7 +72,15 @@ MODELS: tuple[ModelFacts, ...] = (
     _optional("claude-opus-4-6", "Claude Opus 4.6", 4096),
     _optional("claude-sonnet-4-6", "Claude Sonnet 4.6", 1024),
     ModelFacts(
-        "claude-haiku-4-5", "Claude Haiku 4.5", 200_000, 64_000, None, None, efforts=(), cache_minimum=4096
+        "claude-haiku-4-5",
+        "Claude Haiku 4.5",
+        200_000,
+        64_000,
+        None,
+        None,
+        efforts=(),
+        summarises=False,
+        cache_minimum=4096,
     ),
 )
 

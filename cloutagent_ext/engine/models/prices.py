@@ -51,7 +51,19 @@ class ListPrices:
         return self._found[model]
 
     def cost(self, model: str, usage: Wire) -> float | None:
-        """Exact price of one response's wire `usage` in US dollars, or None when the price is unknown."""
+        """Exact price of one response's wire `usage` in US dollars, or None when the price is unknown.
+
+        Steps that the service took on the way (`iterations`) each cost what their own model costs.
+        """
+        parts = iterations_of(usage)
+        if parts[0] is usage:
+            return self._cost(model, usage)
+        costs = [self._cost(str(part.get("model") or model), part) for part in parts]
+        if "server_tool_use" in usage:
+            costs.append(self._cost(model, {"server_tool_use": usage["server_tool_use"]}))
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    def _cost(self, model: str, usage: Wire) -> float | None:
         flat = self._flat(model)
         if flat is not None and (model in self._overrides or "server_tool_use" not in usage):
             return linear_cost(flat, usage)
@@ -126,6 +138,17 @@ def _count(usage: Wire, name: str) -> int:
 def _written_for_1h(usage: Wire) -> int:
     split = usage.get("cache_creation")
     return _count(split, "ephemeral_1h_input_tokens") if isinstance(split, dict) else 0
+
+
+def iterations_of(usage: Wire) -> list[Wire]:
+    """The steps that wire `usage` is the sum of; itself where it names none.
+
+    What the service summarised or asked another model for is in none of the top-level numbers.
+    """
+    parts = usage.get("iterations")
+    if not isinstance(parts, list):
+        return [usage]
+    return [part for part in parts if isinstance(part, dict)] or [usage]
 
 
 def linear_cost(price: Price, usage: Wire) -> float:

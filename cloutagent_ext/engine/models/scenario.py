@@ -17,6 +17,7 @@ from typing import Any
 from ...schema.base import JsonObject
 from ..ports import Wire
 from ..wiring import PREFIX
+from .summary import expanded
 
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*(?:\.[\w-]+)*)\s*\}\}")
 
@@ -31,6 +32,8 @@ class Step:
     text: str = ""
     tools: list[tuple[str, JsonObject]] = field(default_factory=list)
     """Name and input of each call."""
+    summary: Wire | None = None
+    """A `compaction` block, and nothing else, where a summary was asked for."""
 
 
 class BadScenario(ValueError):
@@ -39,7 +42,7 @@ class BadScenario(ValueError):
 
 def next_step(request: Wire, agent: str, scenario: JsonObject | None, variables: Mapping[str, str]) -> Step:
     """The turn that answers `request` (a body of POST /v1/messages) of `agent`. Raises `BadScenario`."""
-    messages = request.get("messages") or []
+    messages = expanded(request.get("messages") or [])
     turn = sum(1 for message in messages if message.get("role") == "assistant")
     agents = (scenario or {}).get("agents")
     steps = agents.get(agent) if isinstance(agents, dict) else None

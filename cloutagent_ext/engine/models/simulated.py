@@ -21,6 +21,7 @@ from ..ports import Wire
 from ..text import likely_tokens
 from .catalogue import facts_of
 from .scenario import BadScenario, Step, next_step
+from .summary import summary_of
 
 AGENT_HEADER = "x-cloutagent-agent"
 """Which agent's turns to play."""
@@ -47,7 +48,10 @@ class SimulatedTransport(httpx2.AsyncBaseTransport):
             return httpx2.Response(200, json={"input_tokens": sum(size for _, size in _prefixes(body))})
         agent = request.headers.get(AGENT_HEADER, "main")
         try:
-            step = next_step(body, agent, self._scenario, self._variables)
+            if "compaction" in body:
+                step = Step(summary=summary_of(body["messages"]))
+            else:
+                step = next_step(body, agent, self._scenario, self._variables)
         except BadScenario as error:
             reason = {"type": "invalid_request_error", "message": str(error)}
             return httpx2.Response(400, json={"type": "error", "error": reason})
@@ -88,10 +92,13 @@ def _prefixes(body: Wire) -> list[tuple[bytes, int]]:
     return found
 
 
+_NO_CONTENT = frozenset({"cache_control", "encrypted_content"})
+
+
 def _uncontrolled(part: Any) -> Any:
-    """`part` without `cache_control`, which says where to cache and is no content."""
+    """`part` without `cache_control`, which says where to cache, and without what is opaque to a model."""
     if isinstance(part, dict):
-        return {key: _uncontrolled(value) for key, value in part.items() if key != "cache_control"}
+        return {key: _uncontrolled(value) for key, value in part.items() if key not in _NO_CONTENT}
     return [_uncontrolled(item) for item in part] if isinstance(part, list) else part
 
 
@@ -114,6 +121,11 @@ class _Wire(httpx2.AsyncByteStream):
         }  # fmt: skip
         yield _event("message_start", message=message)
         step, index, size = self._step, 0, 0
+        if step.summary is not None:
+            yield _start(index, {**step.summary, "content": None, "encrypted_content": None})
+            yield _delta(index, {**step.summary, "type": "compaction_delta"})
+            yield _event("content_block_stop", index=index)
+            index, size = index + 1, len(step.summary["content"])
         if step.thinking:
             yield _start(index, {"type": "thinking", "thinking": "", "signature": ""})
             async for piece in self._paced(step.thinking):
@@ -158,6 +170,8 @@ class _Wire(httpx2.AsyncByteStream):
 
 def _within(step: Step, max_tokens: int) -> tuple[Step, str]:
     """`step` and its stop reason; what is longer than `max_tokens` is cut, as the service does it."""
+    if step.summary is not None:
+        return step, "compaction"
     calls = sum(len(json.dumps(arguments, ensure_ascii=False)) + len(name) for name, arguments in step.tools)
     if likely_tokens(len(step.thinking) + len(step.text) + calls) + 1 <= max_tokens:
         return step, "tool_use" if step.tools else "end_turn"

@@ -25,9 +25,11 @@ from .isolation import LIMITS, MAX_OUTPUT_BYTES, MAX_PROCESSES, command_argv
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 STOP_S = 5.0
 """How long a supervisor may take to end everything below it before it is killed itself."""
+KEPT_BYTES = 16 * 1024 * 1024
+"""Output that is handed over whole; of more, this much and the tail."""
 _BUFFER_BYTES = 1024 * 1024
 
-Why = Literal["exit", "timeout", "output", "processes", "killed"]
+Why = Literal["exit", "async", "timeout", "output", "processes", "killed"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class Ran:
     """How a command went."""
 
     why: Why
-    """`exit`: by itself; else what stopped it, and everything that it had started."""
+    """`exit`: by itself; `async`: it goes on in the background, as it said (`Exchange.may_go_on`);
+    else what stopped it, and everything that it had started."""
     exit_code: int | None
     """Negative: the signal that ended it."""
     head: bytes
-    """Output, up to 16 MiB."""
+    """Output, up to 16 MiB (`Exchange.kept`)."""
     tail: bytes
     """Last 32 KiB of a longer output."""
     total: int
@@ -48,6 +51,20 @@ class Ran:
     """What the command said on `report_fd`, where it ended with a line feed."""
     left: list[tuple[int, str]]
     """Pid and command line of what goes on in the background."""
+    errors: bytes = b""
+    """Beginning of standard error, where it was asked for apart; else it is part of the output."""
+    errors_total: int = 0
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A command that is told something and answers, and leaves nothing behind: a hook."""
+
+    stdin: str
+    kept: int
+    """Bytes of output, and of standard error, that are kept."""
+    may_go_on: bool = True
+    """A first line `{"async": true}` is its answer; it goes on until `close`, or `timeout_s` at most."""
 
 
 @dataclass(eq=False)
@@ -77,9 +94,12 @@ class Commands:
         env: Mapping[str, str],
         timeout_s: float,
         report_fd: int = 0,
+        exchange: Exchange | None = None,
     ) -> Ran:
         """Run `argv` in `cwd` (`fallback` if that folder is gone) with exactly `env`.
 
+        `exchange`: give it something to read, keep its standard error apart, and end all that it
+        has started when it exits.
         Cancelled: everything that the command has started is gone when CancelledError
         leaves here. Raises `ToolError` where it cannot be started.
         """
@@ -96,13 +116,22 @@ class Commands:
             "max_processes": MAX_PROCESSES,
             "limits": LIMITS,
             "report_fd": report_fd,
+            "stdin": exchange.stdin if exchange else "",
+            "kept": exchange.kept if exchange else KEPT_BYTES,
+            "apart": exchange is not None,
+            "may_go_on": exchange is not None and exchange.may_go_on,
         }
         supervised = _Supervised(asyncio.get_running_loop().create_future())
         self.started = True
         self._live.add(supervised)
         supervised.task = asyncio.create_task(self._supervise(supervised, request, dict(env)))
         try:
-            return await asyncio.shield(supervised.result)
+            ran = await asyncio.shield(supervised.result)
+            if ran.why == "async":
+                asyncio.get_running_loop().call_later(timeout_s, supervised.stop.set)
+            elif exchange is not None:
+                await _ended(supervised)
+            return ran
         except asyncio.CancelledError:
             await _ended(supervised)
             raise
@@ -156,8 +185,7 @@ async def _answer(reader: asyncio.StreamReader, result: asyncio.Future[Ran]) -> 
             raise ToolError(f"The command could not be started: {answer['problem']}")
         if not answer:
             raise ToolError("The command's supervisor was killed, and the command with it.")
-        head = await reader.readexactly(answer["head"])
-        tail = await reader.readexactly(answer["tail"])
+        head, tail, errors = [await reader.readexactly(size) for size in answer["parts"]]
     except (ToolError, OSError, asyncio.IncompleteReadError) as error:
         if not result.done():
             result.set_exception(
@@ -168,7 +196,15 @@ async def _answer(reader: asyncio.StreamReader, result: asyncio.Future[Ran]) -> 
         left = [(pid, line) for pid, line in answer["left"]]
         result.set_result(
             Ran(
-                answer["why"], answer["exit"], head, tail, answer["total"], answer["report"].strip("\n"), left
+                answer["why"],
+                answer["exit"],
+                head,
+                tail,
+                answer["total"],
+                answer["report"].strip("\n"),
+                left,
+                errors,
+                answer["errors_total"],
             )
         )
     with contextlib.suppress(OSError):

@@ -9,7 +9,8 @@ the output limit, and when there are too many processes.
 
 Its standard input is a socket to the owner:
     → one line of JSON, the request (`main` shows the fields)
-    ← one line of JSON when the command itself has exited, then its output as raw bytes
+    ← one line of JSON when the command itself has exited (or, where the request allows that, has
+      said `{"async": true}` in its first line), then its output as raw bytes
     ← end of file when the last descendant is gone
 What the command left running goes on until the owner hangs up; its output is thrown
 away, so that it neither blocks nor dies of a closed pipe.
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-KEPT_BYTES = 16 * 1024 * 1024
-"""Output that is handed over whole; of more, this much and the tail."""
 TAIL_BYTES = 32 * 1024
+FIRST_LINE_BYTES = 4096
+"""Where a command may say that it goes on in the background."""
 READ_BYTES = 64 * 1024
 TERM_GRACE_S = 1.0
 """How long a process may tidy up after TERM; a cancel must be over within 5 s."""
@@ -148,13 +149,13 @@ def names_of(pids: Iterable[int]) -> list[tuple[int, str]]:
 # ---------------------------------------------------------------- the command
 
 
-def start(request: dict[str, Any], output: int, report: int) -> tuple[int | None, str]:
+def start(request: dict[str, Any], output: int, errors: int, report: int) -> tuple[int | None, str]:
     """Fork and exec; `(pid, "")`, or `(None, why not)`."""
     problem_read, problem_write = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            become(request, output, report)
+            become(request, output, errors, report)
         except BaseException as error:
             os.write(problem_write, f"{request['argv'][0]}: {error}".encode("utf-8", "replace")[:4000])
         finally:
@@ -165,7 +166,7 @@ def start(request: dict[str, Any], output: int, report: int) -> tuple[int | None
     return (None, problem) if problem else (pid, "")
 
 
-def become(request: dict[str, Any], output: int, report: int) -> None:
+def become(request: dict[str, Any], output: int, errors: int, report: int) -> None:
     """In the child: the command itself. Returns only by raising."""
     os.setsid()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -182,18 +183,30 @@ def become(request: dict[str, Any], output: int, report: int) -> None:
         os.chdir(request["cwd"])
     except OSError:
         os.chdir(request["fallback"])
+    if request["stdin"]:
+        os.dup2(given(request["stdin"].encode("utf-8", "replace")), 0)
     os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.dup2(errors, 2)
     if request["report_fd"]:
         os.dup2(report, request["report_fd"])
     os.execvpe(request["argv"][0], request["argv"], os.environ)  # noqa: S606
 
 
-class Output:
-    """What came out so far: the first `KEPT_BYTES`, the tail, and how much in all."""
+def given(data: bytes) -> int:
+    """A descriptor to read `data` from: memory, not a pipe, so a command that never reads blocks nobody."""
+    descriptor = os.memfd_create("stdin")
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
-    def __init__(self, pipe: int, limit: int) -> None:
-        self.pipe, self.limit = pipe, limit
+
+class Output:
+    """What came out so far: the first `kept` bytes, the tail, and how much in all."""
+
+    def __init__(self, pipe: int, kept: int) -> None:
+        self.pipe, self.kept = pipe, kept
         self.head, self.tail, self.total = bytearray(), bytearray(), 0
         self.open = True
 
@@ -207,7 +220,7 @@ class Output:
             self.open = False
             return False
         self.total += len(data)
-        room = KEPT_BYTES - len(self.head)
+        room = self.kept - len(self.head)
         self.head += data[:room]
         if len(data) > room:
             self.tail += data[max(room, 0) :]
@@ -220,10 +233,28 @@ class Output:
             if not self.read():
                 return
 
+    def forget(self) -> None:
+        """Keep nothing any more: nobody will ask for it."""
+        self.kept = 0
+        self.head.clear()
+        self.tail.clear()
 
-def hand_over(control: int, answer: dict[str, Any], head: bytes = b"", tail: bytes = b"") -> bool:
-    """Send the answer; whether the owner is still there."""
-    data = json.dumps({**answer, "head": len(head), "tail": len(tail)}).encode() + b"\n" + head + tail
+    def says_async(self) -> bool:
+        """Whether the first line is complete and says that the rest goes on in the background."""
+        line, end, _ = self.head[:FIRST_LINE_BYTES].partition(b"\n")
+        if not end or b'"async"' not in line:
+            return False
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return False
+        return isinstance(said, dict) and said.get("async") is True
+
+
+def hand_over(control: int, answer: dict[str, Any], *parts: bytes) -> bool:
+    """Send the answer and its `parts` (head, tail, errors); whether the owner is still there."""
+    sizes = [len(part) for part in parts]
+    data = json.dumps({**answer, "parts": sizes}).encode() + b"\n" + b"".join(parts)
     view = memoryview(data)
     try:
         while view:
@@ -246,7 +277,8 @@ def read_request(control: int) -> Any:
 def main() -> None:
     """Request: `argv`, `cwd`, `fallback` (cwd if that one is gone), `timeout_s`, `max_output`,
     `max_processes`, `limits` (names of `resource` → value), `report_fd` (0, or a descriptor on
-    which the command may report up to 4 KiB about itself)."""
+    which the command may report up to 4 KiB about itself), `stdin` (text), `kept` (bytes of output
+    handed over), `apart` (standard error by itself), `may_go_on` (an answer as soon as it says so)."""
     control = os.dup(0)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -265,19 +297,22 @@ def main() -> None:
 
     request = read_request(control)
     output_read, output_write = os.pipe()
+    errors_read, errors_write = os.pipe()
     report_read, report_write = os.pipe()
-    os.set_blocking(output_read, False)
-    os.set_blocking(report_read, False)
-    leader, problem = start(request, output_write, report_write)
-    os.close(output_write)
-    os.close(report_write)
+    for descriptor in (output_read, errors_read, report_read):
+        os.set_blocking(descriptor, False)
+    apart = request["apart"]
+    leader, problem = start(request, output_write, errors_write if apart else output_write, report_write)
+    for descriptor in (output_write, errors_write, report_write):
+        os.close(descriptor)
     if leader is None:
         hand_over(control, {"problem": problem})
         return
 
-    output = Output(output_read, request["max_output"])
+    output, errors = Output(output_read, request["kept"]), Output(errors_read, request["kept"])
+    reading = [output, errors] if apart else [output]
     poller = select.poll()
-    for descriptor in (control, owner, wake_read, output_read):
+    for descriptor in (control, owner, wake_read, *(each.pipe for each in reading)):
         poller.register(descriptor, select.POLLIN)
     deadline = time.monotonic() + request["timeout_s"]
     watch = time.monotonic() + WATCH_S
@@ -290,13 +325,13 @@ def main() -> None:
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_read, 4096)
-        if output_read in ready:
-            output.read()
-            if answered:
-                output.head.clear()  # nobody will ask for it any more
-                output.tail.clear()
-            if not output.open:
-                poller.unregister(output_read)
+        for each in reading:
+            if each.pipe in ready:
+                each.read()
+                if answered:
+                    each.forget()
+                if not each.open:
+                    poller.unregister(each.pipe)
         if control in ready or owner in ready:
             end_everything(statuses)  # the owner says nothing but good-bye
             return
@@ -310,13 +345,16 @@ def main() -> None:
         elif not answered and leader not in statuses:
             if time.monotonic() >= deadline:
                 why = "timeout"
-            elif output.total > output.limit:
+            elif output.total + errors.total > request["max_output"]:
                 why = "output"
         if why != "exit":
             end_everything(statuses)
             any_left = False
+        elif not answered and request["may_go_on"] and output.says_async():
+            why = "async"
         if not answered and (leader in statuses or why != "exit"):
-            output.drain()
+            for each in reading:
+                each.drain()
             report = b""
             with contextlib.suppress(BlockingIOError):
                 report = os.read(report_read, 4096 + 1)
@@ -325,13 +363,14 @@ def main() -> None:
                 "why": why,
                 "exit": None if status is None else os.waitstatus_to_exitcode(status),
                 "total": output.total,
+                "errors_total": errors.total,
                 "report": os.fsdecode(report) if report.endswith(b"\n") else "",
                 "left": names_of(descendants()) if any_left else [],
             }
-            if not hand_over(control, answer, bytes(output.head), bytes(output.tail)):
+            if not hand_over(control, answer, bytes(output.head), bytes(output.tail), bytes(errors.head)):
                 end_everything(statuses)
                 return
-            answered = True
+            answered, why = True, "exit"
         if not any_left:
             return
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from ..ports import Kernels, Tool
 from . import processes
 from .base import Resources
+from .commands import Commands
 from .registry import builtin
 
 
@@ -22,6 +23,11 @@ class Toolbox:
         self._execution_id = execution_id
         self._resources = Resources(kernels)
         self.tools: dict[str, Tool] = builtin(self._resources)
+
+    @property
+    def commands(self) -> Commands:
+        """Its commands, for what else starts some in this execution (hooks): one owner, one end."""
+        return self._resources.commands
 
     async def close(self) -> int:
         """End everything; how many processes the last sweep still found. Safe to call twice."""

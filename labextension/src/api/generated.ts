@@ -1291,6 +1291,23 @@ export interface components {
             usage: components["schemas"]["Usage"];
         };
         /**
+         * ContextWindow
+         * @description How full the model's context window is.
+         */
+        ContextWindow: {
+            /**
+             * Tokens
+             * @description Tokens of the conversation, as the last reply left it.
+             */
+            tokens: number;
+            /**
+             * Window
+             * @description Tokens that the model has room for; null when that is not known.
+             * @default null
+             */
+            window: number | null;
+        };
+        /**
          * CostUpdate
          * @description A model turn was paid for. Totals are the execution's; `turn_*` is this turn of `agent`.
          */
@@ -1301,6 +1318,11 @@ export interface components {
              * @default main
              */
             agent: string;
+            /**
+             * @description Window of `agent`, as this reply left it.
+             * @default null
+             */
+            context: components["schemas"]["ContextWindow"] | null;
             /** Id */
             id: number;
             percent_of_limit: components["schemas"]["PercentOfLimit"];
@@ -1807,6 +1829,11 @@ export interface components {
              * @default false
              */
             cancelling: boolean;
+            /**
+             * @description The main agent's context window; null before its first reply.
+             * @default null
+             */
+            context: components["schemas"]["ContextWindow"] | null;
             /**
              * Continued From
              * @default null
@@ -4023,7 +4050,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "REPLAYED";
+            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "REPLAYED";
             /**
              * Details
              * @default {}

@@ -33,6 +33,7 @@ export type ExecutionState = Schemas['ExecutionState'];
 export type Status = ExecutionState['status'];
 export type Usage = Schemas['Usage'];
 export type PercentOfLimit = Schemas['PercentOfLimit'];
+export type ContextWindow = Schemas['ContextWindow'];
 
 export type TextPart = Schemas['TextPart'];
 export type ImagePart = Schemas['ImagePart'];

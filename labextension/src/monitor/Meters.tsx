@@ -1,5 +1,5 @@
 /**
- * Cost, tokens and time beside their limits.
+ * Cost, tokens and time beside their limits, and how full the context window is.
  */
 import { useProject, useUi } from '../ui/context';
 import { duration, elapsed, money, tokens } from '../ui/format';
@@ -9,7 +9,7 @@ import { useNow } from '../ui/hooks';
 const WARN_PERCENT = 80;
 
 interface Reading {
-  id: 'cost' | 'tokens' | 'time';
+  id: 'cost' | 'tokens' | 'time' | 'context';
   label: string;
   /** What was used, beside its limit. */
   text: string;
@@ -19,7 +19,7 @@ interface Reading {
   percent: number;
 }
 
-/** What the shown execution has used of its limits; none before it has started. */
+/** What the shown execution has used of its limits and its window; none before it has started. */
 export function useReadings(): Reading[] {
   const { trans } = useUi();
   const monitor = useProject(state => state.monitor);
@@ -48,7 +48,17 @@ export function useReadings(): Reading[] {
   return [
     reading('cost', trans.__('Cost'), [monitor.totalCostUsd, limits.max_cost_usd], money),
     reading('tokens', trans.__('Tokens'), [monitor.tokens, limits.max_tokens], count),
-    reading('time', trans.__('Time'), [ms, limits.timeout_s * 1_000], time, going ? running : time)
+    reading('time', trans.__('Time'), [ms, limits.timeout_s * 1_000], time, going ? running : time),
+    ...(monitor.context
+      ? [
+          reading(
+            'context',
+            trans.__('Context'),
+            [monitor.context.tokens, monitor.context.window ?? null],
+            count
+          )
+        ]
+      : [])
   ];
 }
 

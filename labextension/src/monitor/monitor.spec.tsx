@@ -2,7 +2,7 @@ import { act, fireEvent, screen, waitFor } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
 import type { Sketch } from '../testing/events';
-import { AGENT, call, logOf, result, START, WHOLE_RUN } from '../testing/events';
+import { AGENT, call, cost, logOf, result, START, WHOLE_RUN } from '../testing/events';
 import { fold } from '../stores/fold';
 import { emptyMonitor } from '../stores/monitor';
 import { drawerHeight } from '../stores/select';
@@ -186,6 +186,30 @@ describe('drawer', () => {
     expect(screen.getAllByRole('status')[0].title).toBe(
       'Cost: $0.020 / $1.00\nTokens: 120 / 1k\nTime: 9.0 s / 1 min'
     );
+  });
+
+  it('shows how full the context window is, and that a summary emptied it', () => {
+    const full = cost('main/1', 0.01, { context: { tokens: 850_000, window: 1_000_000 } });
+    const { container } = openTab({ log: [START, AGENT, full] }).show(<Drawer />);
+    const meter = container.querySelector('[data-meter=context]');
+    expect(meter?.textContent).toBe('Context850k / 1M');
+    expect(meter?.querySelector('[role=meter]')?.getAttribute('aria-valuenow')).toBe('85');
+    expect(meter?.querySelector('[data-warn]')).not.toBeNull();
+    const compacted: Sketch = {
+      type: 'warning',
+      span: 'main/2',
+      code: 'COMPACTED',
+      message: 'Summarised.',
+      details: { tokens_before: 850_000, tokens_after: 12_000 }
+    };
+    const emptied = fold(emptyMonitor('e1'), logOf([START, AGENT, full, compacted]));
+    expect(emptied.context).toEqual({ tokens: 12_000, window: 1_000_000 });
+  });
+
+  it('shows no share of a window that nobody knows', () => {
+    const unknown = cost('main/1', 0.01, { context: { tokens: 900, window: null } });
+    const { container } = openTab({ log: [START, AGENT, unknown] }).show(<Drawer />);
+    expect(container.querySelector('[data-meter=context]')?.textContent).toBe('Context900');
   });
 
   it('lists no pictures that a row shows already, but opens them', () => {

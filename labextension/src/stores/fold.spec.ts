@@ -155,6 +155,7 @@ describe('the logs that the server is held to', () => {
       tokens: countedTokens(state.usage),
       totalCostUsd: state.total_cost_usd,
       turns: state.turns,
+      context: state.context,
       lastEventId: state.last_event_id,
       result: state.result?.text || null
     });

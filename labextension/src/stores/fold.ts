@@ -239,9 +239,18 @@ function take(draft: Draft, event: ExecutionEvent): void {
       draft.totalCostUsd = event.total_cost_usd;
       draft.percent = event.percent_of_limit;
       draft.turns += 1;
+      if (event.agent === 'main' && event.context) {
+        draft.context = event.context;
+      }
       const tokens = countedTokens(event.turn_usage);
       ensureTurn(draft, event.span, event.agent, at);
-      update<TurnStep>(draft, event.span, 'turn', { tokens, costUsd: event.turn_cost_usd });
+      // A turn is paid for more than once where a reply broke off, or the conversation was summarised first.
+      const turn = draft.steps.get(event.span);
+      const paid = turn?.kind === 'turn' && turn.tokens !== null ? turn : { tokens: 0, costUsd: 0 };
+      update<TurnStep>(draft, event.span, 'turn', {
+        tokens: (paid.tokens ?? 0) + tokens,
+        costUsd: plus(paid.costUsd, event.turn_cost_usd)
+      });
       const owner = draft.steps.get(parentSpan(event.span) ?? event.span);
       if (owner?.kind === 'agent') {
         update<AgentStep>(draft, owner.id, 'agent', {
@@ -258,6 +267,10 @@ function take(draft: Draft, event: ExecutionEvent): void {
     case 'warning':
       if (event.code === 'RETRYING') {
         forgetSaid(draft, event.span);
+      }
+      if (event.code === 'COMPACTED' && event.agent === 'main' && draft.context) {
+        const after = event.details?.tokens_after;
+        draft.context = typeof after === 'number' ? { ...draft.context, tokens: after } : draft.context;
       }
       if (event.code === 'SIMULATED') {
         draft.simulated = true;

@@ -1,7 +1,15 @@
 /**
  * What the monitor shows of one execution: the shapes that `fold.ts` fills. Data only.
  */
-import type { ExecutionEvent, Limits, OutputPart, PercentOfLimit, Status, Usage } from '../api/types';
+import type {
+  ContextWindow,
+  ExecutionEvent,
+  Limits,
+  OutputPart,
+  PercentOfLimit,
+  Status,
+  Usage
+} from '../api/types';
 
 export type StepState = 'running' | 'done' | 'failed' | 'stopped';
 
@@ -99,6 +107,8 @@ export interface Monitor {
   tokens: number;
   totalCostUsd: number | null;
   percent: PercentOfLimit;
+  /** How full the main agent's context window is; null before its first reply. */
+  context: ContextWindow | null;
   turns: number;
   startedAt: number | null;
   endedAt: number | null;
@@ -134,6 +144,7 @@ export function emptyMonitor(executionId: string): Monitor {
     tokens: 0,
     totalCostUsd: 0,
     percent: { cost: null, tokens: null, time: null },
+    context: null,
     turns: 0,
     startedAt: null,
     endedAt: null,

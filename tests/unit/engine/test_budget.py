@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from cloutagent_ext.engine.budget import Budget, OwnLimit
+from cloutagent_ext.engine.budget import Budget, OwnLimit, context_tokens, usage_of
 from cloutagent_ext.engine.models.catalogue import MODELS
 from cloutagent_ext.engine.models.prices import ListPrices
 from cloutagent_ext.engine.ports import EndExecution, Price
+from cloutagent_ext.schema.execution import Usage
 from tests.support.messages_api import Call, Calls, MessagesApi, Reply, Say
 
 from .harness import MODEL, Echo, live, subagent
@@ -46,6 +47,31 @@ async def test_prices_are_the_services_for_cache_reads_writes_and_long_prompts()
     assert prices.of("llama3") is None
     assert prices.cost("llama3", usage) is None
     assert prices.of("claude-mythos-5-1").input == 10
+
+
+async def test_the_steps_of_one_reply_each_cost_what_their_own_model_costs():
+    prices = ListPrices()
+    await prices.load()
+    usage = {
+        "input_tokens": 1_000,
+        "output_tokens": 100,
+        "iterations": [
+            {"type": "compaction", "input_tokens": 50_000, "output_tokens": 2_000},
+            {
+                "type": "advisor_message",
+                "model": "claude-opus-5",
+                "input_tokens": 3_000,
+                "output_tokens": 400,
+            },
+            {"type": "message", "input_tokens": 1_000, "output_tokens": 100},
+        ],
+    }
+    dollars = (51_000 * 2 + 2_100 * 10 + 3_000 * 5 + 400 * 25) / 1e6
+    assert prices.cost("claude-sonnet-5-5", usage) == pytest.approx(dollars)
+    assert usage_of(usage) == Usage(input_tokens=54_000, output_tokens=2_500)
+    assert context_tokens(usage) == 1_100  # what was summarised on the way is no longer in the window
+    unknown = {"iterations": [{"type": "message", "model": "nobody-1", "input_tokens": 1}]}
+    assert prices.cost("claude-sonnet-5-5", unknown) is None
 
 
 async def test_fifty_calls_at_once_never_hold_more_than_the_limit():

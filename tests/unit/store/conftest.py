@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cloutagent_ext.store.projects import ProjectStore, Stored
+from cloutagent_ext.store.projects import ProjectStore
+from cloutagent_ext.store.stored import Stored
 from tests.support.definitions import whole
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from cloutagent_ext.errors import NewerFormat, NotFound
 from cloutagent_ext.store.archive import Format
-from cloutagent_ext.store.projects import ProjectStore, Stored
+from cloutagent_ext.store.projects import ProjectStore
+from cloutagent_ext.store.stored import Stored
 from tests.support.archives import zipped
 
 

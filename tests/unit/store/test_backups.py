@@ -12,7 +12,8 @@ import pytest
 from cloutagent_ext.auth.keys import Keys
 from cloutagent_ext.errors import BadArchive, Conflict, NotFound, Unauthorized
 from cloutagent_ext.store.backups import Backups
-from cloutagent_ext.store.projects import ProjectStore, Stored
+from cloutagent_ext.store.projects import ProjectStore
+from cloutagent_ext.store.stored import Stored
 
 
 class Wall:

@@ -14,7 +14,8 @@ import pytest
 from cloutagent_ext.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed, UnreadableFile
 from cloutagent_ext.schema.canvas import UiPatch
 from cloutagent_ext.schema.project import Definition
-from cloutagent_ext.store.projects import ProjectStore, Stored
+from cloutagent_ext.store.projects import ProjectStore
+from cloutagent_ext.store.stored import Stored
 from tests.support.definitions import whole
 from tests.support.traversal import names
 

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from cloutagent_ext.errors import NotTrusted, Unavailable
-from cloutagent_ext.store.projects import ProjectStore, Stored
+from cloutagent_ext.store.projects import ProjectStore
+from cloutagent_ext.store.stored import Stored
 from tests.support.definitions import whole
 
 
