@@ -86,7 +86,12 @@ screenshots: setup-test
 nightly: setup-test
 	$(CLEAN_ENV) $(BIN)/python -m pytest -m nightly --timeout 3600
 
-bench: setup-test
+$(VENV)/.bench: pyproject.toml $(VENV)/.test
+	@echo "Installing the frameworks to compare with ..."
+	@scripts/install.sh $(VENV) bench
+	@touch $@
+
+bench: setup-test $(VENV)/.bench
 	$(CLEAN_ENV) $(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 types: $(VENV)/.demo labextension/node_modules/.installed

@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 
-ALL = ("turns", "together", "latency", "store", "start", "panel")
+ALL = ("turns", "together", "latency", "cancel", "store", "start", "panel")
 
 
 def main() -> None:

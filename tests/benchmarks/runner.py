@@ -4,7 +4,8 @@ Run as `python -m tests.benchmarks.runner KIND URL CONVERSATIONS PARALLEL`; prin
 of JSON: CPU and wall seconds of the conversations after a first one that warms everything up.
 
 Kinds: `asyncio` (hand-written client, no SDK) · `sdk` (the SDK's own streaming loop) ·
-`product` (accept, engine, journal, budgets, log, and one reader of each event stream).
+`pydantic-ai` and `langchain` (`frameworks`) · `product` (accept, engine, journal, budgets, log, and one
+reader of each event stream).
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from .frameworks import by_langchain, by_pydantic_ai
 
 MODEL = "claude-opus-5-5"
 _numbers = itertools.count(1)
@@ -168,12 +172,21 @@ async def by_product(url: str, folder: Path) -> Converse:
     return converse
 
 
+KINDS: dict[str, Callable[[str, Path], Awaitable[Converse]]] = {
+    "asyncio": by_asyncio,
+    "sdk": by_sdk,
+    "pydantic-ai": partial(by_pydantic_ai, model=MODEL, prompt=prompt),
+    "langchain": partial(by_langchain, model=MODEL, prompt=prompt),
+    "product": by_product,
+}
+
+
 async def main() -> None:
     kind, url, conversations, parallel = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "note.txt").write_text("a line of text\n" * 4)
-        converse = await {"asyncio": by_asyncio, "sdk": by_sdk, "product": by_product}[kind](url, folder)
+        converse = await KINDS[kind](url, folder)
         await converse()
         left = conversations
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.messages_api import Call, MessagesApi, Reply, Say
 
 from .table import Row, median, show
-from .turns import measure
+from .turns import NAMES, measure
 
 TOGETHER = 50
 REQUESTS = 6
@@ -26,13 +26,12 @@ def script(body: dict[str, Any], number: int) -> Reply:
 async def _main() -> None:
     # message_start, ping, block start, two pieces, stop, delta, message_stop; an answer has one piece less
     ideal = EVENT_S * ((REQUESTS - 1) * 8 + 7)
-    walls: dict[str, list[float]] = {"asyncio": [], "sdk": [], "product": []}
+    walls: dict[str, list[float]] = {kind: [] for kind in NAMES}
     for _ in range(ROUNDS):
         for kind, values in walls.items():
             async with MessagesApi(script) as api:
                 values.append((await measure(kind, api.url, TOGETHER, TOGETHER))["wall"])
     result = {kind: median(values) for kind, values in walls.items()}
-    names = {"asyncio": "hand-written asyncio", "sdk": "bare SDK streaming loop", "product": "CloutAgent"}
     show(
         f"{TOGETHER} executions at once, {TOGETHER * REQUESTS} requests, "
         f"{EVENT_S * 1000:.0f} ms a model event",
@@ -40,7 +39,7 @@ async def _main() -> None:
             Row("ideal", f"{ideal:.2f} s", "1"),
             *(
                 Row(
-                    names[kind],
+                    NAMES[kind],
                     f"{wall:.2f} s",
                     f"{wall / ideal:.1f} × ideal",
                     "≤ 2 × ideal" if kind == "product" else "",
