@@ -60,6 +60,8 @@ class Compaction:
         if self._window is not None:  # a window that is full before the limit is the limit
             limit = min(limit, max(self._window - scope.max_tokens, self._window // 2))
         self._limit = limit
+        self._instructions = _INSTRUCTIONS
+        """What whoever summarises is told, the hooks' word on it included."""
         self._next = float(limit)
         """Tokens from which the next compaction is due; above the limit after one that saved little."""
         self._by_service = run.job.own_service and (
@@ -110,6 +112,10 @@ class Compaction:
 
     async def _compact(self, span: str, why: str, cut: Reply | None) -> None:
         transcript, scope = self._transcript, self._scope
+        word = await self._run.hooks.pre_compact(scope, span, trigger="auto")
+        if word.block is not None:
+            raise ModelFailure(word.block, retryable=False, kind="hook")
+        self._instructions = "\n\n".join(filter(None, (_INSTRUCTIONS, word.instructions)))
         messages, before = len(transcript.messages), transcript.likely_tokens()
         await self._run.ports.journal.record(
             "compaction_begin", agent=scope.agent, span=span, messages=messages, tokens=before, why=why
@@ -140,7 +146,8 @@ class Compaction:
 
     async def _summarised(self, span: str, why: str, cut: Reply | None) -> tuple[str, str, list[Wire]]:
         """Who summarised, the summary, and the new segment's messages. `ModelFailure` where nobody could."""
-        if self._by_service and why == "size":
+        # The service's own summary takes no instructions of ours.
+        if self._by_service and why == "size" and self._instructions == _INSTRUCTIONS:
             try:
                 block = await self._service_block(span)
             except ModelFailure as failure:
@@ -176,14 +183,14 @@ class Compaction:
         """The summary asked for where the conversation stands: all of it is in the cache already."""
         transcript = self._transcript
         *before, last = transcript.messages
-        asked = {"type": "text", "text": _INSTRUCTIONS}
+        asked = {"type": "text", "text": self._instructions}
         if last["role"] == "user":
             messages = [*before, {**last, "content": [*last["content"], asked]}]
         else:
             messages = [*before, last, {"role": "user", "content": [asked]}]
         return self._ask(
             lambda max_tokens: transcript.aside(max_tokens, messages),
-            extra=most_tokens(len(_INSTRUCTIONS)),
+            extra=most_tokens(len(self._instructions.encode())),
         )
 
     def _retold(self) -> Ask:
@@ -191,7 +198,7 @@ class Compaction:
         window = self._window or min(self._limit, _SMALLEST_WINDOW)
         room = max(4_000, window * 6 // 10 - SUMMARY_TOKENS)
         told = clip(as_text(self._transcript.messages), limit=2 * room)
-        text = f"<conversation>\n{told}\n</conversation>\n\n{_INSTRUCTIONS}"
+        text = f"<conversation>\n{told}\n</conversation>\n\n{self._instructions}"
         message = {"role": "user", "content": [{"type": "text", "text": text}]}
 
         def build(max_tokens: int) -> Wire:

@@ -16,6 +16,7 @@ from ..schema.events import WarningCode
 from ..schema.execution import ContextWindow, PercentOfLimit, Usage
 from .arguments import ArgumentChecks
 from .budget import Budget, Settled
+from .hooks.runner import Hooks
 from .ports import Clock, Job, Ports, Tool
 from .warmup import Warmup
 
@@ -79,9 +80,11 @@ class Run:
     """The shared prompt prefix of each subagent's instances."""
     checks: ArgumentChecks = field(default_factory=ArgumentChecks)
     builtins: dict[str, str] = field(init=False)
+    hooks: Hooks = field(init=False)
     _warned: set[WarningCode] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.hooks = Hooks(self.job, self.ports)
         self.builtins = {
             "timestamp": self.job.created_at,
             "project_name": self.job.project_name,

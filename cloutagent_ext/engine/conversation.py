@@ -111,7 +111,8 @@ class Conversation:
 
     async def _converse(self) -> Answer:
         scope, transcript = self._scope, self._transcript
-        await transcript.start(scope.prompt)
+        hooks = self._run.hooks
+        await transcript.start(scope.prompt, await hooks.begin(scope))
         room = min(scope.max_tokens, self._largest)
         pauses = repairs = cuts = 0
         while True:
@@ -119,7 +120,6 @@ class Conversation:
             reply = await self._reply(span, room)
             if reply.stop_reason == "max_tokens" and _ends_in_a_call(reply):
                 room = self._more_room(room)
-                await transcript.drop_reply(reply, span=span)
                 await self._run.warn(
                     "RETRYING",
                     f"The reply was cut inside a tool call; asking again with room for {room} tokens.",
@@ -135,6 +135,7 @@ class Conversation:
                 case "tool_use" if reply.tool_uses:
                     results = await run_calls(self._run, scope, span, reply.tool_uses)
                     await transcript.add_user(results, span=span)
+                    hooks.check(scope)
                     pauses = cuts = 0
                 case "pause_turn" | "compaction" if pauses < MAX_PAUSES:
                     pauses += 1
@@ -145,7 +146,10 @@ class Conversation:
                     self.text = clean(reply.text)
                     data, problem = self._data()
                     if problem is None:
-                        return Answer(self.text, data)
+                        if (more := await hooks.stop(scope, self.text)) is None:
+                            return Answer(self.text, data)
+                        await transcript.add_user([{"type": "text", "text": more}], span=span)
+                        continue
                     if repairs == MAX_REPAIRS:
                         raise EndExecution(
                             "MODEL_ERROR",

@@ -19,7 +19,7 @@ from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart, WarningCode
 from .context import Run
 from .gate import permitted
-from .ports import EndExecution, ToolContext, ToolError, Wire
+from .ports import EndExecution, Tool, ToolContext, ToolError, Wire
 from .results import masked, tidy, to_wire
 from .scope import Scope
 from .text import clean, clean_json
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list[Wire]:
-    """A `tool_result` block for each `tool_use` block of `uses`, in the same order."""
+    """A `tool_result` block for each `tool_use` block of `uses`, in the same order; then hooks' words."""
     for use in uses:
         tool = scope.tools.get(use["name"])
         await run.ports.events.emit(
@@ -41,7 +41,7 @@ async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list
             input=_shown(use.get("input")),
         )
     if len(uses) == 1:
-        return [await _one(run, scope, span, uses[0])]
+        return await _one(run, scope, span, uses[0])
     tasks = [asyncio.create_task(_one(run, scope, span, use)) for use in uses]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -53,10 +53,13 @@ async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list
     for outcome in ended:
         if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
             raise outcome
-    return [task.result() for task in tasks]
+    blocks = [task.result() for task in tasks]
+    # The service wants all results first.
+    return [own[0] for own in blocks] + [text for own in blocks for text in own[1:]]
 
 
-async def _one(run: Run, scope: Scope, span: str, use: Wire) -> Wire:
+async def _one(run: Run, scope: Scope, span: str, use: Wire) -> list[Wire]:
+    """The result of one call, and behind it what hooks add for the model."""
     call_id, name = use["id"], use["name"]
     clock = run.ports.clock
     started = clock.monotonic()
@@ -69,7 +72,13 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> Wire:
     result: Wire = {"type": "tool_result", "tool_use_id": call_id, "content": content}
     if is_error:
         result["is_error"] = True
-    await run.ports.journal.record("tool_done", agent=scope.agent, span=span, call_id=call_id, result=result)
+    added: list[Wire] = [
+        {"type": "text", "text": text} for text in run.hooks.context(scope, f"{span}/{call_id}")
+    ]
+    more: Wire = {"added": added} if added else {}
+    await run.ports.journal.record(
+        "tool_done", agent=scope.agent, span=span, call_id=call_id, result=result, **more
+    )
     await run.ports.events.emit(
         "tool_result",
         agent=scope.agent,
@@ -80,7 +89,7 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> Wire:
         output=[part.model_dump() for part in parts],
         duration_ms=round((clock.monotonic() - started) * 1000),
     )
-    return result
+    return [result, *added]
 
 
 async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]:
@@ -90,7 +99,38 @@ async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]
         there = ", ".join(sorted(scope.tools)) or "none"
         raise ToolError(f"There is no tool called {name}. Tools you may call: {there}.")
     arguments = await permitted(run, scope, span, tool, use)
-    lock = tool.lock(arguments)
+    clock, began = run.ports.clock, run.ports.clock.monotonic()
+    try:
+        parts = await _effect(run, scope, span, tool, call_id, arguments)
+    except ToolError as error:
+        await run.hooks.after_failure(
+            scope,
+            f"{span}/{call_id}",
+            tool=name,
+            call_id=call_id,
+            arguments=arguments,
+            error=run.job.mask(str(error)),
+            duration_ms=round((clock.monotonic() - began) * 1000),
+        )
+        raise
+    if not run.hooks.wants("PostToolUse", name):
+        return parts
+    return await run.hooks.after_call(
+        scope,
+        f"{span}/{call_id}",
+        tool=name,
+        call_id=call_id,
+        arguments=arguments,
+        parts=tidy(masked(parts, run.job.mask)),
+        duration_ms=round((clock.monotonic() - began) * 1000),
+    )
+
+
+async def _effect(
+    run: Run, scope: Scope, span: str, tool: Tool, call_id: str, arguments: JsonObject
+) -> list[OutputPart]:
+    """Run the tool, which has its lock to itself; whatever goes wrong in it is a `ToolError`."""
+    name, lock = tool.name, tool.lock(arguments)
     async with run.locks[lock] if lock is not None else nullcontext():
         await run.ports.journal.record(
             "tool_started",

@@ -1,8 +1,9 @@
 """May this call run, and with which arguments?
 
-In this order: the arguments fit the schema of the tool, then the rules, then a person
-where the rules say `ask`. Not here: what a rule means (`permissions`), who the person is
-(`ports.Approvals`), running the call (`dispatch`).
+In this order: the arguments fit the schema of the tool, then the hooks, which may change them,
+then the rules, then a person where rules or hooks say `ask`. Not here: what a rule means
+(`permissions`), how a hook is asked (`hooks`), who the person is (`ports.Approvals`), running the
+call (`dispatch`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,23 @@ async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) ->
     arguments: JsonObject = use.get("input") or {}
     _check(run, tool, arguments)
     arguments = clean_json(arguments)
+    word = await run.hooks.before_call(
+        scope,
+        f"{span}/{use['id']}",
+        tool=tool.name,
+        call_id=use["id"],
+        arguments=arguments,
+        problem=lambda changed: run.checks.problem(tool, changed),
+    )
+    if word.deny is not None:
+        raise ToolError(word.deny)
+    arguments = word.arguments
     verdict = scope.rules.decide(tool.name, arguments, tool.default_permission)
     if verdict.permission == "deny":
         raise ToolError(f"This call is not allowed here (rule {verdict.rule!r}: deny). Do without it.")
-    if verdict.permission == "allow":
+    # A hook's "allow" answers the tool's own question, never one that a rule of the project asks.
+    allowed = verdict.permission == "allow" or (word.allow and verdict.rule is None)
+    if allowed and not word.ask:
         return arguments
     return await _asked(run, scope, span, tool, use, arguments)
 

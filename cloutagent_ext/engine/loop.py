@@ -39,6 +39,18 @@ async def run(job: Job, ports: Ports, tools: Mapping[str, Tool]) -> Outcome:
         local_prices=job.local_prices or job.simulated,
     )
     this = Run(job, ports, budget, Stopwatch(ports.clock, limits.timeout_s), tools)
+    try:
+        outcome = await _played(this)
+        await _last_words(this, outcome)
+    except asyncio.CancelledError:
+        await this.hooks.close(cancelled=True)
+        raise
+    return outcome
+
+
+async def _played(this: Run) -> Outcome:
+    """What came of it, whatever happened."""
+    limits, budget = this.job.limits, this.budget
     main: Conversation | None = None
     try:
         async with asyncio.timeout(limits.timeout_s) as deadline:
@@ -66,6 +78,18 @@ async def run(job: Job, ports: Ports, tools: Mapping[str, Tool]) -> Outcome:
         return _internal(this, main)
 
 
+async def _last_words(this: Run, outcome: Outcome) -> None:
+    """The hooks of the end. Nothing that goes wrong here changes how it ended."""
+    reason: str = outcome.code or outcome.status
+    error = outcome.message if outcome.status == "failed" else None
+    text = outcome.result.text if outcome.result is not None else ""
+    try:
+        await this.hooks.ended(reason=reason, error=error, text=text)
+        await this.hooks.close(cancelled=False)
+    except Exception:
+        log.exception("The last hooks of execution %s failed", this.job.execution_id)
+
+
 def _main_scope(this: Run) -> Scope:
     job, agent = this.job, this.job.definition.agent
     return Scope(
@@ -89,12 +113,7 @@ def _main_scope(this: Run) -> Scope:
 
 async def _announce(this: Run) -> None:
     job = this.job
-    if job.replay is not None:
-        await this.warn_once(
-            "REPLAYED",
-            f"The cassette {job.replay} plays the model's part: no model is asked, and nothing is charged.",
-        )
-    elif job.simulated:
+    if job.simulated:
         await this.warn_once(
             "SIMULATED", "The simulated model plays this run: no model is asked, and nothing is charged."
         )

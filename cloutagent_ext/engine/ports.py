@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, WarningCode
 from ..schema.execution import EndCode, Result, Usage
-from ..schema.project import Definition, Limits
+from ..schema.project import Definition, Hook, Limits
 from .masking import NOTHING, Mask
 
 Wire = dict[str, Any]
@@ -69,7 +69,6 @@ class ModelFailure(Exception):
         code: EndCode = "MODEL_ERROR",
         kind: str = "",
         request_id: str | None = None,
-        details: JsonObject | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -79,12 +78,6 @@ class ModelFailure(Exception):
         self.kind = kind
         """The service's own word (`overloaded_error`, `connection`, `incomplete`, …)."""
         self.request_id = request_id
-        self.details = details or {}
-        """What else is known; it becomes part of how the execution ends."""
-
-
-CASSETTE_MISS = "cassette_miss"
-"""`kind` of a failure: a replay was asked what its recording does not have."""
 
 
 # ---------------------------------------------------------------- model
@@ -247,6 +240,30 @@ class Secrets(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class HookReply:
+    """What a hook said, as it said it: not yet masked, not yet judged (`engine.hooks.answers`)."""
+
+    text: str = ""
+    """Standard output, or the body of the answer."""
+    errors: str = ""
+    """Standard error."""
+    blocks: bool = False
+    """Exit code 2."""
+    background: bool = False
+    """It has said that it goes on in the background."""
+    failed: str = ""
+    """Why it gave no answer."""
+
+
+class HookActions(Protocol):
+    """Runs hooks, each as a child process or a call of an address, never in this process."""
+
+    async def run(self, hook: Hook, told: JsonObject) -> HookReply:
+        """Tell `hook` about an event. Never raises but `CancelledError`, and then leaves no process."""
+        ...
+
+
 class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only grow."""
@@ -267,6 +284,8 @@ class Ports:
     kernels: Kernels
     secrets: Secrets
     clock: Clock
+    hooks: HookActions | None = None
+    """Where none is bound, every hook counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -288,8 +307,6 @@ class Job:
     """The base URL is Anthropic's own (or the simulated model's): its betas may be used."""
     local_prices: bool = False
     """The base URL is not Anthropic's: an unknown price counts as 0 and is shown as local."""
-    replay: str | None = None
-    """Cassette that plays the model's part."""
     folders: Mapping[Path, Literal["read", "write"]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     mask: Mask = NOTHING

@@ -58,9 +58,10 @@ class Transcript:
         """Estimate of system prompt and tools, which all conversations of one agent share."""
         return self._frozen_size // 4
 
-    async def start(self, prompt: str) -> None:
-        """The first message."""
-        message = {"role": "user", "content": [{"type": "text", "text": clean(prompt) or " "}]}
+    async def start(self, prompt: str, added: Iterable[str] = ()) -> None:
+        """The first message; `added`: what hooks give along with the prompt."""
+        texts = [clean(prompt) or " ", *map(clean, added)]
+        message = {"role": "user", "content": [{"type": "text", "text": text} for text in texts]}
         await self._journal.record(
             "conversation", agent=self._agent, span=self._span, request=self._frozen, message=message
         )
@@ -75,7 +76,6 @@ class Transcript:
             span=span,
             content=reply.content,
             stop_reason=reply.stop_reason,
-            stop_details=reply.stop_details,
             usage=reply.usage,
             message_id=reply.message_id,
             cost_usd=reply.cost,
@@ -110,18 +110,6 @@ class Transcript:
         self._new_tokens = most_tokens(self._frozen_size)
         for message in messages:
             self._append(message)
-
-    async def drop_reply(self, reply: Reply, *, span: str) -> None:
-        """A complete reply that is asked for again, so that it does not enter; a recording has it too."""
-        await self._journal.record(
-            "reply_dropped",
-            agent=self._agent,
-            span=span,
-            content=reply.content,
-            stop_reason=reply.stop_reason,
-            usage=reply.usage,
-            message_id=reply.message_id,
-        )
 
     async def add_user(self, content: list[Wire], *, span: str) -> None:
         """Tool results, all of one turn in one message, or another word of ours."""

@@ -17,17 +17,15 @@ from ..errors import (
     InvalidProject,
     InvalidRequest,
     MissingVariable,
-    NotFound,
     PriceUnknown,
     SecretsLocked,
     UnknownVariable,
     UnreadableFile,
 )
-from ..schema.base import JsonObject, timestamp
+from ..schema.base import timestamp
 from ..schema.execution import ExecuteRequest, Origin, Spec
 from ..schema.project import Definition, Folder, PartialLimits, Problem, Validation
 from ..settings import Settings
-from .cassettes import Cassettes
 from .ids import made_at
 from .vault import Vault
 
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
 _NOT_BUILT = {
     "continue_from": "going on with a finished conversation",
     "step": "asking before every tool call",
+    "replay": "playing a cassette",
     "batch": "a ceiling shared by several executions",
 }
 """Fields of the request that this version cannot honour. Refused by name: never ignored."""
@@ -54,14 +53,12 @@ class Acceptance:
         settings: Settings,
         tools: frozenset[str],
         vault: Vault,
-        cassettes: Cassettes,
     ) -> None:
         self._store = store
         self._models = models
         self._settings = settings
         self._tools = tools
         self._vault = vault
-        self._cassettes = cassettes
 
     async def check(
         self,
@@ -82,24 +79,19 @@ class Acceptance:
             project_id, version=asked, published=by_key, author=author
         )
         await self._store.check_trust(project_id, version=version)
-        recorded = await self._recording(project_id, request.replay)
-        simulated = definition.agent.simulate and recorded is None
-        if not simulated and recorded is None:
+        simulated = definition.agent.simulate
+        if not simulated:
             settings = await self._vault.model_settings(project_id)
             simulated = self._models.simulated(definition, settings)
         names = await self._vault.names(project_id, definition)
-        await self._valid(definition, simulated=simulated or recorded is not None, secrets=names)
-        prompt, given = request.prompt, request.variables
-        if recorded is not None:
-            prompt = recorded["prompt"] if prompt is None else prompt
-            given = {n: v for n, v in recorded["variables"].items() if n in definition.variables} | given
-        prompt = definition.agent.task if prompt is None else prompt
+        await self._valid(definition, simulated=simulated, secrets=names)
+        prompt = request.prompt if request.prompt is not None else definition.agent.task
         if not prompt.strip():
             raise InvalidRequest(
                 "There is nothing to do: give a `prompt`, or write the agent's task in the project.",
                 fields=[{"path": "prompt", "message": "needed, since the project has no task"}],
             )
-        variables = _variables(definition, given)
+        variables = _variables(definition, request.variables)
         if definition.agent.folders:
             await asyncio.to_thread(folders, definition, self._settings.root_dir)
         self._has_model(definition, by_key=by_key, simulated=simulated)
@@ -118,7 +110,6 @@ class Acceptance:
             limits=(request.limits or PartialLimits()).lower(definition.limits),
             origin="key" if by_key else origin,
             simulated=simulated,
-            replay=request.replay,
             priority=1 if by_key else 0,
             idempotency_key=idempotency_key,
             metadata=request.metadata,
@@ -173,20 +164,6 @@ class Acceptance:
             f"The project cannot run. {errors[0].message}{more}",
             problems=[each.model_dump(mode="json") for each in errors],
         )
-
-    async def _recording(self, project_id: str, cassette_id: str | None) -> JsonObject | None:
-        """What the cassette to be played says about itself; it invents nothing, so keys may ask for it."""
-        if cassette_id is None:
-            return None
-        try:
-            header = await self._cassettes.header(project_id, cassette_id)
-        except NotFound:
-            raise InvalidRequest(
-                f"The project has no cassette {cassette_id[:40]!r}. Its cassettes: GET …/cassettes, or "
-                "`jupyter cloutagent cassette list`.",
-                fields=[{"path": "replay", "message": "no such cassette"}],
-            ) from None
-        return header
 
     def _has_model(self, definition: Definition, *, by_key: bool, simulated: bool) -> None:
         """No invented answers: a program that calls with a key gets a model's, or none."""

@@ -26,7 +26,6 @@ from ..schema.project import Definition, Validation
 from ..settings import Settings
 from . import fold, listing, records, recovery, worker
 from .acceptance import Acceptance
-from .cassettes import Cassettes
 from .ids import Ids
 from .live import Live
 from .log import EventLog
@@ -63,10 +62,8 @@ class Executions:
     ) -> None:
         self._settings = settings
         vault = Vault(secrets, models)
+        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()), vault)
         self._records = Records(store)
-        self.cassettes = Cassettes(store.cassettes, self._records, vault, settings.data_dir)
-        """Recordings of executions."""
-        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()), vault, self.cassettes)
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
         self._ids = Ids()
@@ -79,7 +76,6 @@ class Executions:
             data_dir=settings.data_dir,
             root_dir=settings.root_dir,
             vault=vault,
-            cassettes=self.cassettes,
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),
@@ -291,10 +287,6 @@ class Executions:
         """Where a file of its workspace lies, resolved and safe. Raises NotFound."""
         await self.project_of(execution_id)
         return await self._workspace(execution_id).file(path)
-
-    async def record(self, execution_id: str, *, tools: bool) -> str:
-        """Save it as a cassette; its id. Raises what `Cassettes.save` does."""
-        return await self.cassettes.save(execution_id, await self.state(execution_id), tools=tools)
 
     def _workspace(self, execution_id: str) -> Workspace:
         return Workspace(self._settings.data_dir, execution_id)

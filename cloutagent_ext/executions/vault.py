@@ -13,7 +13,7 @@ from ..engine.masking import Mask
 from ..engine.ports import EndExecution
 from ..engine.prompt import fill_secrets, secrets_in
 from ..errors import NotFound, SecretsLocked, UnreadableFile
-from ..schema.project import Definition
+from ..schema.project import Definition, HttpAction
 
 if TYPE_CHECKING:
     from ..engine.models import ModelProvider, ModelSettings
@@ -56,21 +56,6 @@ class Vault:
         if locked := sorted(row.name for row in rows if row.locked and row.name in wanted):
             await self._secrets.get(project_id, locked[0])  # says why
         return frozenset(row.name for row in rows)
-
-    async def values(self, project_id: str, *, strict: bool) -> frozenset[str]:
-        """Everything that must not be written down: all of the project's secrets, and the model's key.
-
-        `strict`: raise `SecretsLocked`, `UnreadableFile` where one cannot be read; else do without it.
-        """
-        found = {self._models.settings.api_key or ""}
-        try:
-            names = [row.name for row in await self._secrets.list(project_id)]
-            for name in names:
-                found.add(await self._secrets.get(project_id, name) or "")
-        except (SecretsLocked, UnreadableFile):
-            if strict:
-                raise
-        return frozenset(found - {""})
 
     def of(self, project_id: str) -> ProjectSecrets:
         """One execution's secrets."""
@@ -116,5 +101,9 @@ class ProjectSecrets:
 
 
 def used(definition: Definition) -> frozenset[str]:
-    """Names of the secrets that an execution of `definition` hands to its children."""
-    return frozenset(name for value in definition.agent.env.values() for name in secrets_in(value))
+    """Names of the secrets that an execution of `definition` hands to its children and hooks."""
+    values = [*definition.agent.env.values()]
+    for hook in definition.hooks:
+        if hook.enabled:
+            values += (hook.action.headers if isinstance(hook.action, HttpAction) else hook.env).values()
+    return frozenset(name for value in values for name in secrets_in(value))

@@ -23,14 +23,12 @@ from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
 from ..errors import SecretsLocked, UnreadableFile
 from ..schema.execution import Result
-from . import failures, records
+from . import failures, hooks, records
 from .acceptance import folders
 from .approvals import Unattended
-from .cassettes import Cassettes
 from .journal import JournalFile
 from .live import Live, Stop
-from .replay import Replay
-from .vault import ProjectSecrets, Vault
+from .vault import ProjectSecrets, Vault, used
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -56,7 +54,6 @@ class Bindings:
     data_dir: Path
     root_dir: Path | None
     vault: Vault
-    cassettes: Cassettes
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -93,7 +90,6 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         model=definition.agent.model,
         limits=spec.limits.model_dump(),
         simulated=spec.simulated,
-        replay=spec.replay,
         origin=spec.origin,
     )
     workspace = Workspace(bindings.data_dir, spec.execution_id)
@@ -106,23 +102,32 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     async with contextlib.AsyncExitStack() as stack:
         journal = await JournalFile.open(live.folder, live.log)
         stack.push_async_callback(journal.close)
-        replay = await Replay.of(spec, bindings.cassettes)
         own = await secrets.filled(definition.agent.env)
-        unasked = spec.simulated or replay is not None
-        settings = None if unasked else await _model_settings(spec.project_id, bindings.vault)
+        settings = None if spec.simulated else await _model_settings(spec.project_id, bindings.vault)
         secrets.confide(settings.api_key if settings else None)
-        mask = secrets.mask
-        opened = bindings.models.open(
-            definition=definition,
-            scenario=scenario,
-            simulated=spec.simulated,
-            variables=spec.variables,
-            settings=settings,
+        models = await stack.enter_async_context(
+            bindings.models.open(
+                definition=definition,
+                scenario=scenario,
+                simulated=spec.simulated,
+                variables=spec.variables,
+                settings=settings,
+            )
         )
-        models = await stack.enter_async_context(replay.models() if replay else opened)
         box = await stack.enter_async_context(
             Toolbox(kernels=bindings.kernels, execution_id=spec.execution_id)
         )
+        actions = await stack.enter_async_context(
+            hooks.bound(
+                [hook for hook in definition.hooks if hook.enabled],
+                execution_id=spec.execution_id,
+                commands=box.commands,
+                workspace=workspace,
+                secrets=secrets,
+                copy_files=lambda target: store.copy_files(spec.project_id, target, version=version),
+            )
+        )
+        mask = secrets.mask
         job = Job(
             execution_id=spec.execution_id,
             definition=definition,
@@ -135,22 +140,22 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             simulated=spec.simulated,
             own_service=spec.simulated or not bindings.models.local(),
             local_prices=bindings.models.local(),
-            replay=spec.replay,
             folders=named,
             env=child_environment(spec.execution_id, own, home=workspace.home),
             mask=mask,
         )
         ports = Ports(
             models=models,
-            prices=replay.prices if replay else bindings.models.prices,
-            events=_Gate(live, mask if own != definition.agent.env else NOTHING),
+            prices=bindings.models.prices,
+            events=_Gate(live, mask if used(definition) else NOTHING),
             journal=journal,
-            approvals=replay.approvals(Unattended()) if replay else Unattended(),
+            approvals=Unattended(),
             kernels=bindings.kernels,
             secrets=secrets,
             clock=bindings.clock,
+            hooks=actions,
         )
-        return await loop.run(job, ports, tools=replay.tools(box.tools) if replay else box.tools)
+        return await loop.run(job, ports, tools=box.tools)
 
 
 async def _model_settings(project_id: str, vault: Vault) -> ModelSettings:
@@ -171,7 +176,7 @@ async def _model_settings(project_id: str, vault: Vault) -> ModelSettings:
 class _Gate:
     """The engine's `Events` port: closed once the run is over, whatever still wants to speak.
 
-    `mask`: of an execution whose children were given secrets; nothing it says holds one.
+    `mask`: of an execution whose children or hooks were given secrets; nothing it says holds one.
     """
 
     def __init__(self, live: Live, mask: Mask) -> None:

@@ -39,6 +39,8 @@ class Workspace:
         self.path = self.root / "workspace"
         self.home = self.root / "home"
         """Home folder of its processes."""
+        self.scripts = self.root / "hooks"
+        """The hooks' own copy of the project's files, out of the agent's reach."""
 
     async def prepare(self, copy_files: Callable[[Path], Awaitable[None]]) -> None:
         """Make it, fill it with the project's files, and note what it holds. Raises OSError."""

@@ -88,8 +88,6 @@ class Start(Event):
     model: str
     limits: Limits
     simulated: bool
-    replay: str | None = None
-    """Cassette that plays the model's part; nothing is charged then."""
     origin: Origin
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
@@ -221,7 +219,7 @@ class CostUpdate(Event):
 WarningCode = Literal[
     "COST_80", "TOKENS_80", "TIME_80", "RETRYING", "COMPACTED", "CONTEXT_EDITED", "MCP_RECONNECTED",
     "LOG_REPAIRED", "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST",
-    "USAGE_LOWER_BOUND", "COMPACTION_FAILED", "REPLAYED",
+    "USAGE_LOWER_BOUND", "COMPACTION_FAILED",
 ]  # fmt: skip
 
 

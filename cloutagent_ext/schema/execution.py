@@ -120,8 +120,7 @@ class ExecuteRequest(Model):
     step: bool = False
     """Ask before every tool call (Jupyter callers)."""
     replay: str | None = None
-    """Cassette to play the model's replies from: no key, no cost. `prompt` and `variables` that are not
-    given are those of the recording."""
+    """Cassette to play the model's replies from."""
     batch: Batch | None = None
     metadata: JsonObject = {}
     """Anything of the caller's; shown with the execution."""
@@ -179,8 +178,6 @@ class Spec(Model):
     origin: Origin
     simulated: bool
     """Whether the simulated model plays it."""
-    replay: str | None = None
-    """Cassette that plays the model's part."""
     priority: int = 0
     """0: panel and other Jupyter callers; 1: API keys. Lower starts first."""
     files: list[InputFile] = []
@@ -204,8 +201,6 @@ class ExecutionState(Model):
     version: int
     model: str
     simulated: bool
-    replay: str | None = None
-    """Cassette that plays the model's part; nothing is charged then."""
     origin: Origin
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None

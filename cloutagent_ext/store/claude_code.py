@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from ..errors import UnreadableFile
 from ..schema.base import JsonObject, field_errors
 from ..schema.canvas import Ui
+from ..schema.claude_code import TOOLS
 from ..schema.project import Agent, Definition, Hook, HookEvent, McpServer, Subagent
 from . import frontmatter, project_files
 from .arrange import arrange
@@ -33,17 +34,6 @@ MAX_FILE = 1024 * 1024
 MAX_PROMPTS = 20 * 1024 * 1024
 MAX_WARNINGS = 100
 
-TOOLS = {
-    "Bash": "bash",
-    "Read": "view",
-    "Write": "file_create",
-    "Edit": "str_replace",
-    "MultiEdit": "str_replace",
-    "Glob": "glob",
-    "Grep": "grep",
-    "NotebookEdit": "python",
-}
-"""Their tools → ours. Where several mean the same, the first is written back."""
 OURS = {mine: theirs for theirs, mine in reversed(TOOLS.items())}
 MODELS = {"opus": "claude-opus-5-5", "sonnet": "claude-sonnet-5-5", "haiku": "claude-haiku-5-5"}
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,127})(?::-([^}]*))?\}")

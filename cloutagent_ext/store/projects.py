@@ -28,7 +28,6 @@ from ..schema.versions import Version, VersionDiff, VersionRow
 from . import diff, history, layout, project_files, tree, trust, versions
 from .archive import Archives
 from .backups import Backups, local_now
-from .cassettes import CassetteFiles
 from .definitions import Definitions
 from .frozen import Frozen
 from .history import History
@@ -60,8 +59,6 @@ class ProjectStore:
         self._frozen = Frozen()
         self.archives = Archives(self._projects, self._shelf, self._listing)
         """Copies of whole projects."""
-        self.cassettes = CassetteFiles(self._projects)
-        """Recordings of their executions. Blocking."""
         self._turns = Turns()
 
     @property

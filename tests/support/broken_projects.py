@@ -234,7 +234,7 @@ BROKEN = [
         ("no program", {"hooks/0/action/command": [" "]}, "NO_COMMAND", G, "hooks.0.action.command.0"),
         ("a line", {"hooks/0/action/command": ["python guard.py"]}, "COMMAND_NOT_SPLIT", G, "hooks.0.action.command.0"),
         ("no address", {"hooks/1/action/url": "example.org/x"}, "BAD_URL", T, "hooks.1.action.url"),
-        ("a matcher for nothing", {"hooks/0/matcher": "bash|Edit"}, "MATCHES_NOTHING", G, "hooks.0.matcher"),
+        ("a matcher for nothing", {"hooks/0/matcher": "bash|Edti"}, "MATCHES_NOTHING", G, "hooks.0.matcher"),
         ("a matcher at the end", {"hooks/1/matcher": "bash"}, "MATCHER_IGNORED", T, "hooks.1.matcher"),
         # MCP servers, folders, canvas
         ("stdio without a program", {"mcps/0/command": None}, "NO_COMMAND", M, "mcps.0.command"),

@@ -137,23 +137,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/cloutagent/api/v1/executions/{execution_id}/cassette": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Keep its model replies, and on wish its tool results, for replay */
-        post: operations["create_cassette"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/cloutagent/api/v1/executions/{execution_id}/events": {
         parameters: {
             query?: never;
@@ -322,45 +305,6 @@ export interface paths {
         post?: never;
         /** Delete it; a zip goes to the backups first */
         delete: operations["delete_project"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/cloutagent/api/v1/projects/{project_id}/cassettes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Its cassettes, newest first */
-        get: operations["list_cassettes"];
-        put?: never;
-        /**
-         * Keep a cassette made elsewhere
-         * @description One that was made elsewhere: it decides which tools a replay calls, so take it from friends.
-         */
-        post: operations["upload_cassette"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/cloutagent/api/v1/projects/{project_id}/cassettes/{cassette_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Download a cassette */
-        get: operations["read_cassette"];
-        put?: never;
-        post?: never;
-        /** Delete a cassette */
-        delete: operations["delete_cassette"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1157,88 +1101,6 @@ export interface components {
             usage: components["schemas"]["Usage"];
         };
         /**
-         * CassetteCreate
-         * @description Body of POST executions/{id}/cassette.
-         */
-        CassetteCreate: {
-            /**
-             * Tools
-             * @description Keep the results of tools too: a replay then plays them, and runs no tool.
-             * @default false
-             */
-            tools: boolean;
-        };
-        /**
-         * CassetteCreated
-         * @description Answer of POST executions/{id}/cassette.
-         */
-        CassetteCreated: {
-            /** Cassette Id */
-            cassette_id: string;
-        };
-        /**
-         * CassetteRow
-         * @description What a cassette says about itself.
-         */
-        CassetteRow: {
-            /**
-             * Created At
-             * @example 2026-11-22T08:00:00.000Z
-             */
-            created_at: string;
-            /**
-             * Execution Id
-             * @description The execution that was recorded.
-             */
-            execution_id: string;
-            /** Id */
-            id: string;
-            /** Model */
-            model: string;
-            /** Project Name */
-            project_name: string;
-            /**
-             * Prompt
-             * @description What was asked, variables not filled in; played again where the request brings none.
-             */
-            prompt: string;
-            /**
-             * Replies
-             * @description Model replies on it.
-             */
-            replies: number;
-            /**
-             * Size
-             * @description Bytes on the disk.
-             * @default 0
-             */
-            size: number;
-            /**
-             * Status
-             * @description How the recorded execution ended.
-             * @enum {string}
-             */
-            status: "queued" | "running" | "waiting" | "interrupted" | "completed" | "failed" | "cancelled";
-            /**
-             * Tool Results
-             * @description Tool results on it; null where tools are to run again.
-             * @default null
-             */
-            tool_results: number | null;
-            /**
-             * Variables
-             * @default {}
-             */
-            variables: {
-                [key: string]: string;
-            };
-            /**
-             * Version
-             * @description Version of the project that ran.
-             */
-            version: number;
-        };
-        /**
          * CommandAction
          * @description Run a program: JSON on its standard input, exit code 2 blocks.
          */
@@ -1780,8 +1642,7 @@ export interface components {
             prompt: string | null;
             /**
              * Replay
-             * @description Cassette to play the model's replies from: no key, no cost. `prompt` and `variables` that are not
-             *     given are those of the recording.
+             * @description Cassette to play the model's replies from.
              * @default null
              */
             replay: string | null;
@@ -1914,12 +1775,6 @@ export interface components {
             project_id: string;
             /** Project Name */
             project_name: string;
-            /**
-             * Replay
-             * @description Cassette that plays the model's part; nothing is charged then.
-             * @default null
-             */
-            replay: string | null;
             /** @default null */
             result: components["schemas"]["Result"] | null;
             /**
@@ -3389,12 +3244,6 @@ export interface components {
              */
             prompt: string;
             /**
-             * Replay
-             * @description Cassette that plays the model's part.
-             * @default null
-             */
-            replay: string | null;
-            /**
              * Simulated
              * @description Whether the simulated model plays it.
              */
@@ -3444,12 +3293,6 @@ export interface components {
             origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
             /** Project Id */
             project_id: string;
-            /**
-             * Replay
-             * @description Cassette that plays the model's part; nothing is charged then.
-             * @default null
-             */
-            replay: string | null;
             /**
              * Resumed From
              * @default null
@@ -4050,7 +3893,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "REPLAYED";
+            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED";
             /**
              * Details
              * @default {}
@@ -4394,43 +4237,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExecutionState"];
-                };
-            };
-            /** @description Every error has this shape. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    create_cassette: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                execution_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CassetteCreate"];
-            };
-        };
-        responses: {
-            /** @description Made. */
-            201: {
-                headers: {
-                    /** @description Where it is. */
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CassetteCreated"];
                 };
             };
             /** @description Every error has this shape. */
@@ -4857,144 +4663,6 @@ export interface operations {
             header?: never;
             path: {
                 project_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Every error has this shape. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    list_cassettes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** Items */
-                        items: components["schemas"]["CassetteRow"][];
-                        /**
-                         * Next Cursor
-                         * @default null
-                         */
-                        next_cursor: string | null;
-                    };
-                };
-            };
-            /** @description Every error has this shape. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    upload_cassette: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/gzip": unknown;
-            };
-        };
-        responses: {
-            /** @description Kept. */
-            201: {
-                headers: {
-                    /** @description Where it is. */
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CassetteRow"];
-                };
-            };
-            /** @description Every error has this shape. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    read_cassette: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: string;
-                cassette_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/gzip": unknown;
-                };
-            };
-            /** @description Every error has this shape. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    delete_cassette: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: string;
-                cassette_id: string;
             };
             cookie?: never;
         };

@@ -13,7 +13,16 @@ from cloutagent_ext.engine import loop
 from cloutagent_ext.engine.models import ClientModels
 from cloutagent_ext.engine.models.anthropic import connect
 from cloutagent_ext.engine.models.prices import ListPrices
-from cloutagent_ext.engine.ports import Decision, EndExecution, Job, Models, Outcome, Ports, ToolError
+from cloutagent_ext.engine.ports import (
+    Decision,
+    EndExecution,
+    HookActions,
+    Job,
+    Models,
+    Outcome,
+    Ports,
+    ToolError,
+)
 from cloutagent_ext.schema.events import EVENT, TextPart
 from cloutagent_ext.schema.project import Definition
 
@@ -155,6 +164,7 @@ class Bench:
         self.prices = ListPrices()
         self.models = models
         self.workspace = workspace
+        self.hooks: HookActions | None = None
 
     async def run(
         self,
@@ -177,6 +187,7 @@ class Bench:
             kernels=Nothing(),  # type: ignore[arg-type]
             secrets=Nothing(),
             clock=self.clock,
+            hooks=self.hooks,
         )
         bound = Job(
             execution_id="00000000-0000-4000-8000-000000000001",

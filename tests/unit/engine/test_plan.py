@@ -64,7 +64,29 @@ def test_a_sound_definition_has_no_problems():
             define(agent={**TASK, "system_prompt": "{{secret:TOKEN}}"}),
             ("error", "SECRET_IN_PROMPT", "agent", "agent.system_prompt"),
         ),
-        (define(agent=TASK, hooks=[HOOK]), ("error", "NOT_SUPPORTED", "hook:h", "hooks.0")),
+        (
+            define(agent=TASK, hooks=[{**HOOK, "matcher": "(bash|view)"}]),
+            ("error", "BAD_MATCHER", "hook:h", "hooks.0.matcher"),
+        ),
+        (
+            define(agent=TASK, hooks=[{**HOOK, "matcher": "Bash|Edti"}]),
+            ("warning", "MATCHES_NOTHING", "hook:h", "hooks.0.matcher"),
+        ),
+        (
+            define(agent=TASK, hooks=[{**HOOK, "event": "SessionEnd", "on_failure": "block"}]),
+            ("warning", "BLOCK_IGNORED", "hook:h", "hooks.0.on_failure"),
+        ),
+        (
+            define(agent=TASK, hooks=[{**HOOK, "on_failure": "continue"}]),
+            ("info", "GUARD_OPEN", "hook:h", "hooks.0.on_failure"),
+        ),
+        (
+            define(
+                agent=TASK,
+                hooks=[{**HOOK, "matcher": "Bash"}, {**HOOK, "id": "i", "name": "I", "matcher": "b*"}],
+            ),
+            ("info", "HOOKS_IN_ORDER", "hook:i", "hooks.1"),
+        ),
         (
             define(agent=TASK, mcps=[{"id": "t", "name": "T", "command": "x"}]),
             ("error", "NOT_SUPPORTED", "mcp:t", "mcps.0"),
@@ -170,7 +192,7 @@ def test_an_unknown_price_matters_only_to_a_money_limit_that_must_be_kept():
 def test_every_problem_says_how_to_mend_it_and_errors_come_first():
     definition = define(agent={"tools": ["nope"], "thinking": "off"}, hooks=[HOOK])
     problems = plan.validate(definition, tools=TOOLS)
-    assert [problem.severity for problem in problems] == ["error", "error", "warning", "info"]
+    assert [problem.severity for problem in problems] == ["error", "warning", "info"]
     assert all(len(problem.message.split()) > 4 and problem.message.endswith(".") for problem in problems)
 
 

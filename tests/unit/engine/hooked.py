@@ -1,0 +1,83 @@
+"""Hooks for the engine's tests: real scripts below real supervisors, in a temporary workspace."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from cloutagent_ext.engine.hooks.actions import Actions
+from cloutagent_ext.engine.hooks.scripts import Scripts
+from cloutagent_ext.engine.tools.commands import Commands
+from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+from cloutagent_ext.schema.project import Hook
+
+
+def script(
+    id: str, text: str, event: str = "PreToolUse", *, run: str = "bash", **more: Any
+) -> dict[str, Any]:
+    """A hook that runs `text` with bash, or (`run="python"`) with Python."""
+    command = ["bash", "-c", text] if run == "bash" else [sys.executable, "-c", text]
+    return hook(id, {"type": "command", "command": command}, event, **more)
+
+
+def says(id: str, answer: str, event: str = "PreToolUse", **more: Any) -> dict[str, Any]:
+    """A hook that prints `answer` (JSON without single quotes)."""
+    return script(id, f"cat >/dev/null; printf '%s' '{answer}'", event, **more)
+
+
+def hook(id: str, action: dict[str, Any], event: str = "PreToolUse", **more: Any) -> dict[str, Any]:
+    return {"id": id, "name": id.title(), "event": event, "action": action, **more}
+
+
+class Scripted(Actions):
+    """The real actions, with what tests want to know of them."""
+
+    execution_id: str
+
+
+@asynccontextmanager
+async def actions(
+    workspace: Path,
+    *hooks: dict[str, Any],
+    scripts: Path | None = None,
+    env: dict[str, str] | None = None,
+    headers: dict[str, dict[str, str]] | None = None,
+) -> AsyncIterator[Scripted]:
+    """Bound to a workspace; afterwards nothing that a hook started is left."""
+    execution_id = str(uuid.uuid4())
+    commands = Commands()
+    environment = child_environment(execution_id, env or {}, home=workspace)
+    made = Scripted(
+        commands=commands,
+        workspace=workspace,
+        scripts=Scripts(scripts) if scripts else None,
+        environments={each["id"]: environment for each in hooks},
+        headers=headers,
+    )
+    made.execution_id = execution_id
+    async with made:
+        yield made
+    assert survivors(execution_id) == [], "a hook has left a process before anybody closed its commands"
+    await commands.close()
+
+
+def parsed(definition: dict[str, Any]) -> Hook:
+    return Hook.model_validate(definition)
+
+
+def survivors(execution_id: str) -> list[str]:
+    """Command lines of living processes that carry the execution's marker."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARKER) == execution_id and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except (psutil.Error, OSError):
+            continue
+    return found
