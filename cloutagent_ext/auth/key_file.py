@@ -1,7 +1,8 @@
 """`keys.json` of a project: ids, names, scopes, bcrypt hashes; never a key. Mode 0600.
 
 Outside versions, ETag and exports. A file that cannot be read opens nothing for anybody and is
-never overwritten. Not here: what a key's text looks like and whether one is right (`auth.keys`).
+never overwritten. A row whose id is noted as revoked (`auth.revoked`) is as good as gone: it came back
+with a backup. Not here: what a key's text looks like and whether one is right (`auth.keys`).
 Everything blocks.
 """
 
@@ -20,6 +21,7 @@ from .. import durable
 from ..errors import DiskFull, NewerFormat, NotFound, UnreadableFile
 from ..schema.admin import KeyRow
 from ..schema.base import Model
+from .revoked import Revoked
 
 NAME = "keys.json"
 LOCKS = ".locks"
@@ -31,7 +33,7 @@ _REVOKED = "!"
 """First letter of a hash that was blanked in place; such a row is as good as gone."""
 
 Answer = TypeVar("Answer")
-Stamp = tuple[int, int, int, int]
+Stamp = tuple[object, object]
 
 
 class StoredKey(KeyRow):
@@ -51,7 +53,8 @@ class _File(Model):
 class KeyFile:
     """The keys of one project."""
 
-    def __init__(self, projects: Path, project_id: str) -> None:
+    def __init__(self, projects: Path, project_id: str, revoked: Revoked) -> None:
+        self._revoked = revoked
         self._project = projects / project_id
         self._path = self._project / NAME
         self._lock = projects / LOCKS / f"{project_id}.keys.lock"
@@ -62,10 +65,16 @@ class KeyFile:
             found = self._path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns), self._revoked.stamp()
 
     def read(self) -> list[StoredKey]:
         """All living keys, oldest first. Raises `NotFound` (no project), `UnreadableFile`, `NewerFormat`."""
+        # The file first: whoever revokes notes it before the row goes.
+        rows, revoked = self._rows(), self._revoked.ids()
+        return [key for key in rows if not key.hash.startswith(_REVOKED) and key.id not in revoked]
+
+    def _rows(self) -> list[StoredKey]:
+        """All rows, those that were blanked in place too."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
@@ -82,7 +91,7 @@ class KeyFile:
                 data = file.read(MAX_BYTES + 1)
             except OSError as error:
                 raise _unreadable(f"cannot be read ({error.strerror})") from None
-        return [key for key in _decode(data) if not key.hash.startswith(_REVOKED)]
+        return _decode(data)
 
     def change(self, edit: Callable[[list[StoredKey]], tuple[list[StoredKey], Answer]]) -> Answer:
         """Replace the keys by what `edit` makes of them, under the file's lock; what else it returns.
@@ -94,9 +103,11 @@ class KeyFile:
             raise NotFound("There is no such project.")
         durable.make_folder(self._lock.parent)
         with durable.locked(self._lock):
+            rows = self._rows()
+            self._revoked.add(key.id for key in rows if key.hash.startswith(_REVOKED))
             before = self.read()
             after, answer = edit(list(before))
-            if after != before:
+            if after != rows:
                 for litter in self._project.glob(f".{NAME}.*.tmp"):  # of a writer that was killed
                     durable.remove(litter)
                 try:
@@ -106,22 +117,24 @@ class KeyFile:
             return answer
 
     def revoke(self, key_id: str) -> bool:
-        """Remove a key; whether it was there. On a full disk its hash is blanked in place instead."""
+        """Remove a key, for good; whether it was there.
+
+        On a full disk its hash is blanked in place instead, and noted as revoked at the next change.
+        """
         try:
-            return self.change(lambda keys: _without(keys, key_id))
+            if all(key.id != key_id for key in self.read()):
+                return False
+            self._revoked.add([key_id])
+            self.change(lambda keys: ([key for key in keys if key.id != key_id], None))
+            return True
         except DiskFull:
             with durable.locked(self._lock):
-                for key in self.read():
+                for key in self._rows():
                     if key.id == key_id:
                         offset = self._path.read_bytes().index(json.dumps(key.hash).encode()) + 1
                         durable.overwrite_in_place(self._path, offset, _REVOKED.encode())
                         return True
             return False
-
-
-def _without(keys: list[StoredKey], key_id: str) -> tuple[list[StoredKey], bool]:
-    left = [key for key in keys if key.id != key_id]
-    return left, len(left) < len(keys)
 
 
 def _encode(keys: list[StoredKey]) -> bytes:

@@ -36,6 +36,7 @@ from ..schema.admin import CreatedKey, KeyRow, Scope
 from ..schema.base import timestamp
 from .key_file import KeyFile, Stamp, StoredKey
 from .principal import Principal
+from .revoked import Revoked
 
 BCRYPT_COST = 10
 """About 0.06 s of one core per check; the secret has 256 bits, so a higher cost protects nothing more."""
@@ -69,6 +70,7 @@ class Keys:
 
     def __init__(self, store_root: Path, *, clock: Callable[[], float] = monotonic) -> None:
         self._root = store_root
+        self._revoked = Revoked(store_root.parent)
         self._clock = clock
         self._guard = Guard()
         self._pool = ThreadPoolExecutor(BCRYPT_THREADS, thread_name_prefix="cloutagent-bcrypt")
@@ -168,7 +170,7 @@ class Keys:
     def _file(self, project_id: str) -> KeyFile:
         if not _is_uuid(project_id):
             raise NotFound("There is no such project.")
-        return KeyFile(self._root, project_id)
+        return KeyFile(self._root, project_id, self._revoked)
 
     def _digest(self, text: object) -> bytes:
         data = text.encode(errors="surrogatepass") if isinstance(text, str) else repr(text).encode()
@@ -178,7 +180,7 @@ class Keys:
         """The stored key, read anew only where the file changed. Blocks; raises nothing."""
         if not key_id:
             return None
-        file = KeyFile(self._root, project_id)
+        file = KeyFile(self._root, project_id, self._revoked)
         try:
             stamp = file.stamp()
             known = self._rows.get(project_id)
@@ -249,7 +251,7 @@ class Keys:
 
         def write() -> None:
             with self._guard.writing():
-                KeyFile(self._root, project_id).change(edit)
+                KeyFile(self._root, project_id, self._revoked).change(edit)
 
         try:
             await asyncio.to_thread(write)

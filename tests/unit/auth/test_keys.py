@@ -19,6 +19,7 @@ from cloutagent_ext.auth import keys as keys_module
 from cloutagent_ext.auth.keys import BCRYPT_COST, REMEMBER_S, TRUST_S, USED_EVERY_S, Keys
 from cloutagent_ext.auth.principal import Principal
 from cloutagent_ext.errors import NewerFormat, NotFound, Unauthorized, Unavailable, UnreadableFile
+from cloutagent_ext.schema.base import timestamp
 
 from .conftest import Clock
 
@@ -181,6 +182,58 @@ async def test_a_key_revoked_by_another_server_stops_within_two_seconds(
     await refused(keys, created.api_key)
 
 
+async def test_a_revoked_key_stays_revoked_when_its_row_comes_back(
+    keys: Keys, pid: str, projects: Path
+) -> None:
+    """As it does with a backup, or a copy put back by hand; also for a server that starts afterwards."""
+    created, other = await keys.create(pid, "CI"), await keys.create(pid, "Other")
+    before = (projects / pid / "keys.json").read_bytes()
+    await keys.revoke(pid, created.id)
+    (projects / pid / "keys.json").write_bytes(before)
+    for each in (keys, Keys(projects)):
+        await refused(each, created.api_key)
+        assert [row.id for row in await each.list(pid)] == [other.id]
+        assert (await each.verify(other.api_key)).key_id == other.id
+        with pytest.raises(NotFound):
+            await each.revoke(pid, created.id)
+        await each.close()
+
+
+@pytest.mark.parametrize("junk", [b"\0" * 60, b"0123\n", b"x" * 100 + b"\n", "\u2028".encode()])
+async def test_a_damaged_list_of_revoked_keys_opens_nothing_and_is_kept(
+    keys: Keys, pid: str, projects: Path, caplog: pytest.LogCaptureFixture, junk: bytes
+) -> None:
+    created, other = await keys.create(pid, "CI"), await keys.create(pid, "Other")
+    await keys.revoke(pid, other.id)
+    path = projects.parent / "revoked-keys.txt"
+    whole = path.read_bytes()
+    path.write_bytes(whole + junk)
+    await refused(keys, created.api_key)
+    with pytest.raises(UnreadableFile):
+        await keys.revoke(pid, created.id)
+    assert path.read_bytes() == whole + junk
+    assert "revoked-keys.txt, line 3" in caplog.text
+    path.write_bytes(whole)
+    assert (await keys.verify(created.api_key)).key_id == created.id
+
+
+async def test_the_list_of_revoked_keys_lets_go_of_what_no_backup_can_hold(
+    keys: Keys, pid: str, projects: Path
+) -> None:
+    path = projects.parent / "revoked-keys.txt"
+    old, young = f"{'0' * 32}-00000001", f"{'0' * 32}-00000002"
+    recent = timestamp()
+    path.write_text(f"# by hand\n\n{old} 2020-01-01T00:00:00.000Z\n{young} {recent}\n")
+    created = await keys.create(pid, "CI")
+    assert path.read_text().count(old) == 1, "making a key touches no list"
+    await keys.revoke(pid, created.id)
+    assert [line.split()[0] for line in path.read_text().splitlines() if not line.startswith("#")] == [
+        young,
+        created.id,
+    ]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_key_dies_with_its_project(keys: Keys, pid: str, projects: Path) -> None:
     created = await keys.create(pid, "CI")
     await keys.verify(created.api_key)
@@ -308,6 +361,7 @@ async def test_a_key_can_be_revoked_on_a_full_disk(
     await keys.verify(other.api_key)
     await keys.create(pid, "Third")
     assert created.id not in (projects / pid / "keys.json").read_text()
+    assert created.id in (projects.parent / "revoked-keys.txt").read_text(), "as soon as there is room"
 
 
 def _raise(number: int):  # type: ignore[no-untyped-def]

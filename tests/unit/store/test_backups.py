@@ -127,9 +127,9 @@ async def test_a_deleted_project_comes_back_with_its_versions_from_either_kind(
     assert (await store.freeze(pid, version=1))[0].description == stored.project.description
 
 
-@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize("deleted", [False, True, "and its last state is gone"])
 async def test_keys_revoked_since_stay_revoked(
-    backups: Backups, store: ProjectStore, pid: str, data_dir: Path, deleted: bool
+    backups: Backups, store: ProjectStore, pid: str, data_dir: Path, deleted: bool | str
 ) -> None:
     keys = Keys(data_dir / "projects")
     revoked, kept = await keys.create(pid, "revoked"), await keys.create(pid, "kept")
@@ -137,6 +137,9 @@ async def test_keys_revoked_since_stay_revoked(
     await keys.revoke(pid, revoked.id)
     if deleted:
         await store.delete(pid)
+    if isinstance(deleted, str):
+        for last in (data_dir / "backups").glob(f"deleted-{pid}-*.zip"):
+            last.unlink()
     await backups.restore(row.name, project_id=pid, busy=idle)
     assert (await keys.verify(kept.api_key)).key_id == kept.id
     with pytest.raises(Unauthorized):
