@@ -62,7 +62,7 @@ class Arrived:
     """A project read from elsewhere, not yet stored."""
 
     definition: Definition
-    files: Mapping[str, bytes]
+    files: _Files
     source: Loaded | None = None
     """Its files, where they are in our own form: bytes and unknown fields are kept."""
     warnings: list[str] = field(default_factory=list)
@@ -111,8 +111,12 @@ class Archives:
             content = tree.read(folder)
             name = layout.parse_metadata(content).name
             if form == "claude":
-                members = claude_export.render(layout.parse(content).definition, _Files(folder / "files"))
-                _write_zip(sink, ((path, io.BytesIO(data), len(data), False) for path, data in members))
+                files = _Files(folder / project_files.FOLDER)
+                scripts = files.executable()
+                members = claude_export.render(layout.parse(content).definition, files)
+                _write_zip(
+                    sink, ((path, io.BytesIO(data), len(data), path in scripts) for path, data in members)
+                )
                 return name
             wanted = {path: data for path, data in content.items() if ui or not path.startswith(".ui/")}
             found = _members(folder, wanted, executions)
@@ -128,7 +132,12 @@ class Archives:
                 update={"name": self._free_name(arrived.definition.name)}
             )
             project_id = self._shelf.create(
-                definition, arrived.files, author=None, trusted=False, source=arrived.source
+                definition,
+                arrived.files,
+                author=None,
+                trusted=False,
+                source=arrived.source,
+                executable=arrived.files.executable(),
             )
         return project_id, arrived.warnings
 
@@ -138,7 +147,14 @@ class Archives:
             name = self._free_name(f"{loaded.definition.name[: MAX_NAME - 10]} (copy)")
             definition = loaded.definition.model_copy(update={"name": name})
             files = _Files(folder / project_files.FOLDER)
-            return self._shelf.create(definition, files, author=None, trusted=False, source=loaded)
+            return self._shelf.create(
+                definition,
+                files,
+                author=None,
+                trusted=False,
+                source=loaded,
+                executable=files.executable(),
+            )
 
     def _free_name(self, wanted: str) -> str:
         """`wanted`, with a number where a project has this name already."""
@@ -167,6 +183,11 @@ class _Files(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    def executable(self) -> frozenset[str]:
+        """Those that may be executed."""
+        modes = {path: (self._root / path).lstat().st_mode for path in self._paths}
+        return frozenset(path for path, mode in modes.items() if mode & stat.S_IXUSR)
 
 
 # ---------------------------------------------------------------- reading

@@ -101,12 +101,12 @@ class Staging:
         self.batch.parents(target, self.project)
         self._writes[path] = (name, self.batch.write(self.project / STAGING / name, data, mode))
 
-    def copy(self, path: str, source: int) -> None:
+    def copy(self, path: str, source: int, mode: int = 0o644) -> None:
         """The file `path` shall hold all bytes of the open descriptor `source`."""
         name = f"{self.commit}-{len(self._writes)}"
         target = self.project / path
         self.batch.parents(target, self.project)
-        self._writes[path] = (name, self.batch.copy(source, self.project / STAGING / name))
+        self._writes[path] = (name, self.batch.copy(source, self.project / STAGING / name, mode))
 
     def remove(self, path: str) -> None:
         """The file `path` shall be gone."""

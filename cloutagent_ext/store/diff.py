@@ -49,9 +49,17 @@ def _files(project: Path, old: versions.Record, new: versions.Record) -> Iterato
             continue
         left, right = _content(project, old, path), _content(project, new, path)
         if left == right:
+            if left is not None and path.startswith(f"{project_files.FOLDER}/"):
+                yield FileChange(path=path, change="changed", diff=_modes(old, new, path))
             continue
         kind = "added" if left is None else "removed" if right is None else "changed"
         yield FileChange(path=path, change=kind, diff=_unified(path, old, new, left or b"", right or b""))
+
+
+def _modes(old: versions.Record, new: versions.Record, path: str) -> str:
+    """As git tells that only the right to execute a file has changed."""
+    before, after = (f"100{project_files.mode(record.manifest[path]):o}" for record in (old, new))
+    return f"old mode {before}\nnew mode {after}\n"
 
 
 def _content(project: Path, record: versions.Record, path: str) -> bytes | None:

@@ -1,8 +1,9 @@
 """A project's own files (`files/`): data, hook scripts, the scenario of the simulated model.
 
-At most 50 MB together. Only regular files count; links, FIFOs and devices that somebody put there
-are passed over, never followed, copied or served. Not here: locks and commits (`store.writer`).
-Everything blocks.
+At most 50 MB together. What is known of a file is its mark: SHA-256 in hex, with `+x` where it may be
+executed, so that a script stays one in versions, copies and what trust binds to. Only regular files
+count; links, FIFOs and devices that somebody put there are passed over, never followed, copied or
+served. Not here: locks and commits (`store.writer`). Everything blocks.
 """
 
 from __future__ import annotations
@@ -75,14 +76,29 @@ def live(project: Path) -> Root:
     return Overlay(root, project / STAGING, writes, frozenset(removes)) if writes or removes else root
 
 
+def mark(digest: str, executable: bool) -> str:
+    """What a file is known by."""
+    return f"{digest}+x" if executable else digest
+
+
+def unmarked(value: str) -> tuple[str, bool]:
+    """SHA-256 in hex, and whether the file may be executed."""
+    return value.removesuffix("+x"), value.endswith("+x")
+
+
+def mode(value: str | None) -> int:
+    """Permissions of a file with this mark."""
+    return 0o755 if value is not None and unmarked(value)[1] else 0o644
+
+
 class Digests:
-    """SHA-256 of files, remembered as long as the file looks untouched."""
+    """Marks of files, remembered as long as the file looks untouched."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
 
     def of(self, root: Path, relative: str, *, frozen: bool = False) -> str:
-        """Hex SHA-256 of the regular file `relative` below `root`. Raises `NotFound`.
+        """Mark of the regular file `relative` below `root`. Raises `NotFound`.
 
         `frozen`: a snapshot's, whose change time moves with each further link to it.
         """
@@ -91,8 +107,9 @@ class Digests:
             found = os.fstat(descriptor)
             stamp = (found.st_ino, found.st_size, found.st_mtime_ns, 0 if frozen else found.st_ctime_ns)
             known = self._known.get(root / relative)
+            executable = bool(found.st_mode & stat.S_IXUSR)
             if known and known[0] == stamp:
-                return known[1]
+                return mark(known[1], executable)
             digest = hashlib.sha256()
             while chunk := os.read(descriptor, _CHUNK):
                 digest.update(chunk)
@@ -102,7 +119,7 @@ class Digests:
             if len(self._known) > MAX_FILES:
                 self._known.clear()
             self._known[root / relative] = (stamp, digest.hexdigest())
-        return digest.hexdigest()
+        return mark(digest.hexdigest(), executable)
 
 
 def walk(root: Root) -> Iterator[tuple[str, os.stat_result]]:
@@ -218,12 +235,12 @@ def must_exist(root: Path, relative: str) -> None:
 
 
 def digests(root: Root, known: Digests) -> dict[str, str]:
-    """Path → SHA-256 of all files."""
+    """Path → mark of all files."""
     found = {}
     live = root.live if isinstance(root, Overlay) else root
-    for path, _ in walk(root):
+    for path, status in walk(root):
         if isinstance(root, Overlay) and path in root.writes:
-            found[path] = root.writes[path][1]
+            found[path] = mark(root.writes[path][1], bool(status.st_mode & stat.S_IXUSR))
             continue
         try:
             found[path] = known.of(live, path)
@@ -232,9 +249,10 @@ def digests(root: Root, known: Digests) -> dict[str, str]:
     return found
 
 
-def copy(root: Root, target: Path) -> None:
+def copy(root: Root, target: Path, marks: Mapping[str, str] | None = None) -> None:
     """Copy all files but the scenario into the folder `target` (made if missing), fresh and writable.
 
+    `marks`: which of them may be executed, where it is not the files themselves that say so.
     Not durable: a workspace is made again after a crash.
     """
     target.mkdir(parents=True, exist_ok=True)
@@ -248,7 +266,8 @@ def copy(root: Root, target: Path) -> None:
         except NotFound:
             continue
         with os.fdopen(source, "rb") as reader:
-            durable.scratch_write(destination, reader, 0o755 if found.st_mode & stat.S_IXUSR else 0o644)
+            own = mark("", bool(found.st_mode & stat.S_IXUSR))
+            durable.scratch_write(destination, reader, mode(own if marks is None else marks.get(path)))
 
 
 def steady(folder: Path, work: Callable[[Root], Answer]) -> Answer:

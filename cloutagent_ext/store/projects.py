@@ -123,16 +123,20 @@ class ProjectStore:
         definition: Definition,
         *,
         files: Mapping[str, bytes] | None = None,
+        executable: Collection[str] = (),
         author: str | None = None,
         trusted: bool = True,
     ) -> Stored:
         """A new project with version 1 and the project files `files` (path → bytes).
 
-        `trusted=False` for what came from elsewhere: a person must confirm first what it would run.
+        `executable`: paths of those that may be executed. `trusted=False` for what came from elsewhere:
+        a person must confirm first what it would run.
         """
 
         def make() -> str:
-            return self._shelf.create(plain(definition), files or {}, author=author, trusted=trusted)
+            return self._shelf.create(
+                plain(definition), files or {}, author=author, trusted=trusted, executable=executable
+            )
 
         return await self.read(await asyncio.to_thread(make))
 
@@ -334,10 +338,14 @@ class ProjectStore:
 
     async def copy_files(self, project_id: str, target: Path, *, version: int | None = None) -> None:
         """Copy the project's files (live ones, or those of `version`) into `target`; not the scenario."""
+        folder = self._folder(project_id)
+
+        def copy(root: Root) -> None:
+            record = None if version is None else versions.record(folder, version)
+            project_files.copy(root, target, record.files() if record else None)
+
         # Live files are copied as they come: what an execution runs is a version.
-        await self._with_files(
-            project_id, lambda root: project_files.copy(root, target), version, steady=False
-        )
+        await self._with_files(project_id, copy, version, steady=False)
 
     async def scenario(self, project_id: str, *, version: int | None = None) -> JsonObject | None:
         """`files/scenario.json`, None where there is none. Raises `UnreadableFile`."""

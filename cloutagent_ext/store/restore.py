@@ -11,6 +11,7 @@ the caller holds the project's lock.
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from .. import durable
@@ -44,7 +45,7 @@ def over(folder: Path, backup: BackupFile, project_id: str) -> None:
             _fill(staging.batch, staging.place(place), backup, old, f"{place}/")
         for path, entry in wanted.items():
             data = metadata if path == METADATA else backup.data(entry)
-            staging.write(path, data, 0o600 if path.startswith(f"{_SECRETS}/") else 0o644)
+            staging.write(path, data, _mode(path, entry))
         for path in _present(folder):
             if path not in wanted:
                 staging.remove(path)
@@ -80,6 +81,13 @@ def _fill(
         batch.write(place, backup.data(entry), entry.mode)
         if snapshot:
             shared[entry.at] = place
+
+
+def _mode(path: str, entry: Entry) -> int:
+    if path.startswith(f"{_SECRETS}/"):
+        return 0o600
+    script = path.startswith(f"{project_files.FOLDER}/") and entry.mode & stat.S_IXUSR
+    return 0o755 if script else 0o644
 
 
 def _metadata(backup: BackupFile, entries: dict[str, Entry], newest: int) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,14 +104,25 @@ class Shelf:
         author: str | None,
         trusted: bool,
         source: Loaded | None = None,
+        executable: Collection[str] = (),
     ) -> str:
-        """A new project with version 1; its id. `source`: whose bytes and unknown fields it keeps."""
+        """A new project with version 1; its id.
+
+        `executable`: which of its files may be executed. `source`: whose bytes and unknown fields it keeps.
+        """
         project_id = str(uuid.uuid4())
         staged = self._projects / f"{_NEW}{project_id}"
         with self._guard.writing(), durable.locked(lock_path(self._projects, project_id)):
             try:
                 self._writer.build(
-                    staged, project_id, definition, files, author=author, trusted=trusted, source=source
+                    staged,
+                    project_id,
+                    definition,
+                    files,
+                    author=author,
+                    trusted=trusted,
+                    source=source,
+                    executable=executable,
                 )
                 durable.rename(staged, self._projects / project_id)
             except BaseException:

@@ -25,7 +25,7 @@ from ..schema.base import JsonObject
 from ..schema.project import CommandAction, Definition, Hook, McpServer
 from .jsonfiles import canonical
 from .layout import Loaded
-from .project_files import SCENARIO
+from .project_files import SCENARIO, unmarked
 
 KEY = "trust.key"
 KEPT = 50
@@ -46,7 +46,7 @@ log = logging.getLogger("cloutagent.store")
 
 
 def digest(definition: Definition, files: Mapping[str, str]) -> str | None:
-    """Hex SHA-256 over what would run of `definition` with the project files `files` (path → SHA-256).
+    """Hex SHA-256 over what would run of `definition` with the project files `files` (path → mark).
 
     None where nothing would. Values of env and headers count too: `LD_PRELOAD` decides what runs.
     """
@@ -100,7 +100,10 @@ def would_run(definition: Definition, files: Mapping[str, str]) -> JsonObject:
             for server in _servers(definition)
         ],
         "scripts": [
-            {"path": path, "sha256": value} for path, value in sorted(scripts(definition, files).items())
+            {"path": path, "sha256": value, "executable": executable}
+            for path, (value, executable) in sorted(
+                (path, unmarked(value)) for path, value in scripts(definition, files).items()
+            )
         ],
     }
 

@@ -44,10 +44,10 @@ class Record(Model):
     content: str
     """`layout.content_digest` of what it holds."""
     manifest: dict[str, str]
-    """Path → SHA-256 of each file."""
+    """Path → mark of each file (`project_files.mark`)."""
 
     def files(self) -> dict[str, str]:
-        """The project files among `manifest`, relative to `files/`."""
+        """The project files among `manifest`, relative to `files/`, with their marks."""
         prefix = f"{project_files.FOLDER}/"
         return {
             path.removeprefix(prefix): digest
@@ -103,26 +103,29 @@ def stage_files(
     previous: Record | None,
     known: project_files.Digests,
 ) -> dict[str, str]:
-    """Begin the snapshot `version` with the files `files` of `root`; returns their digests as copied.
+    """Begin the snapshot `version` with the files `files` of `root`; returns their marks as copied.
 
-    What `previous` holds with the same digest is linked instead of copied. `root`: the live project
+    What `previous` holds with the same mark is linked instead of copied. `root`: the live project
     files, or those of an older snapshot.
     """
     folder = staging.place(path_of(version))
     copied = {}
-    for relative, digest in sorted(files.items()):
+    for relative, known_as in sorted(files.items()):
+        _, executable = project_files.unmarked(known_as)
         path = f"{project_files.FOLDER}/{relative}"
         staging.batch.parents(folder / path, folder)
-        if not _link(staging, folder, path, digest, previous, known):
+        if _link(staging, folder, path, known_as, previous, known):
+            copied[relative] = known_as
+        else:
             try:
                 source = open_beneath(root, relative)
             except NotFound:
                 continue  # removed by hand since it was listed
             try:
-                digest = staging.batch.copy(source, folder / path, 0o444)
+                digest = staging.batch.copy(source, folder / path, 0o555 if executable else 0o444)
             finally:
                 os.close(source)
-        copied[relative] = digest
+            copied[relative] = project_files.mark(digest, executable)
     return copied
 
 
@@ -149,18 +152,23 @@ def _link(
     staging: Staging,
     folder: Path,
     path: str,
-    digest: str,
+    known_as: str,
     previous: Record | None,
     known: project_files.Digests,
 ) -> bool:
-    if previous is None or previous.manifest.get(path) != digest:
+    if previous is None or previous.manifest.get(path) != known_as:
         return False
     source = staging.project / path_of(previous.version)
     try:
-        intact = known.of(source, path, frozen=True) == digest
+        intact = _same(known.of(source, path, frozen=True), known_as)
     except NotFound:
         return False
     return intact and staging.batch.link(source / path, folder / path)
+
+
+def _same(found: str, known_as: str) -> bool:
+    """Whether the bytes are the same; who may execute them is for the record to say, not for the disk."""
+    return project_files.unmarked(found)[0] == project_files.unmarked(known_as)[0]
 
 
 def read(project: Path, version: int) -> Tree:
@@ -196,7 +204,7 @@ def files_root(project: Path, version: int) -> Path:
     for relative, digest in row.files().items():
         path_parts(relative)
         try:
-            intact = known.of(root, relative) == digest
+            intact = _same(known.of(root, relative), digest)
         except NotFound:
             intact = False
         if not intact:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -81,10 +81,12 @@ class Writer:
         author: str | None,
         trusted: bool,
         source: Loaded | None = None,
+        executable: Collection[str] = (),
     ) -> None:
         """Fill the new `folder` with a whole project, version 1 included. Nobody else knows it yet.
 
-        `source`: a project whose bytes and unknown fields it keeps where they say the same.
+        `executable`: which of the `files` may be executed. `source`: a project whose bytes and unknown
+        fields it keeps where they say the same.
         """
         for path in files:
             path_parts(path)
@@ -93,14 +95,14 @@ class Writer:
         now = timestamp()
         metadata = Metadata(name=definition.name, created_at=now, updated_at=now)
         if trusted:
-            given = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+            given = {path: _mark_of(data, path in executable) for path, data in files.items()}
             metadata.trust = self._trust.add(project_id, definition, given, [])
         content = _rendered(definition, metadata, source)
         with commit(folder) as staging:
             staging.write(GITIGNORE, layout.GITIGNORE)
             _stage_changes(staging, {}, content)
             for path, data in files.items():
-                staging.write(f"{project_files.FOLDER}/{path}", data)
+                staging.write(f"{project_files.FOLDER}/{path}", data, 0o755 if path in executable else 0o644)
         loaded = layout.parse(content)
         digests = project_files.digests(folder / project_files.FOLDER, self.digests)
         self.make_version(Held(folder, loaded, None, digests, ""), content, loaded.metadata, author=author)
@@ -173,14 +175,18 @@ class Writer:
             return ui
 
     def write_file(self, project_id: str, path: str, data: bytes) -> None:
-        """Put `data` as the project file `path`. Raises `InvalidRequest`, `Conflict`, `TooLarge`."""
+        """Put `data` as the project file `path`; a script that may be executed stays one.
+
+        Raises `InvalidRequest`, `Conflict`, `TooLarge`.
+        """
         with self.held(project_id) as held:
-            project_files.check_room(held.folder / project_files.FOLDER, path, len(data))
-            if held.files.get(path) == hashlib.sha256(data).hexdigest():
+            root, before = held.folder / project_files.FOLDER, held.files.get(path)
+            project_files.check_room(root, path, len(data))
+            if before is not None and before == _mark_of(data, project_files.unmarked(before)[1]):
                 return
             with commit(held.folder) as staging:
-                staging.write(f"{project_files.FOLDER}/{path}", data)
-            self._note_files(project_id, held, held.files | {path: hashlib.sha256(data).hexdigest()})
+                staging.write(f"{project_files.FOLDER}/{path}", data, project_files.mode(before))
+            self._note_files(project_id, held, held.files | {path: self.digests.of(root, path)})
 
     def delete_file(self, project_id: str, path: str) -> None:
         """Remove the project file `path`. Raises `NotFound`, `InvalidRequest`."""
@@ -282,7 +288,7 @@ class Writer:
             project_files.check_place(held.folder / project_files.FOLDER, path)
             descriptor = open_beneath(root, path)
             try:
-                staging.copy(f"{project_files.FOLDER}/{path}", descriptor)
+                staging.copy(f"{project_files.FOLDER}/{path}", descriptor, project_files.mode(files[path]))
             finally:
                 os.close(descriptor)
         return versions.stage_files(staging, version, files, root=root, previous=source, known=self.digests)
@@ -327,6 +333,10 @@ def _rendered(definition: Definition, metadata: Metadata, old: Loaded | None) ->
     if found != definition:
         raise InvalidRequest("The definition cannot be stored: it would read back differently.")
     return wanted
+
+
+def _mark_of(data: bytes, executable: bool) -> str:
+    return project_files.mark(hashlib.sha256(data).hexdigest(), executable)
 
 
 def _changed(old: Tree, new: Tree) -> set[str]:
