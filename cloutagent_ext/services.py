@@ -96,7 +96,7 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
         secrets=secrets,
         executions=executions,
         models=models,
-        backups=store.backups(),
+        backups=store.backups(keep_manual=settings.backups_keep_manual),
     )
 
 

@@ -105,6 +105,14 @@ class Settings:
         "Make a backup of all projects each night at 02:00, seven of them kept.",
         env="BACKUP_ENABLED",
     )
+    backups_keep_manual: int = _setting(
+        int,
+        30,
+        "Most backups kept of those made on demand; the oldest go when a new one is made. 0: all. Download "
+        "what you want to keep for longer.",
+        env="CLOUTAGENT_BACKUPS_KEEP_MANUAL",
+        minimum=0,
+    )
     max_concurrent: int = _setting(
         int,
         3,

@@ -16,16 +16,19 @@ from urllib.parse import quote, quote_plus
 
 MASKED = "[masked]"
 _SHORTEST = 6
-"""Masking shorter values would hide ordinary words."""
+"""Shorter values are masked where they stand alone: elsewhere they would hide parts of ordinary words."""
 
 
 class Mask:
     """`mask(text)`: `text` without the `secrets` in any of their usual spellings."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        spellings = {form for each in secrets if len(each) >= _SHORTEST for form in _spellings(each)}
-        longest_first = sorted(spellings, key=len, reverse=True)
-        self._found = re.compile("|".join(map(re.escape, longest_first))) if spellings else None
+        known = list(filter(None, secrets))
+        spellings = {form for each in known if len(each) >= _SHORTEST for form in _spellings(each)}
+        short = {each for each in known if len(each) < _SHORTEST}
+        parts = [re.escape(form) for form in sorted(spellings, key=len, reverse=True)]
+        parts += [rf"(?<![^\W_]){re.escape(each)}(?![^\W_])" for each in sorted(short, key=len, reverse=True)]
+        self._found = re.compile("|".join(parts)) if parts else None
 
     def __bool__(self) -> bool:
         return self._found is not None

@@ -1,9 +1,9 @@
 """Backups of all projects: made each night and on demand, verified, kept for a while, restored.
 
 Daily ones are due at 02:00 local time and carry their day; one that was missed is made at the next
-start. Seven are kept, and those made on demand until a person removes them. Beside them lie the
-last states of deleted and of replaced projects, kept for 30 days. Saving goes on meanwhile: a
-project is held still only while it is read itself.
+start. Seven are kept, and of those made on demand the newest `keep_manual`: what somebody wants for
+longer is downloaded. Beside them lie the last states of deleted and of replaced projects, kept for 30
+days. Saving goes on meanwhile: a project is held still only while it is read itself.
 
 Not here: what is in a backup (`store.backup_file`) and how a project changes (`store.restore`).
 Async; the work runs in one thread at a time.
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 DUE = time(2, 0)
 """Local time at which the daily backup is due."""
 KEPT = 7
+KEPT_MANUAL = 30
+"""Of backups made on demand, unless the setting says otherwise."""
 KEPT_STATES = timedelta(days=30)
 """How long the last states of deleted and replaced projects stay."""
 LOOK_EVERY_S = 600.0
@@ -65,9 +67,11 @@ class Backups:
         guard: durable.Guard,
         store: ProjectStore,
         *,
+        keep_manual: int = KEPT_MANUAL,
         now: Callable[[], datetime] = local_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._keep_manual = keep_manual
         self._projects = projects
         self._folder = folder
         self._shelf = shelf
@@ -93,7 +97,10 @@ class Backups:
         return await asyncio.to_thread(self._rows)
 
     async def make(self) -> BackupRow:
-        """A backup now, its time in its name. Raises `DiskFull`, `Unavailable`."""
+        """A backup now, its time in its name; the oldest such beyond `keep_manual` go (0: none).
+
+        Raises `DiskFull`, `Unavailable`.
+        """
         return await asyncio.to_thread(self._make, None)
 
     async def open(self, name: str) -> BinaryIO:
@@ -182,8 +189,13 @@ class Backups:
     def _prune(self) -> None:
         for _, path in self._dailies()[KEPT:]:
             durable.remove(path)
+        rows = self._rows()
+        manual = [row.name for row in rows if row.kind == "manual"]
+        for name in manual[self._keep_manual :] if self._keep_manual else ():
+            durable.remove(self._folder / name)
+            log.info("%s is gone: the newest %d backups made on demand are kept.", name, self._keep_manual)
         oldest = (self._now() - KEPT_STATES).timestamp()
-        for row in self._rows():
+        for row in rows:
             path = self._folder / row.name
             if row.kind in ("deleted", "replaced") and path.lstat().st_mtime < oldest:
                 durable.remove(path)
@@ -254,8 +266,10 @@ class Backups:
         ):
             if folder.is_dir():
                 kept = self._shelf.keep(folder, project_id, REPLACED)
+                self._shelf.forget_counter(project_id)
                 restore.over(folder, backup, project_id)
                 return kept
+            self._shelf.forget_counter(project_id)
             self._shelf.appear(
                 project_id,
                 lambda staged: restore.anew(staged, backup, project_id, self._last_keys(project_id)),

@@ -27,7 +27,7 @@ from ..schema.project import Definition, ProjectRow
 from ..schema.versions import Version, VersionDiff, VersionRow
 from . import diff, history, layout, project_files, tree, trust, versions
 from .archive import Archives
-from .backups import Backups, local_now
+from .backups import KEPT_MANUAL, Backups, local_now
 from .definitions import Definitions
 from .frozen import Frozen
 from .history import History
@@ -79,11 +79,21 @@ class ProjectStore:
     def backups(
         self,
         *,
+        keep_manual: int = KEPT_MANUAL,
         now: Callable[[], datetime] = local_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Backups:
         """The backups of this data folder, by this clock. Nothing is made before `start`."""
-        return Backups(self._projects, self._backups, self._shelf, self._guard, self, now=now, sleep=sleep)
+        return Backups(
+            self._projects,
+            self._backups,
+            self._shelf,
+            self._guard,
+            self,
+            keep_manual=keep_manual,
+            now=now,
+            sleep=sleep,
+        )
 
     async def in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:
         """Run `work` in a thread when no other change of the project is under way here."""

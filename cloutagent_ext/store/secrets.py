@@ -4,9 +4,10 @@ Values are encrypted in `.secrets/secrets.enc` (`store.secret_file`) with a key 
 (`store.keyring`). Where the key is missing or another one, the project opens and its secrets are
 locked: named, dated, and left exactly as they are. A damaged file is never written over either.
 
-`.secrets/counter` holds the counter of the last write: an older `secrets.enc` put in its place is
-refused. The limit of that: who puts back the whole folder (a restored backup, a copied disk) puts
-back its counter too, which nothing in the folder can tell from an honest restore.
+Two files hold the counter of the last write, `.secrets/counter` and, outside the project,
+`projects/.counters/{id}`: an older `secrets.enc` put in the place of a newer one is refused, and so is the
+whole older folder. The limit of that: who puts back both (all of the data folder, a copied disk) cannot be
+told from somebody honest. A restore of ours forgets the outer counter first (`forget_counter`).
 
 Writes take the project's lock, as every change of a project does, so that a copy made under that lock
 has both files of one moment. Not here: who may ask, and what reaches a child (`executions`).
@@ -31,12 +32,15 @@ from ..schema.base import timestamp
 from . import secret_file
 from .keyring import Key, KeyRing, Ring
 from .secret_file import SecretFile, damaged
-from .shelf import is_id
+from .shelf import COUNTERS, is_id
 from .writer import LOCKS, lock_path
 
 FOLDER, NAME, COUNTER = ".secrets", "secrets.enc", "counter"
 MAX_BYTES = 16 * 1024 * 1024
 MAX_SECRETS = 200
+MIN_VALUE = 6
+"""Characters of the shortest value: what is shorter cannot be masked in what programs print without
+hiding ordinary words and numbers (`engine.masking`)."""
 MAX_VALUE_BYTES = 64 * 1024
 """Of one value: the largest that a Linux environment variable can hold with room to spare."""
 
@@ -230,7 +234,8 @@ class Secrets:
 
     def _read(self, folder: Path, ring: Ring) -> tuple[SecretFile | None, Key | None]:
         """The file and its key: `(None, None)` where there is no file, no key where it is not in the ring."""
-        # The counter first: it is written last, so that it is never ahead of a file read after it.
+        # Counters first, the outer one before all: written last, they are never ahead of a file read after.
+        outer = _outer_counter(folder)
         counter = _read_counter(folder)
         data = _bytes(folder, NAME)
         if data is None:
@@ -242,10 +247,16 @@ class Secrets:
         found, key = secret_file.parse(folder.name, data, {key.id: key for key in ring.keys})
         if found.counter < counter:
             raise damaged(f"it is an older one (write {found.counter}, where the last was {counter})")
+        if found.counter < outer:
+            raise damaged(
+                f"the folder is an older one (write {found.counter}, where the last was {outer}); who put it "
+                f"back knowingly removes projects/{COUNTERS}/{folder.name}"
+            )
         return found, key
 
     def _write(self, folder: Path, content: SecretFile, key: Key) -> None:
-        content = SecretFile(content.project_id, content.key_id, content.counter + 1, content.entries)
+        counter = max(content.counter, _outer_counter(folder)) + 1
+        content = SecretFile(content.project_id, content.key_id, counter, content.entries)
         if not folder.is_dir():
             raise NotFound("There is no such project.")
         place = folder / FOLDER
@@ -254,7 +265,10 @@ class Secrets:
             for litter in place.glob(".*.tmp"):  # of a writer that was killed
                 durable.remove(litter)
             durable.atomic_write(place / NAME, content.encode(key), 0o600)
-            durable.atomic_write(place / COUNTER, f"{content.counter}\n".encode(), 0o600)
+            durable.atomic_write(place / COUNTER, f"{counter}\n".encode(), 0o600)
+            outer = _outer_path(folder)
+            durable.make_folder(outer.parent, 0o700)
+            durable.atomic_write(outer, f"{counter}\n".encode(), 0o600)
         except FileNotFoundError:  # the project was deleted meanwhile
             raise NotFound("There is no such project.") from None
 
@@ -267,6 +281,19 @@ def _read_counter(folder: Path) -> int:
     if _COUNTER.fullmatch(data) is None:
         raise damaged(f"the file {COUNTER} beside it holds no number")
     return int(data)
+
+
+def _outer_path(folder: Path) -> Path:
+    return folder.parent / COUNTERS / folder.name
+
+
+def _outer_counter(folder: Path) -> int:
+    """As `_read_counter`, of the file outside the project. One that holds no number says nothing."""
+    try:
+        data = _outer_path(folder).read_bytes()
+    except OSError:
+        return 0
+    return int(data) if _COUNTER.fullmatch(data) else 0
 
 
 def _bytes(folder: Path, name: str) -> bytes | None:
@@ -295,8 +322,13 @@ def _checked(value: str) -> str:
         size = len(value.encode())
     except UnicodeEncodeError:
         raise InvalidRequest("The value is not valid Unicode.") from None
-    if not 0 < size <= MAX_VALUE_BYTES or "\0" in value:
-        raise InvalidRequest(f"A value has 1 to {MAX_VALUE_BYTES:,} bytes, none of them NUL.")
+    if size > MAX_VALUE_BYTES or "\0" in value:
+        raise InvalidRequest(f"A value has at most {MAX_VALUE_BYTES:,} bytes, none of them NUL.")
+    if len(value) < MIN_VALUE:
+        raise InvalidRequest(
+            f"A secret has at least {MIN_VALUE} characters: shorter ones could not be masked in what "
+            "programs print. What is no secret belongs into `env`."
+        )
     return value
 
 

@@ -29,6 +29,8 @@ from .writer import LOCKS, Writer, lock_path
 
 EXECUTIONS = "executions"
 _NEW, _DELETED = ".new-", ".deleted-"
+COUNTERS = ".counters"
+"""Folder beside the projects: of each the number of the last write of its secrets (`store.secrets`)."""
 BACKUPS_LOCK = ".lock"
 """Held in `backups/` by whoever makes a backup of all."""
 DELETED, REPLACED = "deleted-", "replaced-"
@@ -148,6 +150,15 @@ class Shelf:
             durable.remove_tree(nameless)
         except (CloutError, OSError) as error:
             log.warning("The remains of project %s will be removed at the next start: %s", project_id, error)
+
+    def forget_counter(self, project_id: str) -> None:
+        """Before older secrets are put in place knowingly: they are no rollback.
+
+        A crash in between costs no more than that a rollback goes unnoticed until the next write.
+        """
+        durable.remove(self._projects / COUNTERS / project_id)
+        if (self._projects / COUNTERS).is_dir():
+            durable.sync_folder(self._projects / COUNTERS)
 
     def _settle(self, path: Path) -> None:
         if is_id(path.name):

@@ -62,9 +62,9 @@ async def observe(where: Path, ids: list[str]) -> Seen:
 
 Change = Callable[[Secrets, list[str]], Awaitable[object]]
 CHANGES: dict[str, Change] = {
-    "new secret": lambda secrets, ids: secrets.set(ids[0], "NEW", "new"),
-    "replaced secret": lambda secrets, ids: secrets.set(ids[0], "TOKEN", "new"),
-    "first secret of a project": lambda secrets, ids: secrets.set(ids[2], "NEW", "new"),
+    "new secret": lambda secrets, ids: secrets.set(ids[0], "NEW", "the new"),
+    "replaced secret": lambda secrets, ids: secrets.set(ids[0], "TOKEN", "the new"),
+    "first secret of a project": lambda secrets, ids: secrets.set(ids[2], "NEW", "the new"),
     "deleted secret": lambda secrets, ids: secrets.delete(ids[0], "TOKEN"),
     "rotation to a new key": lambda secrets, ids: secrets.rotate(new_key=True),
 }
@@ -157,6 +157,6 @@ def test_the_first_key_is_on_the_disk_before_anything_is_encrypted_with_it(
             acknowledged = attempt(CHANGES["new secret"], where, ids, disk)
             finished = len(disk.log) < at
             seen = run(observe(where, ids))[ids[0]]["NEW"]
-            assert seen == "new" if acknowledged else seen in (None, "new")
+            assert seen == "the new" if acknowledged else seen in (None, "the new")
             assert attempt(CHANGES["new secret"], where, ids, Disk())
             shutil.rmtree(where)

@@ -62,7 +62,7 @@ async def test_a_refused_value_is_not_echoed(server: Caller) -> None:
 async def test_a_key_of_the_project_reaches_none_of_it(server: Caller) -> None:
     created = await server.create()
     for method, path in (("GET", "secrets"), ("POST", "secrets"), ("DELETE", "secrets/A")):
-        body = {"json": {"name": "A", "value": "v"}} if method == "POST" else {}
+        body = {"json": {"name": "A", "value": "a value"}} if method == "POST" else {}
         answer = await server.call(method, f"projects/{created['id']}/{path}", key=created["api_key"], **body)
         assert answer.status_code == 403
 

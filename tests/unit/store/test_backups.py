@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from cloutagent_ext.auth.keys import Keys
 from cloutagent_ext.errors import BadArchive, Conflict, NotFound, Unauthorized
-from cloutagent_ext.store.backups import Backups
+from cloutagent_ext.store.backups import KEPT_MANUAL, Backups
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.stored import Stored
 
@@ -62,6 +63,32 @@ async def test_it_is_due_at_two_and_seven_are_kept(backups: Backups, wall: Wall,
         await backups.make_if_due()
     assert await names(backups, "daily") == [f"backup-2026-03-{day}.zip" for day in range(12, 19)]
     assert await names(backups, "manual") == [manual.name]
+
+
+async def test_of_those_made_on_demand_the_newest_are_kept(
+    store: ProjectStore, pid: str, data_dir: Path, wall: Wall
+) -> None:
+    backups = store.backups(keep_manual=2, now=wall)
+    await backups.make_if_due()
+    made = []
+    for minute in range(4):
+        made.append((await backups.make()).name)
+        for path in (data_dir / "backups").glob("backup-*T*.zip"):  # as if a minute passed
+            found = path.stat()
+            os.utime(path, (found.st_atime - 60, found.st_mtime - 60))
+        assert made[minute] in {row.name for row in await backups.rows()}
+    kinds = [(row.kind, row.name) for row in await backups.rows()]
+    assert sorted(name for kind, name in kinds if kind == "manual") == sorted(made[-2:])
+    assert [kind for kind, _ in kinds].count("daily") == 1
+
+
+async def test_without_a_bound_all_of_them_stay(store: ProjectStore, pid: str) -> None:
+    backups = store.backups(keep_manual=0)
+    for _ in range(KEPT_MANUAL + 2):
+        await backups.make()
+    assert len(await backups.rows()) == KEPT_MANUAL + 2
+    await store.backups().make()
+    assert len(await backups.rows()) == KEPT_MANUAL
 
 
 async def test_nothing_to_back_up_makes_no_backup(backups: Backups) -> None:

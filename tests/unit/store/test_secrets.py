@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,11 +111,11 @@ async def test_a_deleted_secret_is_gone_and_the_others_stay(safe: Safe, kept: Se
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "../A", "A\n", "Ä", "A" * 129])
 async def test_a_name_that_no_variable_can_have_is_refused(safe: Safe, name: str) -> None:
     with pytest.raises(InvalidRequest):
-        await safe.secrets().set(safe.one, name, "value")
+        await safe.secrets().set(safe.one, name, "a value")
     assert safe.bytes() == {}
 
 
-@pytest.mark.parametrize("value", ["", "with\0nul", "x" * (MAX_VALUE_BYTES + 1), "lone \ud800"])
+@pytest.mark.parametrize("value", ["", "12345", "with\0nul", "x" * (MAX_VALUE_BYTES + 1), "lone \ud800"])
 async def test_a_value_that_no_variable_can_have_is_refused_without_being_shown(
     safe: Safe, value: str
 ) -> None:
@@ -131,9 +132,9 @@ async def test_there_is_room_for_so_many_secrets_and_no_more(
     assert MAX_SECRETS > 2
     secrets = safe.secrets()
     for name in ("A", "B", "A"):
-        await secrets.set(safe.one, name, "value")
+        await secrets.set(safe.one, name, "a value")
     with pytest.raises(InvalidRequest):
-        await secrets.set(safe.one, "C", "value")
+        await secrets.set(safe.one, "C", "a value")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ async def test_there_is_room_for_so_many_secrets_and_no_more(
 async def test_a_project_that_is_none_has_no_secrets(safe: Safe, project: str) -> None:
     for asked in (
         safe.secrets(KEY).list(project),
-        safe.secrets(KEY).set(project, "A", "v"),
+        safe.secrets(KEY).set(project, "A", "a value"),
         safe.secrets(KEY).delete(project, "A"),
         safe.secrets(KEY).get(project, "A"),
     ):
@@ -166,8 +167,8 @@ async def test_the_first_key_is_made_once_beside_the_data_folder_and_said(
     safe: Safe, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        await safe.secrets().set(safe.one, "A", "value")
-        await safe.secrets().set(safe.two, "A", "value")
+        await safe.secrets().set(safe.one, "A", "a value")
+        await safe.secrets().set(safe.two, "A", "a value")
     said = [record for record in caplog.records if str(safe.key_file) in record.getMessage()]
     assert len(said) == 1
     assert "copy" in said[0].getMessage()
@@ -177,9 +178,9 @@ async def test_the_first_key_is_made_once_beside_the_data_folder_and_said(
 
 
 async def test_a_key_that_is_given_needs_no_key_file(safe: Safe) -> None:
-    await safe.secrets(KEY).set(safe.one, "A", "value")
+    await safe.secrets(KEY).set(safe.one, "A", "a value")
     assert not safe.key_file.exists()
-    assert await safe.secrets(KEY.upper()).get(safe.one, "A") == "value"
+    assert await safe.secrets(KEY.upper()).get(safe.one, "A") == "a value"
 
 
 async def wrong(safe: Safe) -> str | None:
@@ -218,8 +219,8 @@ async def test_without_its_key_a_project_opens_and_nothing_of_its_secrets_is_tou
     secrets = safe.secrets(given)
     assert [(row.name, row.locked) for row in await secrets.list(safe.one)] == [("TOKEN", True)]
     for refused in (
-        secrets.set(safe.one, "TOKEN", "new"),
-        secrets.set(safe.one, "NEW", "new"),
+        secrets.set(safe.one, "TOKEN", "a new one"),
+        secrets.set(safe.one, "NEW", "a new one"),
         secrets.delete(safe.one, "TOKEN"),
         secrets.get(safe.one, "TOKEN"),
     ):
@@ -234,11 +235,11 @@ async def test_without_its_key_a_project_opens_and_nothing_of_its_secrets_is_tou
 async def test_no_new_key_is_made_while_secrets_wait_for_a_lost_one(safe: Safe, kept: Secrets) -> None:
     away = safe.key_file.rename(safe.key_file.with_suffix(".away"))
     with pytest.raises(SecretsLocked):
-        await kept.set(safe.two, "A", "value")
+        await kept.set(safe.two, "A", "a value")
     assert not safe.key_file.exists()
     away.rename(safe.key_file)
     assert await kept.get(safe.one, "TOKEN") == VALUE
-    await kept.set(safe.two, "A", "value")
+    await kept.set(safe.two, "A", "a value")
 
 
 # ---------------------------------------------------------------- damage
@@ -250,7 +251,7 @@ async def refused(safe: Safe, secrets: Secrets, project: str) -> set[type[CloutE
     kinds: set[type[CloutError]] = set()
     for ask in (
         lambda: secrets.get(project, "TOKEN"),
-        lambda: secrets.set(project, "NEW", "new"),
+        lambda: secrets.set(project, "NEW", "a new one"),
         lambda: secrets.delete(project, "TOKEN"),
     ):
         try:
@@ -359,9 +360,63 @@ async def test_a_whole_file_moved_to_another_project_is_refused(safe: Safe, kept
     assert await kept.get(safe.one, "TOKEN") == VALUE
 
 
+async def test_the_whole_older_folder_is_noticed_too(safe: Safe, kept: Secrets) -> None:
+    place = safe.file(safe.one).parent
+    await asyncio.to_thread(shutil.copytree, place, safe.data_dir / "older")
+    await kept.set(safe.one, "TOKEN", "a newer one")
+    await asyncio.to_thread(shutil.rmtree, place)
+    await asyncio.to_thread(shutil.copytree, safe.data_dir / "older", place)
+    assert await refused(safe, kept, safe.one) == {UnreadableFile}
+    with pytest.raises(UnreadableFile) as caught:
+        await kept.get(safe.one, "TOKEN")
+    way_out = caught.value.message.partition("removes ")[2].split()[0].rstrip(".")
+    (safe.data_dir / way_out).unlink()
+    assert await kept.get(safe.one, "TOKEN") == VALUE, "as the sentence says"
+
+
+async def test_a_folder_that_was_removed_begins_anew_and_its_old_one_stays_old(
+    safe: Safe, kept: Secrets
+) -> None:
+    place = safe.file(safe.one).parent
+    older = safe.file(safe.one).read_bytes()
+    await asyncio.to_thread(shutil.rmtree, place)
+    assert await kept.list(safe.one) == []
+    await kept.set(safe.one, "TOKEN", "entered again")
+    assert await kept.get(safe.one, "TOKEN") == "entered again"
+    safe.file(safe.one).write_bytes(older)
+    (place / "counter").unlink()
+    with pytest.raises(UnreadableFile):
+        await kept.get(safe.one, "TOKEN")
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_restore_of_ours_is_no_rollback(safe: Safe, kept: Secrets, deleted: bool) -> None:
+    store = ProjectStore(safe.data_dir)
+    row = await store.backups().make()
+    await kept.set(safe.one, "TOKEN", "a newer one")
+    if deleted:
+        await store.delete(safe.one)
+
+    async def idle(_: str) -> bool:
+        return False
+
+    await store.backups().restore(row.name, project_id=safe.one, busy=idle)
+    assert await kept.get(safe.one, "TOKEN") == VALUE
+    await kept.set(safe.one, "TOKEN", "the newest one")
+    assert await kept.get(safe.one, "TOKEN") == "the newest one"
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"-1\n", b"9" * 40])
+async def test_an_outer_counter_that_is_none_locks_nobody_out(
+    safe: Safe, kept: Secrets, content: bytes
+) -> None:
+    (safe.data_dir / "projects/.counters" / safe.one).write_bytes(content)
+    assert await kept.get(safe.one, "TOKEN") == VALUE
+
+
 async def test_an_older_file_and_a_missing_one_are_refused(safe: Safe, kept: Secrets) -> None:
     older = safe.file(safe.one).read_bytes()
-    await kept.set(safe.one, "TOKEN", "newer")
+    await kept.set(safe.one, "TOKEN", "a newer one")
     newer = safe.file(safe.one).read_bytes()
     safe.file(safe.one).write_bytes(older)
     assert await refused(safe, kept, safe.one) == {UnreadableFile}
@@ -370,7 +425,7 @@ async def test_an_older_file_and_a_missing_one_are_refused(safe: Safe, kept: Sec
     with pytest.raises(UnreadableFile):
         await kept.list(safe.one)
     safe.file(safe.one).write_bytes(newer)
-    assert await kept.get(safe.one, "TOKEN") == "newer"
+    assert await kept.get(safe.one, "TOKEN") == "a newer one"
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"garbage", b"[]", b"{}", b"7\n", b'{"schema": 1}\n'])
@@ -395,7 +450,7 @@ async def test_a_link_or_a_pipe_in_its_place_is_not_followed(
     file.unlink()
     os.mkfifo(file)
     with pytest.raises(UnreadableFile):
-        await kept.set(safe.one, "TOKEN", "new")
+        await kept.set(safe.one, "TOKEN", "a new one")
 
 
 async def test_a_newer_format_is_named_and_left_alone(safe: Safe, kept: Secrets) -> None:
