@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from ..schema.events import WarningCode
 from ..schema.execution import Usage
 from .models.prices import iterations_of
+from .past import Past
 from .ports import EndExecution, Price, Prices, Wire
 
 MIN_OUTPUT_TOKENS = 256
@@ -80,12 +81,16 @@ class Budget:
         self.cost: float | None = 0.0
         self.reserved_cost = 0.0
         self.reserved_tokens = 0
+        self.carried_cost = 0.0
+        self.carried_tokens = 0
+        """Taken for good, though not spent here: by an execution that this one resumes, and by calls whose
+        end nobody saw."""
         self._prices = prices
         self._local = local_prices
         self._owner = owner
         self._open = 0
         self._settled = asyncio.Event()
-        self._warned: set[WarningCode] = set()
+        self._warned: set[str] = set()
 
     def within(self, *, max_cost_usd: float | None, max_tokens: int | None, owner: str) -> Budget:
         """A budget inside this one: what it spends counts here too."""
@@ -97,6 +102,19 @@ class Budget:
             parent=self,
             owner=owner,
         )
+
+    def go_on(self, past: Past, span: str) -> None:
+        """Take over what was spent below `span` in earlier sittings. Its callers' budgets have it already."""
+        for spent in past.spent_below(span):
+            self.usage = self.usage + spent.usage
+            self.cost = None if self.cost is None or spent.cost is None else self.cost + spent.cost
+        for each in past.carried_below(span):
+            self.carried_cost += each.cost or 0.0
+            self.carried_tokens += each.usage.counted
+        for held in past.held(span):
+            self.carried_cost += held.cost
+            self.carried_tokens += held.tokens
+        self._warned |= past.told.warned & {"COST_80", "TOKENS_80"}
 
     # ------------------------------------------------------------ before a call
 
@@ -167,13 +185,13 @@ class Budget:
         """0 to 100, None without a limit or a known price."""
         if self.max_cost_usd is None or self.cost is None:
             return None
-        return min(100.0, round(100 * self.cost / self.max_cost_usd, 2))
+        return min(100.0, round(100 * (self.cost + self.carried_cost) / self.max_cost_usd, 2))
 
     def percent_of_tokens(self) -> float | None:
         """0 to 100, None without a limit."""
         if self.max_tokens is None:
             return None
-        return min(100.0, round(100 * self.usage.counted / self.max_tokens, 2))
+        return min(100.0, round(100 * (self.usage.counted + self.carried_tokens) / self.max_tokens, 2))
 
     # ------------------------------------------------------------ inside
 
@@ -191,12 +209,14 @@ class Budget:
         room, code = 2**31, ""
         if self.max_tokens is not None:
             fresh = max(0, prompt_tokens - cached_tokens)
-            room = self.max_tokens - self.usage.counted - self.reserved_tokens - fresh
+            taken = self.usage.counted + self.carried_tokens + self.reserved_tokens
+            room = self.max_tokens - taken - fresh
             code = "TOKEN_LIMIT_EXCEEDED"
         if self.max_cost_usd is not None:
             if price is None or self.cost is None:
                 return -1, "PRICE_UNKNOWN"
-            left = self.max_cost_usd - self.cost - self.reserved_cost - _worst(price, prompt_tokens, 0)
+            taken_usd = self.cost + self.carried_cost + self.reserved_cost
+            left = self.max_cost_usd - taken_usd - _worst(price, prompt_tokens, 0)
             affordable = math.floor((left + _EPSILON) * 1_000_000 / price.output) if price.output else 2**31
             if left < -_EPSILON:
                 affordable = -1
@@ -213,7 +233,7 @@ class Budget:
                 model=model,
             )
         elif code == "COST_LIMIT_EXCEEDED":
-            left = max(0.0, (self.max_cost_usd or 0) - (self.cost or 0))
+            left = max(0.0, (self.max_cost_usd or 0) - (self.cost or 0) - self.carried_cost)
             needed = _worst(price or _FREE, prompt_tokens, MIN_OUTPUT_TOKENS)
             end = EndExecution(
                 "COST_LIMIT_EXCEEDED",
@@ -226,7 +246,8 @@ class Budget:
             end = EndExecution(
                 "TOKEN_LIMIT_EXCEEDED",
                 f"The next model call needs more tokens than are left of the {self.max_tokens} of "
-                f"{self._owner} ({self.usage.counted} are used). Raise `max_tokens` of the limits.",
+                f"{self._owner} ({self.usage.counted + self.carried_tokens} are used). Raise `max_tokens` of "
+                "the limits.",
                 max_tokens=self.max_tokens,
                 used_tokens=self.usage.counted,
             )

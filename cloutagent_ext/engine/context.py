@@ -17,20 +17,24 @@ from ..schema.execution import ContextWindow, PercentOfLimit, Usage
 from .arguments import ArgumentChecks
 from .budget import Budget, Settled
 from .hooks.runner import Hooks
+from .past import Past
 from .ports import Clock, Job, Ports, Tool
 from .warmup import Warmup
 
 
 class Stopwatch:
-    """Running time of an execution; it stands while a person is being waited for."""
+    """Running time of an execution; it stands while a person is being waited for.
 
-    def __init__(self, clock: Clock, limit_s: float) -> None:
+    `ran_s`: what earlier sittings took.
+    """
+
+    def __init__(self, clock: Clock, limit_s: float, *, ran_s: float = 0.0) -> None:
         self.limit_s = limit_s
         self._clock = clock
         self._started = clock.monotonic()
         self._paused = 0
         self._paused_at = 0.0
-        self._left_out = 0.0
+        self._left_out = -ran_s
         self.timeout: asyncio.Timeout | None = None
         """The deadline that moves with the pauses; set by `loop.run`."""
 
@@ -79,12 +83,16 @@ class Run:
     warmups: defaultdict[str, Warmup] = field(default_factory=lambda: defaultdict(Warmup))
     """The shared prompt prefix of each subagent's instances."""
     checks: ArgumentChecks = field(default_factory=ArgumentChecks)
+    past: Past = field(default_factory=Past)
+    """What earlier sittings left; empty for one that begins."""
     builtins: dict[str, str] = field(init=False)
     hooks: Hooks = field(init=False)
-    _warned: set[WarningCode] = field(default_factory=set)
+    _warned: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.hooks = Hooks(self.job, self.ports)
+        self.instances.update(self.past.instances())
+        self._warned |= self.past.told.warned
         self.builtins = {
             "timestamp": self.job.created_at,
             "project_name": self.job.project_name,

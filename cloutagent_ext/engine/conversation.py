@@ -46,6 +46,11 @@ class Conversation:
         self.totals = Totals()
         self._run = run
         self._scope = scope
+        self._past = past = run.past.conversations.get(scope.span)
+        if past is not None:
+            self.text = clean(past.text)
+            self.totals = Totals(past.usage, past.cost, past.turns)
+        self._turns_before = past.turns_before if past is not None else 0
         self._transcript = Transcript(
             agent=scope.agent,
             span=scope.span,
@@ -78,17 +83,18 @@ class Conversation:
 
     async def run(self) -> Answer:
         """Its answer. Raises `EndExecution` where it comes to none."""
-        scope, emit = self._scope, self._run.ports.events.emit
-        await emit(
-            "agent_start",
-            agent=scope.agent,
-            span=scope.span,
-            name=scope.name,
-            subagent=None if scope.call_id is None else scope.agent_id,
-            call_id=scope.call_id,
-            model=scope.model,
-            prompt=clean(scope.prompt),
-        )
+        scope, emit, told = self._scope, self._run.ports.events.emit, self._run.past.told
+        if scope.span not in told.begun:
+            await emit(
+                "agent_start",
+                agent=scope.agent,
+                span=scope.span,
+                name=scope.name,
+                subagent=None if scope.call_id is None else scope.agent_id,
+                call_id=scope.call_id,
+                model=scope.model,
+                prompt=clean(scope.prompt),
+            )
         try:
             answer = await self._converse()
         except EndExecution:
@@ -98,6 +104,8 @@ class Conversation:
         return answer
 
     async def _complete(self) -> None:
+        if self._scope.span in self._run.past.told.done:
+            return
         await self._run.ports.events.emit(
             "agent_complete",
             agent=self._scope.agent,
@@ -106,34 +114,58 @@ class Conversation:
             result=self.text,
             usage=self.totals.usage.model_dump(),
             total_cost_usd=self.totals.cost,
-            turns=self.totals.turns,
+            turns=self.totals.turns - self._turns_before,
         )
 
+    async def _begin(self) -> Reply | None:
+        """Stand at the first message, or where an earlier sitting stood; its reply that nobody acted upon."""
+        past = self._past
+        if past is None:
+            added = await self._run.hooks.begin(self._scope)
+            await self._transcript.start(self._scope.prompt, added)
+            return None
+        await self._transcript.go_on(past)
+        self._run.hooks.sent_back(self._scope, past.sent_back)
+        if past.last is None and self._run.past.is_void(span := f"{self._scope.span}/{past.turns + 1}"):
+            await self._run.warn(
+                "RETRYING",
+                "The server stopped in the middle of this reply; asking for it again.",
+                agent=self._scope.agent,
+                span=span,
+                kind="interrupted",
+            )
+        return past.last
+
     async def _converse(self) -> Answer:
-        scope, transcript = self._scope, self._transcript
-        hooks = self._run.hooks
-        await transcript.start(scope.prompt, await hooks.begin(scope))
+        scope, transcript, past, hooks = self._scope, self._transcript, self._past, self._run.hooks
         room = min(scope.max_tokens, self._largest)
         pauses = repairs = cuts = 0
+        span = ""
+        reply = await self._begin()
+        if past is not None:
+            room, pauses, repairs, span = max(room, past.room), past.pauses, past.repairs, past.last_span
         while True:
-            span = self._next_turn()
-            reply = await self._reply(span, room)
-            if reply.stop_reason == "max_tokens" and _ends_in_a_call(reply):
-                room = self._more_room(room)
-                await self._run.warn(
-                    "RETRYING",
-                    f"The reply was cut inside a tool call; asking again with room for {room} tokens.",
-                    agent=scope.agent,
-                    span=span,
-                    kind="max_tokens",
-                )
-                continue
-            await transcript.add_reply(reply, span=span, now=self._run.ports.clock.monotonic())
-            if text := clean(reply.text):
+            if reply is None:
+                span = self._next_turn()
+                reply = await self._reply(span, room)
+                if reply.stop_reason == "max_tokens" and _ends_in_a_call(reply):
+                    room = self._more_room(room)
+                    await self._run.warn(
+                        "RETRYING",
+                        f"The reply was cut inside a tool call; asking again with room for {room} tokens.",
+                        agent=scope.agent,
+                        span=span,
+                        kind="max_tokens",
+                    )
+                    reply = None
+                    continue
+                await transcript.add_reply(reply, span=span, now=self._run.ports.clock.monotonic())
+            now, reply = reply, None
+            if text := clean(now.text):
                 self.text = text
-            match reply.stop_reason:
-                case "tool_use" if reply.tool_uses:
-                    results = await run_calls(self._run, scope, span, reply.tool_uses)
+            match now.stop_reason:
+                case "tool_use" if now.tool_uses:
+                    results = await run_calls(self._run, scope, span, now.tool_uses)
                     await transcript.add_user(results, span=span)
                     hooks.check(scope)
                     pauses = cuts = 0
@@ -141,14 +173,14 @@ class Conversation:
                     pauses += 1
                 case "model_context_window_exceeded" if not cuts:
                     cuts += 1
-                    await self._compaction.after_cut(reply, span)
+                    await self._compaction.after_cut(now, span)
                 case "end_turn" | "stop_sequence":
-                    self.text = clean(reply.text)
+                    self.text = clean(now.text)
                     data, problem = self._data()
                     if problem is None:
                         if (more := await hooks.stop(scope, self.text)) is None:
                             return Answer(self.text, data)
-                        await transcript.add_user([{"type": "text", "text": more}], span=span)
+                        await transcript.add_user([{"type": "text", "text": more}], span=span, why="hook")
                         continue
                     if repairs == MAX_REPAIRS:
                         raise EndExecution(
@@ -161,9 +193,9 @@ class Conversation:
                         f"That answer does not fit the required JSON schema ({problem}). "
                         "Answer again, with the JSON only."
                     )
-                    await transcript.add_user([{"type": "text", "text": again}], span=span)
+                    await transcript.add_user([{"type": "text", "text": again}], span=span, why="repair")
                 case _:
-                    raise self._stopped(reply, room)
+                    raise self._stopped(now, room)
 
     async def _reply(self, span: str, room: int) -> Reply:
         """The model's next reply; room is made for it before, or once when the service says there is none."""
@@ -175,7 +207,7 @@ class Conversation:
         return await self._turns.take(span, room)
 
     def _next_turn(self) -> str:
-        if self.totals.turns >= self._scope.max_turns:
+        if self.totals.turns - self._turns_before >= self._scope.max_turns:
             raise EndExecution(
                 "TURN_LIMIT_EXCEEDED",
                 f"{self._scope.name} was not done after {self._scope.max_turns} turns. "

@@ -3,6 +3,8 @@
 Whatever goes wrong with a call is a result that the model reads; only `EndExecution`
 ends the run. Calls that share a lock run one after the other, in the order of the calls.
 Each leaves journal records before and after its effect (`tool_started`, `tool_done`).
+After a crash a recorded result is given again as it is, and a call that had started
+without one is not made again unless it only reads: its outcome is unknown, and said so.
 Not here: whether a call may run, and with which arguments (`gate`).
 """
 
@@ -19,6 +21,7 @@ from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart, WarningCode
 from .context import Run
 from .gate import permitted
+from .past import PastCall
 from .ports import EndExecution, Tool, ToolContext, ToolError, Wire
 from .results import masked, tidy, to_wire
 from .scope import Scope
@@ -30,6 +33,8 @@ log = logging.getLogger(__name__)
 async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list[Wire]:
     """A `tool_result` block for each `tool_use` block of `uses`, in the same order; then hooks' words."""
     for use in uses:
+        if f"{span}/{use['id']}" in run.past.told.calls:
+            continue
         tool = scope.tools.get(use["name"])
         await run.ports.events.emit(
             "tool_call",
@@ -61,10 +66,15 @@ async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list
 async def _one(run: Run, scope: Scope, span: str, use: Wire) -> list[Wire]:
     """The result of one call, and behind it what hooks add for the model."""
     call_id, name = use["id"], use["name"]
+    past = run.past.call(f"{span}/{call_id}")
+    if past is not None and past.result is not None:  # done in an earlier sitting: never again
+        await _tell(run, scope, span, use, past.result, past.output, past.duration_ms)
+        return [past.result, *past.added]
     clock = run.ports.clock
     started = clock.monotonic()
+    kept: JsonObject = {}
     try:
-        parts, is_error = tidy(masked(await _run(run, scope, span, use), run.job.mask)), False
+        parts, is_error = tidy(masked(await _run(run, scope, span, use, past, kept), run.job.mask)), False
     except ToolError as error:
         said: list[OutputPart] = [TextPart(text=str(error) or "The tool failed without a word.")]
         parts, is_error = tidy(masked(error.parts or said, run.job.mask)), True
@@ -75,33 +85,75 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> list[Wire]:
     added: list[Wire] = [
         {"type": "text", "text": text} for text in run.hooks.context(scope, f"{span}/{call_id}")
     ]
-    more: Wire = {"added": added} if added else {}
+    output = [part.model_dump() for part in parts]
+    duration_ms = round((clock.monotonic() - started) * 1000)
     await run.ports.journal.record(
-        "tool_done", agent=scope.agent, span=span, call_id=call_id, result=result, **more
+        "tool_done",
+        agent=scope.agent,
+        span=span,
+        call_id=call_id,
+        tool=name,
+        result=result,
+        added=added,
+        output=output,
+        duration_ms=duration_ms,
+        kept=kept,
     )
+    await _tell(run, scope, span, use, result, output, duration_ms)
+    return [result, *added]
+
+
+async def _tell(
+    run: Run, scope: Scope, span: str, use: Wire, result: Wire, output: list[JsonObject], duration_ms: int
+) -> None:
+    """The `tool_result` event, unless the log has it."""
+    call_id = use["id"]
+    if f"{span}/{call_id}" in run.past.told.results:
+        return
     await run.ports.events.emit(
         "tool_result",
         agent=scope.agent,
         span=f"{span}/{call_id}",
         call_id=call_id,
-        tool=clean(name),
-        is_error=is_error,
-        output=[part.model_dump() for part in parts],
-        duration_ms=round((clock.monotonic() - started) * 1000),
+        tool=clean(use["name"]),
+        is_error=bool(result.get("is_error")),
+        output=output,
+        duration_ms=duration_ms,
     )
-    return [result, *added]
 
 
-async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]:
+async def _unknown(run: Run, scope: Scope, span: str, use: Wire) -> ToolError:
+    """Why a call that an earlier sitting had started is not made again, said to people and to the model."""
+    await run.warn(
+        "OUTCOME_UNKNOWN",
+        f"The server stopped while {clean(use['name'])} ran. Whether it had its effect is unknown; it is not "
+        "run again.",
+        agent=scope.agent,
+        span=f"{span}/{use['id']}",
+    )
+    return ToolError(
+        "interrupted; outcome unknown. The server stopped while this call ran: it may have done all of its "
+        "work, a part of it or nothing, and it was not run again. Look at how things stand before you "
+        "repeat it."
+    )
+
+
+async def _run(
+    run: Run, scope: Scope, span: str, use: Wire, past: PastCall | None, kept: JsonObject
+) -> list[OutputPart]:
     name, call_id = use["name"], use["id"]
     tool = scope.tools.get(name)
+    again = past is not None and past.started
+    # A delegation is no effect of its own: its conversation goes on, and answers for what it did.
+    if past is not None and again and not (tool and (past.read_only or tool.source == "subagent")):
+        raise await _unknown(run, scope, span, use)
     if tool is None:
         there = ", ".join(sorted(scope.tools)) or "none"
         raise ToolError(f"There is no tool called {name}. Tools you may call: {there}.")
-    arguments = await permitted(run, scope, span, tool, use)
+    arguments = past.arguments if past and again else await permitted(run, scope, span, tool, use)
     clock, began = run.ports.clock, run.ports.clock.monotonic()
     try:
-        parts = await _effect(run, scope, span, tool, call_id, arguments)
+        parts = await _effect(run, scope, span, tool, call_id, arguments, kept)
     except ToolError as error:
         await run.hooks.after_failure(
             scope,
@@ -127,7 +179,7 @@ async def _run(run: Run, scope: Scope, span: str, use: Wire) -> list[OutputPart]
 
 
 async def _effect(
-    run: Run, scope: Scope, span: str, tool: Tool, call_id: str, arguments: JsonObject
+    run: Run, scope: Scope, span: str, tool: Tool, call_id: str, arguments: JsonObject, kept: JsonObject
 ) -> list[OutputPart]:
     """Run the tool, which has its lock to itself; whatever goes wrong in it is a `ToolError`."""
     name, lock = tool.name, tool.lock(arguments)
@@ -153,6 +205,7 @@ async def _effect(
             folders=run.job.folders,
             network=run.job.definition.agent.network,
             mask=run.job.mask,
+            keep=kept,
         )
         try:
             return await tool.run(arguments, context)

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from ..schema.execution import EndCode, Result
-from .budget import WARN_AT, Budget
+from .budget import WARN_AT, Budget, Settled
 from .context import Run, Stopwatch
 from .conversation import Conversation
+from .past import Past
 from .permissions import Rules
 from .ports import EndExecution, Job, Outcome, Ports, Tool
 from .prompt import fill
@@ -25,8 +26,8 @@ from .subagents import tools_of
 log = logging.getLogger(__name__)
 
 
-async def run(job: Job, ports: Ports, tools: Mapping[str, Tool]) -> Outcome:
-    """Run `job` to its end.
+async def run(job: Job, ports: Ports, tools: Mapping[str, Tool], past: Past | None = None) -> Outcome:
+    """Run `job` to its end, from where `past` left it.
 
     `tools`: the built-in tools by name, this execution's own; whoever made them ends what
     they hold. Always an `Outcome`; raises only `CancelledError`, when it is cancelled.
@@ -38,7 +39,10 @@ async def run(job: Job, ports: Ports, tools: Mapping[str, Tool]) -> Outcome:
         max_tokens=limits.max_tokens,
         local_prices=job.local_prices or job.simulated,
     )
-    this = Run(job, ports, budget, Stopwatch(ports.clock, limits.timeout_s), tools)
+    past = past or Past()
+    budget.go_on(past, "main")
+    ran_s = past.ran_s + past.carried_s
+    this = Run(job, ports, budget, Stopwatch(ports.clock, limits.timeout_s, ran_s=ran_s), tools, past=past)
     try:
         outcome = await _played(this)
         await _last_words(this, outcome)
@@ -53,11 +57,12 @@ async def _played(this: Run) -> Outcome:
     limits, budget = this.job.limits, this.budget
     main: Conversation | None = None
     try:
-        async with asyncio.timeout(limits.timeout_s) as deadline:
+        async with asyncio.timeout(limits.timeout_s - this.stopwatch.elapsed_s()) as deadline:
             this.stopwatch.timeout = deadline
             async with _watching_time(this):
                 await this.checks.load()
                 await _announce(this)
+                await _catch_up(this)
                 main = Conversation(this, _main_scope(this))
                 answer = await main.run()
         return Outcome(
@@ -121,6 +126,20 @@ async def _announce(this: Run) -> None:
         await this.warn_once(
             "PRICE_LOCAL",
             f"No price is known for {job.definition.agent.model} at this base URL: its tokens count as free.",
+        )
+
+
+async def _catch_up(this: Run) -> None:
+    """Say what the log lacks because the server died between doing and telling."""
+    past = this.past
+    if len(past.spent) > past.told.payments:
+        last = past.spent[-1]
+        await this.book(Settled(last.usage, last.cost), agent=last.agent, span=last.span)
+    if past.unsettled_usd:
+        await this.warn_once(
+            "USAGE_LOWER_BOUND",
+            "A model call was on its way when the server stopped. What it cost is not known; up to "
+            f"${past.unsettled_usd:.4f} stay taken from the limits for it.",
         )
 
 

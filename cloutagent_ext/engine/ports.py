@@ -174,6 +174,8 @@ class ToolContext:
     network: bool = False
     mask: Mask = NOTHING
     """Takes the secrets that a child was given out of its text: before that is cut, or kept in a file."""
+    keep: JsonObject = field(default_factory=dict)
+    """What the tool puts here is journalled with its result, for the toolbox that goes on after a crash."""
 
 
 class Tool(Protocol):

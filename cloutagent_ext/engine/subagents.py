@@ -28,7 +28,10 @@ _ITS_OWN = frozenset({"MODEL_ERROR", "MODEL_REFUSED", "TURN_LIMIT_EXCEEDED"})
 
 
 class Delegation:
-    """The tool by which one agent calls one subagent (`ports.Tool`)."""
+    """The tool by which one agent calls one subagent (`ports.Tool`).
+
+    A call that a crash interrupted is made again: the conversation goes on where it stands.
+    """
 
     read_only = False
     default_permission: Literal["allow", "ask"] = "allow"
@@ -74,9 +77,13 @@ class Delegation:
             owner=f"the subagent {self._subagent.name}",
         )
         timeout_s = limits.timeout_s if limits else None
-        conversation = Conversation(self._run, self._scope(prompt, context, budget))
+        scope = self._scope(prompt, context, budget)
+        past = self._run.past
+        budget.go_on(past, scope.span)
+        left_s = None if timeout_s is None else timeout_s - past.told.ran_s(scope.span)
+        conversation = Conversation(self._run, scope)
         try:
-            async with asyncio.timeout(timeout_s) as deadline:
+            async with asyncio.timeout(left_s) as deadline:
                 return (await conversation.run()).text
         except TimeoutError as error:
             if not deadline.expired():
@@ -103,8 +110,10 @@ class Delegation:
 
     def _scope(self, prompt: str, context: ToolContext, budget: Budget) -> Scope:
         run, subagent, main = self._run, self._subagent, self._run.job.definition.agent
-        run.instances[subagent.id] += 1
-        label = f"{subagent.id}#{run.instances[subagent.id]}"
+        label = run.past.instance(context.span, subagent.id)
+        if label is None:
+            run.instances[subagent.id] += 1
+            label = f"{subagent.id}#{run.instances[subagent.id]}"
         own_turns = subagent.limits.max_turns if subagent.limits else None
         return Scope(
             agent=label,

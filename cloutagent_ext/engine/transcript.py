@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 from .assembly import Reply
 from .models.catalogue import facts_of
+from .past import PastConversation
 from .ports import Journal, Tool, Wire
 from .text import IMAGE_TOKENS, clean, clean_json, most_tokens
 
@@ -67,6 +68,20 @@ class Transcript:
         )
         self._append(message)
 
+    async def go_on(self, past: PastConversation) -> None:
+        """Stand where an earlier sitting left it, byte for byte: what is bound to it stays valid."""
+        if past.request is None:
+            await self._journal.record("frozen", agent=self._agent, span=self._span, request=self._frozen)
+        else:
+            self._frozen = past.request
+            self._frozen_size = len(json.dumps(self._frozen))
+            self._new_tokens = most_tokens(self._frozen_size)
+        covered, usage = past.counted or (0, {})
+        for number, message in enumerate(past.messages, 1):
+            self._append(message)
+            if number == covered and past.request is not None:
+                self._count(usage, message)
+
     async def add_reply(self, reply: Reply, *, span: str, now: float) -> None:
         """A complete reply of the model, as it came."""
         message = {"role": "assistant", "content": reply.content}
@@ -76,21 +91,23 @@ class Transcript:
             span=span,
             content=reply.content,
             stop_reason=reply.stop_reason,
+            stop_details=reply.stop_details,
             usage=reply.usage,
             message_id=reply.message_id,
             cost_usd=reply.cost,
         )
         self.messages.append(message)
-        written, read = (
-            int(reply.usage.get(name) or 0)
-            for name in ("cache_creation_input_tokens", "cache_read_input_tokens")
-        )
+        self._count(reply.usage, message)
+        written, read = _cache_of(reply.usage)
         self._cached_tokens, self._cached_at = written + read, now
-        prompt = int(reply.usage.get("input_tokens") or 0) + written + read
+
+    def _count(self, usage: Wire, message: Wire) -> None:
+        """Learn the size of the conversation, which ends with the reply `message`, from what it cost."""
+        prompt = int(usage.get("input_tokens") or 0) + sum(_cache_of(usage))
         # What the model said becomes prompt; its own count is exact where the service gives one.
         if prompt:
             self.least_tokens = prompt
-            self._known_tokens = prompt + int(reply.usage.get("output_tokens") or 0)
+            self._known_tokens = prompt + int(usage.get("output_tokens") or 0)
             self._new_tokens = 0
         else:
             self._new_tokens += _tokens_of(message)
@@ -111,10 +128,10 @@ class Transcript:
         for message in messages:
             self._append(message)
 
-    async def add_user(self, content: list[Wire], *, span: str) -> None:
-        """Tool results, all of one turn in one message, or another word of ours."""
+    async def add_user(self, content: list[Wire], *, span: str, why: str = "results") -> None:
+        """Tool results, all of one turn in one message, or another word of ours (`why` it is said)."""
         message = {"role": "user", "content": content}
-        await self._journal.record("user", agent=self._agent, span=span, message=message)
+        await self._journal.record("user", agent=self._agent, span=span, message=message, why=why)
         self._append(message)
 
     def _append(self, message: Wire) -> None:
@@ -150,6 +167,14 @@ class Transcript:
             if not request["output_config"]:
                 del request["output_config"]
         return request
+
+
+def _cache_of(usage: Wire) -> tuple[int, int]:
+    """Tokens that a call wrote into the cache, and read from it."""
+    return (
+        int(usage.get("cache_creation_input_tokens") or 0),
+        int(usage.get("cache_read_input_tokens") or 0),
+    )
 
 
 def _frozen(model: str, system: str, tools: Iterable[Tool], settings: Wire) -> Wire:

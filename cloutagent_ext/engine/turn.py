@@ -141,7 +141,10 @@ class Turns:
                 agent=self._agent,
                 span=span,
                 attempt=number,
+                asked=ask.max_tokens,
                 max_tokens=held.max_tokens,
+                held_usd=held.cost,
+                held_tokens=held.tokens,
                 purpose="turn" if ask.shown else "compaction",
             )
             await self._receive(request, assembly, shown=ask.shown)
@@ -162,6 +165,14 @@ class Turns:
     async def _settle(self, held: Reservation, spent: Wire | None, span: str, *, complete: bool) -> None:
         settled = self._budget.settle(held, spent)
         self._last_cost = settled.cost
+        # Until this is written, the reservation counts as spent for whoever goes on after a crash.
+        await self._run.ports.journal.record(
+            "settled",
+            agent=self._agent,
+            span=span,
+            usage=None if spent is None else settled.usage.model_dump(),
+            cost_usd=settled.cost,
+        )
         if spent is None:
             return
         self._totals.add(settled)

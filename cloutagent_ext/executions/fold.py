@@ -38,6 +38,24 @@ class Folded(ExecutionState):
     _last_moment: float | None = PrivateAttr(default=None)
     _calls: dict[str, str] = PrivateAttr(default_factory=dict)
     """Open tool calls in the order they started: call id → what the step says."""
+    _deaths: int = PrivateAttr(default=0)
+    _sittings: int = PrivateAttr(default=0)
+    _why: str | None = PrivateAttr(default=None)
+
+    @property
+    def deaths(self) -> int:
+        """How many servers died with it."""
+        return self._deaths
+
+    @property
+    def sittings(self) -> int:
+        """How many times it has run, this time included."""
+        return self._sittings
+
+    @property
+    def why_interrupted(self) -> str | None:
+        """What the newest `interrupted` said."""
+        return self._why
 
     def open_call(self) -> str | None:
         """Id of the tool call that was started last and has not come back, or None."""
@@ -87,6 +105,7 @@ def _queued(state: Folded, event: Mapping[str, Any]) -> None:
 def _start(state: Folded, event: Mapping[str, Any]) -> None:
     state.status = "running"
     state.position = None
+    state._sittings += 1
     state.started_at = state.started_at or event["ts"]
     state.duration_ms = state.duration_ms or 0
     state.version = event["version"]
@@ -99,15 +118,21 @@ def _start(state: Folded, event: Mapping[str, Any]) -> None:
     state.current_step = "starting"
 
 
-def _interrupted(state: Folded, _: Mapping[str, Any]) -> None:
+def _interrupted(state: Folded, event: Mapping[str, Any]) -> None:
+    state._deaths += bool(event.get("died"))
+    state._why = event.get("why")
     state.status = "interrupted"
     state.position = None
     state.current_step = None
     state._calls.clear()
 
 
-def _resumed(state: Folded, _: Mapping[str, Any]) -> None:
+def _resumed(state: Folded, event: Mapping[str, Any]) -> None:
+    state._sittings += 1
     state.status = "running"
+    state.position = None
+    if event.get("limits"):
+        state.limits = _model(Limits, event["limits"])
     state.current_step = "starting"
 
 

@@ -8,6 +8,7 @@ waited longest. Not here: what waiting and starting write (`queue`).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Line:
 
     def next_change(self, now: float) -> float | None:
         """When time alone will next change something: somebody runs out of patience, or ages. None: never."""
-        moments = [place.deadline for place in self._places.values()]
+        moments = [place.deadline for place in self._places.values() if place.deadline < math.inf]
         moments += [
             place.since + AGE_S
             for place in self._places.values()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..schema.execution import ExecutionState, Spec
+from ..schema.project import Limits
 from . import fold, records
 from .log import EventLog
 from .owner import Owner
@@ -35,6 +36,15 @@ class Stop:
 
     ending: Literal["cancelled", "interrupted"]
     by: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """How an interrupted execution is to go on."""
+
+    by: str = "restart"
+    limits: Limits | None = None
+    """Other limits than before."""
 
 
 class Live:
@@ -62,6 +72,7 @@ class Live:
         """Set when its end is on disk and nothing of it runs any more."""
         self.stop_asked = asyncio.Event()
         self.stop: Stop | None = None
+        self.order = Order()
         self.given_up = False
         """Its run did not stop in time; whatever it still says is not listened to."""
         self._changed = changed

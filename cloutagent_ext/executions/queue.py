@@ -27,7 +27,7 @@ from ..settings import Settings
 from . import fold, listing, records, recovery, worker
 from .acceptance import Acceptance
 from .ids import Ids
-from .live import Live
+from .live import Live, Order
 from .log import EventLog
 from .owner import Owner
 from .records import Records
@@ -100,15 +100,18 @@ class Executions:
     async def start(self, *, recover: bool = True) -> None:
         """Begin. With `recover`, what nobody owns gets its fate first.
 
-        Those that waited wait again, in their order; those that ran are said to be interrupted.
+        Those that waited wait again, in their order; those that ran are said to be
+        interrupted, and go on where their project says so.
         """
         self._scheduler.start()
         if recover:
             found = [
                 (each, self._records.folder(project, each)) for each, project in await self._records.ids()
             ]
-            for _, folder in await recovery.orphans(found):
-                await self._take_over(folder)
+            left = [folder for _, folder in await recovery.orphans(found)]
+            async with self._taking_over:
+                for live in await recovery.take_over(left, self._own):
+                    await self._give_fate(live)
         self._scheduler.pump()
 
     async def stop(self, grace_s: float | None = None) -> None:
@@ -330,15 +333,27 @@ class Executions:
         async with self._taking_over:
             if folder.name in self._scheduler.live:
                 return True
-            live = await recovery.take_over(folder, self._own)
-            if live is None:
-                return False
-            if live.state.status == "queued":
-                self._scheduler.hold(live)
-            else:  # interrupted: said so, and nobody's
-                await live.close(finished=False)
-                self._let_go(live)
-            return True
+            found = await recovery.take_over([folder], self._own)
+            for live in found:
+                await self._give_fate(live)
+        self._scheduler.pump()
+        return bool(found)
+
+    async def _give_fate(self, live: Live) -> None:
+        """What becomes of one whose server is gone."""
+        self._scheduler.hold(live)
+        if live.state.status == "queued":
+            return
+        if live.state.deaths >= recovery.MOST_DEATHS:
+            await self._scheduler.give_up(
+                live,
+                f"The server died {live.state.deaths} times while this execution ran; it may be the cause, "
+                "so it is not started again by itself. Resume it to try once more.",
+            )
+        elif live.spec.definition.on_restart == "resume":
+            self._scheduler.resume(live, Order())
+        else:  # interrupted: said so, and nobody's
+            await self._scheduler.release(live)
 
     async def _hold(self, execution_id: str) -> Live | None:
         """The execution, if this process holds it or can, because it has not ended and nobody owns it."""
@@ -349,8 +364,7 @@ class Executions:
             if (live := self._scheduler.live.get(execution_id)) is None and await recovery.orphans(
                 [(execution_id, folder)]
             ):
-                live = await recovery.take_over(folder, self._own)
-                if live is not None:
+                for live in await recovery.take_over([folder], self._own):
                     self._scheduler.hold(live)
                     self._scheduler.pump()
             return live

@@ -1,9 +1,11 @@
 """After a start: what was left unfinished by a process that no longer lives, and its fate.
 
 Found by the `owner` file, judged by whether the lock in it is free. One that waited is
-taken over and waits again; one that ran is said to be interrupted, in its own log; one
-that had ended before its last files were written gets them; one that was never answered
-for is removed. Not here: the queue they come back to.
+taken over and waits again; one that ran is said to be interrupted, in its own log, and
+goes on where the project says so, unless servers have died with it too often; one that
+had ended before its last files were written gets them; one that was never answered for
+is removed. Not here: the queue they come back to, and how one goes on (`worker`,
+`engine.past`).
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..engine.tools.processes import end_all
-from ..errors import CloutError, NotFound
+from ..errors import CloutError, NotFound, UnreadableFile
 from ..schema.execution import ENDED, Spec
-from . import records
+from . import history, records
 from .fold import Folded
 from .live import Live
 from .log import EventLog
@@ -25,6 +27,8 @@ from .owner import Owner, unfinished
 
 _log = logging.getLogger(__name__)
 
+MOST_DEATHS = 3
+"""Servers that may die with an execution before it is given up: it may be what kills them."""
 _HALF_MADE_S = 60.0
 """Age after which a folder without a first event counts as never accepted."""
 
@@ -41,27 +45,56 @@ async def orphans(found: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
     return await asyncio.to_thread(look)
 
 
-async def take_over(folder: Path, adopt: Adopt) -> Live | None:
-    """The execution in `folder` if nobody owns it and it can still go somewhere; else None.
+async def take_over(folders: Iterable[Path], adopt: Adopt) -> list[Live]:
+    """Those executions in `folders` that nobody owns and that can still go somewhere.
 
-    Comes back `queued` (it will run), or `interrupted` (said so in its log already). One
-    that cannot be read or written is named in the server's log and left as it is.
+    They come back `queued` (they will run), or `interrupted` (said so in their logs
+    already). One that cannot be read or written is named in the server's log and left as it is.
     """
-    try:
-        owner = await asyncio.to_thread(_take, folder)
-        if owner is None:
-            return None
+    taken: list[Live] = []
+    for folder in folders:
         try:
-            live, ended = await _judge(folder, owner, adopt)
-        except BaseException:
-            await asyncio.to_thread(owner.release, finished=False)
-            raise
-    except (CloutError, OSError) as error:
-        _log.error("Execution %s cannot be taken over: %s", folder.name, error)
-        return None
-    if live is None:
-        await asyncio.to_thread(owner.release, finished=ended)
-    return live
+            owner = await asyncio.to_thread(_take, folder)
+            if owner is None:
+                continue
+            try:
+                live, ended = await _judge(folder, owner, adopt)
+            except BaseException:
+                await asyncio.to_thread(owner.release, finished=False)
+                raise
+        except (CloutError, OSError) as error:
+            _log.error("Execution %s cannot be taken over: %s", folder.name, error)
+            continue
+        if live is None:
+            await asyncio.to_thread(owner.release, finished=ended)
+        else:
+            taken.append(live)
+    # Looking at every process of the machine takes a while: once for all of them.
+    if ran := [live for live in taken if live.state.status != "queued"]:
+        await end_all(*(live.id for live in ran))
+    left: list[Live] = []
+    for live in taken:
+        try:
+            if live.state.status in ("running", "waiting"):
+                await _interrupt(live)
+            left.append(live)
+        except OSError as error:
+            _log.error("Execution %s cannot be taken over: %s", live.id, error)
+            await live.close(finished=False)
+    return left
+
+
+async def _interrupt(live: Live) -> None:
+    """Say in its log that its server died, and what is not known since."""
+    at = f" (at: {live.state.current_step})" if live.state.current_step else ""
+    why = f"the process that ran it ended without a word{at}"
+    unsettled = 0.0
+    try:
+        unsettled = (await history.read(live.folder)).unsettled_usd
+    except UnreadableFile as error:
+        why = f"{why}. {error.message}"
+    await live.emit("interrupted", why=why, died=True, unsettled_cost_usd=unsettled)
+    await live.log.sync()
 
 
 async def _judge(folder: Path, owner: Owner, adopt: Adopt) -> tuple[Live | None, bool]:
@@ -80,12 +113,6 @@ async def _judge(folder: Path, owner: Owner, adopt: Adopt) -> tuple[Live | None,
         if state.status in ENDED:
             await live.close(finished=True)
             return None, True
-        if state.status != "queued":
-            await end_all(spec.execution_id)
-        if state.status in ("running", "waiting"):
-            at = f" (at: {state.current_step})" if state.current_step else ""
-            await live.emit("interrupted", why=f"the process that ran it ended without a word{at}")
-            await live.log.sync()
         return live, False
     except BaseException:
         await log.close()

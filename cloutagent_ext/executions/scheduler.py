@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from ..schema.execution import ENDED, Spec, Usage
 from . import worker
 from .failures import Broken
 from .line import Line
-from .live import Live, Stop
+from .live import Live, Order, Stop
 
 _log = logging.getLogger(__name__)
 
@@ -158,13 +159,30 @@ class Scheduler:
         if live.state.status == "queued":
             self._join(live)
 
+    def resume(self, live: Live, order: Order) -> bool:
+        """Let an interrupted one go on when it is its turn (`pump` starts it); False where it will anyway."""
+        if live.task is not None or live.id in self._line or live.stop is not None:
+            return False
+        live.order = order
+        self._join(live)
+        return True
+
+    async def give_up(self, live: Live, message: str) -> None:
+        """End an interrupted one that must not go on."""
+        try:
+            await worker.failed(live, Broken("INTERRUPTED", message), _known(live))
+        finally:
+            await self._close(live)
+
     def _join(self, live: Live) -> None:
+        # One that has begun does not lose what it has done by waiting.
+        patient = live.state.started_at is not None
         self._line.add(
             live.id,
             live.spec.project_id,
             priority=live.spec.priority,
             now=self._clock.monotonic(),
-            patience_s=live.spec.definition.queue.queue_timeout_s,
+            patience_s=math.inf if patient else live.spec.definition.queue.queue_timeout_s,
         )
 
     # ------------------------------------------------------------ the line
@@ -245,15 +263,8 @@ class Scheduler:
             return
         live.stop = Stop("cancelled", by)
         self._line.remove(live.id)
-        known = _NOTHING
-        if live.state.started_at is not None:
-            known = _NOTHING | {
-                "usage": live.state.usage.model_dump(),
-                "total_cost_usd": live.state.total_cost_usd,
-                "duration_ms": live.state.duration_ms or 0,
-            }
         try:
-            await worker.stopped(live, live.stop, known)
+            await worker.stopped(live, live.stop, _known(live))
         finally:
             await self.release(live)
 
@@ -269,6 +280,17 @@ class Scheduler:
         finally:
             self._live.pop(live.id, None)
             self._let_go(live)
+
+
+def _known(live: Live) -> dict[str, Any]:
+    """What one that does not run has to show."""
+    if live.state.started_at is None:
+        return _NOTHING
+    return _NOTHING | {
+        "usage": live.state.usage.model_dump(),
+        "total_cost_usd": live.state.total_cost_usd,
+        "duration_ms": live.state.duration_ms or 0,
+    }
 
 
 def _tell(live: Live, position: int) -> None:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine import loop
 from ..engine.masking import NOTHING, Mask
+from ..engine.past import Past
 from ..engine.ports import Clock, EndExecution, Job, Kernels, Outcome, Ports
 from ..engine.tools.environment import child_environment
 from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
-from ..errors import SecretsLocked, UnreadableFile
+from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..schema.execution import Result
-from . import failures, hooks, records
+from . import failures, history, hooks, records
 from .acceptance import folders
 from .approvals import Unattended
 from .journal import JournalFile
@@ -62,6 +63,7 @@ async def work(live: Live, bindings: Bindings) -> None:
     Raises OSError only where nothing more can be written at all.
     """
     began = bindings.clock.monotonic()
+    before_ms = live.state.duration_ms or 0
     secrets = bindings.vault.of(live.spec.project_id)
     secrets.confide(bindings.models.settings.api_key)
     run = asyncio.create_task(_play(live, bindings, secrets), name=f"execution {live.id}")
@@ -74,27 +76,20 @@ async def work(live: Live, bindings: Bindings) -> None:
         await _end_processes(live.id)
         raise
     finally:
-        duration_ms = round((bindings.clock.monotonic() - began) * 1000)
+        duration_ms = before_ms + round((bindings.clock.monotonic() - began) * 1000)
     await _end(live, run, duration_ms, secrets.mask)
 
 
 async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outcome:
-    """Everything between `start` and the end; its own processes and kernel are closed when it returns."""
+    """Everything between `start` (or `resumed`) and the end; its own processes are gone when it returns."""
     spec = live.spec
     definition = spec.definition
-    await live.emit(
-        "start",
-        execution_id=spec.execution_id,
-        project_id=spec.project_id,
-        version=spec.version,
-        model=definition.agent.model,
-        limits=spec.limits.model_dump(),
-        simulated=spec.simulated,
-        origin=spec.origin,
-    )
     workspace = Workspace(bindings.data_dir, spec.execution_id)
+    past = await _past(live, workspace)
+    await _begin(live)
     store, version = bindings.store, spec.version
-    await workspace.prepare(lambda target: store.copy_files(spec.project_id, target, version=version))
+    if not await workspace.ready():
+        await workspace.prepare(lambda target: store.copy_files(spec.project_id, target, version=version))
     scenario = await store.scenario(spec.project_id, version=version) if spec.simulated else None
     named: Mapping[Path, Literal["read", "write"]] = await asyncio.to_thread(
         folders, definition, bindings.root_dir
@@ -115,7 +110,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             )
         )
         box = await stack.enter_async_context(
-            Toolbox(kernels=bindings.kernels, execution_id=spec.execution_id)
+            Toolbox(kernels=bindings.kernels, execution_id=spec.execution_id, past=past)
         )
         actions = await stack.enter_async_context(
             hooks.bound(
@@ -134,7 +129,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             project_name=spec.project_name,
             prompt=spec.prompt,
             variables=spec.variables,
-            limits=spec.limits,
+            limits=live.state.limits,
             workspace=workspace.path,
             created_at=spec.created_at,
             simulated=spec.simulated,
@@ -148,14 +143,48 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             models=models,
             prices=bindings.models.prices,
             events=_Gate(live, mask if used(definition) else NOTHING),
-            journal=journal,
+            journal=_JournalGate(live, journal),
             approvals=Unattended(),
             kernels=bindings.kernels,
             secrets=secrets,
             clock=bindings.clock,
             hooks=actions,
         )
-        return await loop.run(job, ports, tools=box.tools)
+        return await loop.run(job, ports, tools=box.tools, past=past)
+
+
+class CannotGoOn(Exception):
+    """What earlier sittings left is of no use: it stays interrupted, for a person to look at."""
+
+
+async def _past(live: Live, workspace: Workspace) -> Past:
+    """What it goes on from; raises `CannotGoOn`."""
+    try:
+        past = await history.read(live.folder)
+        await history.check(past, workspace)
+    except CloutError as error:
+        raise CannotGoOn(error.message) from error
+    past.ran_s = (live.state.duration_ms or 0) / 1000
+    return past
+
+
+async def _begin(live: Live) -> None:
+    """Say that it runs, for the first time or again."""
+    spec, order = live.spec, live.order
+    if live.state.started_at is not None:
+        limits = order.limits.model_dump() if order.limits else None
+        await live.emit("resumed", by=order.by, attempt=live.state.sittings + 1, limits=limits)
+        return
+    await live.emit(
+        "start",
+        execution_id=spec.execution_id,
+        project_id=spec.project_id,
+        version=spec.version,
+        model=spec.definition.agent.model,
+        limits=spec.limits.model_dump(),
+        simulated=spec.simulated,
+        origin=spec.origin,
+    )
 
 
 async def _model_settings(project_id: str, vault: Vault) -> ModelSettings:
@@ -187,6 +216,19 @@ class _Gate:
         if self._live.given_up:
             raise asyncio.CancelledError(f"execution {self._live.id} is over")
         return await self._live.emit(type, agent=agent, span=span, **self._mask.deep(fields))
+
+
+class _JournalGate:
+    """The engine's `Journal` port, closed like `_Gate`: by then somebody else may own the file."""
+
+    def __init__(self, live: Live, journal: JournalFile) -> None:
+        self._live = live
+        self._journal = journal
+
+    async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
+        if self._live.given_up:
+            raise asyncio.CancelledError(f"execution {self._live.id} is over")
+        await self._journal.record(kind, sync=sync, **fields)
 
 
 async def _finished(run: asyncio.Task[Outcome], live: Live) -> None:
@@ -238,7 +280,14 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
             await stopped(live, live.stop, known)
             return
         broken = failures.of_exception(RuntimeError("the run was cancelled by nobody"), mask, live.id)
-    elif (error := run.exception()) is not None:
+    elif isinstance(error := run.exception(), CannotGoOn):
+        if live.stop is not None:
+            await stopped(live, live.stop, known)
+        elif str(error) != live.state.why_interrupted:
+            await live.emit("interrupted", why=str(error))
+            await live.log.sync()
+        return
+    elif error is not None:
         broken = failures.of_exception(error, mask, live.id)
     else:
         outcome = run.result()

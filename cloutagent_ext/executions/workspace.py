@@ -27,6 +27,8 @@ _MOST_FILES = 10_000
 _IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
 """Folders that tools make by the way and nobody asked for."""
 
+_BASELINE = "baseline.json"
+
 Baseline = dict[str, tuple[int, int]]
 """Path → (size, modification time in ns)."""
 
@@ -47,6 +49,10 @@ class Workspace:
         await asyncio.to_thread(self._make)
         await copy_files(self.path)
         await asyncio.to_thread(self._note_baseline)
+
+    async def ready(self) -> bool:
+        """Whether it was prepared whole, so that a run may go on in it."""
+        return await asyncio.to_thread((self.root / _BASELINE).is_file)
 
     async def files(self) -> list[FileRow]:
         """Regular files that the run made or changed, by path; links are not followed."""
@@ -72,11 +78,14 @@ class Workspace:
 
     def _note_baseline(self) -> None:
         held = {path: (info.st_size, info.st_mtime_ns) for path, info in self._walk()}
-        (self.root / "baseline.json").write_text(json.dumps(held))
+        # Its presence says that all before it is there, so it appears whole.
+        temporary = self.root / f".{_BASELINE}.tmp"
+        temporary.write_text(json.dumps(held))
+        temporary.replace(self.root / _BASELINE)
 
     def _baseline(self) -> Baseline:
         try:
-            held = json.loads((self.root / "baseline.json").read_bytes())
+            held = json.loads((self.root / _BASELINE).read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
         return {path: (size, modified) for path, (size, modified) in held.items()}

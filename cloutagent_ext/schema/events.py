@@ -95,10 +95,14 @@ class Start(Event):
 
 
 class Interrupted(Event):
-    """Found without an owner when a server started."""
+    """Nobody works on it any more: its server stopped, or a server found it without an owner."""
 
     type: Literal["interrupted"] = "interrupted"
     why: str
+    died: bool = False
+    """Its server ended without a word. After the third time the execution is given up."""
+    unsettled_cost_usd: float = 0.0
+    """Most that model calls may have cost whose end nobody saw; taken from the limits for good."""
 
 
 class Resumed(Event):
@@ -106,7 +110,11 @@ class Resumed(Event):
 
     type: Literal["resumed"] = "resumed"
     by: str
+    """A person, or `restart`."""
     attempt: int
+    """Which of its runs this is: 2 for the first resume."""
+    limits: Limits | None = None
+    """The limits from now on, where they were changed."""
 
 
 class AgentStart(Event):
@@ -219,7 +227,7 @@ class CostUpdate(Event):
 WarningCode = Literal[
     "COST_80", "TOKENS_80", "TIME_80", "RETRYING", "COMPACTED", "CONTEXT_EDITED", "MCP_RECONNECTED",
     "LOG_REPAIRED", "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST",
-    "USAGE_LOWER_BOUND", "COMPACTION_FAILED",
+    "USAGE_LOWER_BOUND", "COMPACTION_FAILED", "OUTCOME_UNKNOWN", "WORKSPACE_AS_NOW",
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart
+from ..past import Past
 from ..ports import Kernels, ToolContext, ToolError
 from .commands import Commands
 from .isolation import NOT_ISOLATED
@@ -16,14 +17,18 @@ from .kernel_slot import KernelSlot
 class Resources:
     """What the tools of one execution share. `toolbox.Toolbox` owns and closes it."""
 
-    def __init__(self, kernels: Kernels) -> None:
+    def __init__(self, kernels: Kernels, past: Past | None = None) -> None:
+        """`past`: what earlier sittings of the execution left behind, if it goes on from some."""
+        past = past or Past()
         self.commands = Commands()
-        self.kernel = KernelSlot(kernels)
-        self.directories: dict[str, str] = {}
+        self.kernel = KernelSlot(kernels, lost="python" in past.tools_used)
+        self.directories: dict[str, str] = {
+            agent: kept["directory"] for agent, kept in past.kept.items() if "directory" in kept
+        }
         """Working directory of each agent's commands, by its name."""
         self.writing = asyncio.Lock()
         """One change of a file at a time: each reads what the one before has written."""
-        self._warned = False
+        self._warned = "NOT_ISOLATED" in past.told.warned
 
     @property
     def started(self) -> bool:

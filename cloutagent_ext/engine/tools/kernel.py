@@ -22,6 +22,9 @@ from .text import INLINE_BYTES, clean
 
 DEFAULT_TIMEOUT_S = 120
 MAX_TIMEOUT_S = 600
+_LOST = (
+    "[the server was restarted: state lost; this is a fresh kernel without the variables of earlier calls]"
+)
 
 
 class Python(BuiltinTool):
@@ -66,6 +69,9 @@ class Python(BuiltinTool):
             raise ToolError("The code is not valid Unicode.") from None
         timeout_s = arguments.get("timeout_s", DEFAULT_TIMEOUT_S)
         resources, shown = self.resources, Collector()
+        lost, resources.kernel.lost = resources.kernel.lost, False
+        if lost:
+            await context.warn("KERNEL_LOST", _LOST.strip("[]").capitalize() + ".")
         await resources.warn_not_isolated(context)
         problem = None
         try:
@@ -87,6 +93,8 @@ class Python(BuiltinTool):
         elif outcome == "error" and problem is None and shown.error is None:
             problem = "[the kernel reports an error without saying which]"
         parts = await asyncio.to_thread(shown.parts, context)
+        if lost:
+            parts.insert(0, TextPart(text=_LOST))
         if problem:
             parts.append(TextPart(text=problem))
         if outcome != "ok":

@@ -13,8 +13,10 @@ from ..ports import Kernel, Kernels, ToolContext, ToolError
 class KernelSlot:
     """Holds the kernel that the agent and all its subagents share."""
 
-    def __init__(self, kernels: Kernels) -> None:
+    def __init__(self, kernels: Kernels, *, lost: bool = False) -> None:
         self._kernels = kernels
+        self.lost = lost
+        """Whether variables that the agents count on went with an earlier kernel, and nobody has said so."""
         self.started = False
         """Whether a kernel was ever started, or tried to."""
         self._kernel: Kernel | None = None

@@ -26,13 +26,13 @@ GIVE_UP_S = 10.0
 _POLL_S = 0.02
 
 
-async def end_all(execution_id: str) -> int:
-    """End every process of this execution; how many there were (its supervisors not counted).
+async def end_all(*execution_ids: str) -> int:
+    """End every process of these executions; how many there were (their supervisors not counted).
 
     Safe to call at any time, also for executions of a server that died. TERM, a grace,
     KILL until none is found.
     """
-    return await asyncio.to_thread(_end_all, execution_id)
+    return await asyncio.to_thread(_end_all, frozenset(execution_ids))
 
 
 async def end_tree(pid: int) -> list[int]:
@@ -50,8 +50,8 @@ async def end_known(known: Iterable[tuple[int, float]]) -> int:
     return await asyncio.to_thread(_end_known, list(known))
 
 
-def _end_all(execution_id: str) -> int:
-    found = _marked(execution_id)
+def _end_all(execution_ids: frozenset[str]) -> int:
+    found = _marked(execution_ids)
     everything = found | set(_descendants(p.pid for p in found))
     count = sum(not _is_supervisor(p) for p in everything)
     _signal(found, signal.SIGTERM)
@@ -59,7 +59,7 @@ def _end_all(execution_id: str) -> int:
     _wait(everything, TERM_GRACE_S)
     give_up = time.monotonic() + GIVE_UP_S
     while time.monotonic() < give_up:
-        everything = {p for p in everything if _alive(p)} | _marked(execution_id)
+        everything = {p for p in everything if _alive(p)} | _marked(execution_ids)
         everything |= set(_descendants(p.pid for p in everything))
         if not everything:
             break
@@ -89,8 +89,8 @@ def _end_known(known: list[tuple[int, float]]) -> int:
     return len(living)
 
 
-def _marked(execution_id: str) -> set[Any]:
-    """Living processes whose environment carries the marker, this one and its ancestors excepted."""
+def _marked(execution_ids: frozenset[str]) -> set[Any]:
+    """Living processes that carry the marker of one of these executions; not this one, nor its ancestors."""
     me = psutil.Process()
     spared = {me.pid, *(p.pid for p in me.parents())}
     found = set()
@@ -98,7 +98,7 @@ def _marked(execution_id: str) -> set[Any]:
         if process.pid in spared:
             continue
         try:
-            if process.environ().get(MARKER) == execution_id and _alive(process):
+            if process.environ().get(MARKER) in execution_ids and _alive(process):
                 found.add(process)
         except (psutil.Error, OSError):
             continue  # gone, a zombie, or another user's

@@ -78,7 +78,7 @@ class Bash(BuiltinTool):
             report_fd=_REPORT_FD,
         )
         if ran.report:
-            resources.directories[context.agent] = ran.report
+            resources.directories[context.agent] = context.keep["directory"] = ran.report
         text, path = await asyncio.to_thread(_shown, ran, context)
         notes = _notes(ran, timeout_s, silent=not text)
         if notes:

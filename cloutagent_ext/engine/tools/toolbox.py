@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
+from ..past import Past
 from ..ports import Kernels, Tool
 from . import processes
 from .base import Resources
@@ -13,15 +14,15 @@ from .registry import builtin
 
 
 class Toolbox:
-    """`async with Toolbox(kernels=…, execution_id=…) as box: await run(job, ports, box.tools)`.
+    """`async with Toolbox(kernels=…, execution_id=…, past=…) as box: await run(job, ports, box.tools)`.
 
     Leaving it ends the kernel, every command and everything they left in the
     background, whatever happened inside; nothing is started by entering it.
     """
 
-    def __init__(self, *, kernels: Kernels, execution_id: str) -> None:
+    def __init__(self, *, kernels: Kernels, execution_id: str, past: Past | None = None) -> None:
         self._execution_id = execution_id
-        self._resources = Resources(kernels)
+        self._resources = Resources(kernels, past)
         self.tools: dict[str, Tool] = builtin(self._resources)
 
     @property

@@ -2292,7 +2292,7 @@ export interface components {
         };
         /**
          * Interrupted
-         * @description Found without an owner when a server started.
+         * @description Nobody works on it any more: its server stopped, or a server found it without an owner.
          */
         Interrupted: {
             /**
@@ -2301,6 +2301,12 @@ export interface components {
              * @default main
              */
             agent: string;
+            /**
+             * Died
+             * @description Its server ended without a word. After the third time the execution is given up.
+             * @default false
+             */
+            died: boolean;
             /** Id */
             id: number;
             /**
@@ -2319,6 +2325,12 @@ export interface components {
              * @enum {string}
              */
             type: "interrupted";
+            /**
+             * Unsettled Cost Usd
+             * @description Most that model calls may have cost whose end nobody saw; taken from the limits for good.
+             * @default 0
+             */
+            unsettled_cost_usd: number;
             /** Why */
             why: string;
         };
@@ -3083,12 +3095,23 @@ export interface components {
              * @default main
              */
             agent: string;
-            /** Attempt */
+            /**
+             * Attempt
+             * @description Which of its runs this is: 2 for the first resume.
+             */
             attempt: number;
-            /** By */
+            /**
+             * By
+             * @description A person, or `restart`.
+             */
             by: string;
             /** Id */
             id: number;
+            /**
+             * @description The limits from now on, where they were changed.
+             * @default null
+             */
+            limits: components["schemas"]["Limits"] | null;
             /**
              * Span
              * @description Path of the step it belongs to.
@@ -3893,7 +3916,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED";
+            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "OUTCOME_UNKNOWN" | "WORKSPACE_AS_NOW";
             /**
              * Details
              * @default {}

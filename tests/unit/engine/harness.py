@@ -13,6 +13,7 @@ from cloutagent_ext.engine import loop
 from cloutagent_ext.engine.models import ClientModels
 from cloutagent_ext.engine.models.anthropic import connect
 from cloutagent_ext.engine.models.prices import ListPrices
+from cloutagent_ext.engine.past import Past
 from cloutagent_ext.engine.ports import (
     Decision,
     EndExecution,
@@ -32,8 +33,10 @@ MODEL = "claude-opus-5-5"
 class Log:
     """The `Events` port: every event is checked against the contract when it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: list[tuple[str, dict[str, Any]]] | None = None) -> None:
         self.events: list[dict[str, Any]] = []
+        self.order = [] if order is None else order
+        """Everything that was written, journal included, in the order it was."""
         self._changed = asyncio.Event()
 
     async def emit(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
@@ -43,6 +46,7 @@ class Log:
         EVENT.validate_json(json.dumps(event, allow_nan=False).encode())
         json.dumps(event, ensure_ascii=False).encode()
         self.events.append(event)
+        self.order.append(("event", json.loads(json.dumps(event))))
         self._changed.set()
         return number
 
@@ -68,11 +72,13 @@ class Log:
 
 
 class Journal:
-    def __init__(self) -> None:
+    def __init__(self, order: list[tuple[str, dict[str, Any]]] | None = None) -> None:
         self.records: list[dict[str, Any]] = []
+        self._order = [] if order is None else order
 
     async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         self.records.append(json.loads(json.dumps({"kind": kind, "sync": sync, **fields})))
+        self._order.append(("journal", self.records[-1]))
 
     def kinds(self) -> list[str]:
         return [record["kind"] for record in self.records]
@@ -157,8 +163,9 @@ class Bench:
     """One execution's ports and what they recorded."""
 
     def __init__(self, models: Models, workspace: Path) -> None:
-        self.log = Log()
-        self.journal = Journal()
+        self.order: list[tuple[str, dict[str, Any]]] = []
+        self.log = Log(self.order)
+        self.journal = Journal(self.order)
         self.clock = Clock()
         self.approvals = Approvals()
         self.prices = ListPrices()
@@ -173,6 +180,7 @@ class Bench:
         tools: list[Any] | None = None,
         prompt: str = "Do it.",
         variables: Mapping[str, str] | None = None,
+        past: Past | None = None,
         **job: Any,
     ) -> Outcome:
         if not isinstance(definition, Definition):
@@ -200,7 +208,7 @@ class Bench:
             created_at="2026-11-22T08:00:00.000Z",
             **job,
         )
-        return await loop.run(bound, ports, {tool.name: tool for tool in tools or []})
+        return await loop.run(bound, ports, {tool.name: tool for tool in tools or []}, past)
 
 
 def define(

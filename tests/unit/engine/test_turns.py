@@ -303,8 +303,8 @@ async def test_the_journal_can_rebuild_every_request_exactly(tmp_path):
         k: v for k, v in last.items() if k not in ("messages", "max_tokens", "stream")
     }
     kinds = bench.journal.kinds()
-    assert kinds[:4] == ["conversation", "model_call", "assistant", "tool_started"]
-    assert sorted(kinds[3:7]) == ["tool_done", "tool_done", "tool_started", "tool_started"]
+    assert kinds[:5] == ["conversation", "model_call", "settled", "assistant", "tool_started"]
+    assert sorted(kinds[4:8]) == ["tool_done", "tool_done", "tool_started", "tool_started"]
     assert all(record["sync"] for record in bench.journal.records if record["kind"] == "tool_started")
 
 

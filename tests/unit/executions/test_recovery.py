@@ -34,7 +34,7 @@ async def main():
     office = Office(Path(sys.argv[1]))
     await office.services.start()
     turn = bash("touch began; " + gated(Path(sys.argv[2])))
-    project = await office.project(turn, queue=Queue(max_concurrent=1))
+    project = await office.project(turn, queue=Queue(max_concurrent=1), on_restart="interrupt")
     for number in range(4):
         accepted = await office.accept(project, key=f"k{number}")
         print(accepted.execution_id, flush=True)
@@ -51,7 +51,7 @@ async def test_a_stop_leaves_the_running_interrupted_and_the_waiting_for_the_nex
 ) -> None:
     first = await open_office()
     gate = tmp_path / "gate"
-    project = await first.project(bash(gated(gate)), queue=Queue(max_concurrent=1))
+    project = await first.project(bash(gated(gate)), queue=Queue(max_concurrent=1), on_restart="interrupt")
     running, *waiting = [await first.accept(project) for _ in range(3)]
     await first.until(running.execution_id, "tool_call")
     began = time.monotonic()
@@ -129,7 +129,9 @@ async def test_after_a_kill_the_running_is_interrupted_the_waiting_run_and_nothi
 
 async def an_interrupted_one(open_office: Opens, tmp_path: Path) -> tuple[Office, str]:
     office = await open_office()
-    accepted = await office.accept(await office.project(bash(gated(tmp_path / "never"))))
+    accepted = await office.accept(
+        await office.project(bash(gated(tmp_path / "never")), on_restart="interrupt")
+    )
     await office.until(accepted.execution_id, "tool_call")
     await office.services.stop(0)
     return await open_office(), accepted.execution_id

@@ -1,0 +1,372 @@
+"""What earlier sittings of an execution left, folded from its journal and its log, to go on from.
+
+Pure. The journal is the truth about what was done and said; the log tells what readers
+have been told already, so that nothing is told twice. An execution that begins from
+another one (a resume of one that has ended, a fork, a continuation) has that one's
+records in front of its own, closed by an `origin` record, and a log of its own.
+
+Not here: how the files are read (`executions.journal`), and how a conversation goes on
+(`conversation`, `dispatch`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..schema.base import JsonObject
+from ..schema.execution import Usage
+from .assembly import Reply
+from .ports import Wire
+
+Record = Mapping[str, Any]
+
+
+@dataclass
+class PastCall:
+    """One tool call, as far as it came."""
+
+    tool: str = ""
+    arguments: JsonObject = field(default_factory=dict)
+    started: bool = False
+    """It was allowed and may have had its effect."""
+    read_only: bool = False
+    result: Wire | None = None
+    """What the model is told, once it is known; never made again."""
+    added: list[Wire] = field(default_factory=list)
+    """What hooks added to it."""
+    output: list[JsonObject] = field(default_factory=list)
+    """The same as the log tells it."""
+    duration_ms: int = 0
+
+
+@dataclass
+class Spent:
+    """One model call that was paid for."""
+
+    agent: str
+    span: str
+    usage: Usage
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A reservation whose call was never seen to end: what it may have cost stays taken."""
+
+    span: str
+    cost: float
+    tokens: int
+
+
+@dataclass
+class PastConversation:
+    """One agent's conversation, byte for byte, and where it stands."""
+
+    agent: str
+    span: str
+    request: Wire | None
+    """Its frozen parts; None where they are to be made anew (a fork with another system prompt)."""
+    messages: list[Wire]
+    turns: int = 0
+    """Number of the last turn that is over."""
+    turns_before: int = 0
+    """Those of them that another execution has made."""
+    last: Reply | None = None
+    """The reply it ends with, not yet acted upon."""
+    last_span: str = ""
+    counted: tuple[int, Wire] | None = None
+    """How many messages the newest usage of the service covers, and that usage."""
+    room: int = 0
+    """Room that the newest reply was asked with."""
+    pauses: int = 0
+    repairs: int = 0
+    sent_back: int = 0
+    """How often a hook did not let it stop."""
+    text: str = ""
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
+
+
+@dataclass
+class Told:
+    """What the log has said already."""
+
+    calls: set[str] = field(default_factory=set)
+    """Spans of the tool calls that were announced."""
+    results: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+    """Spans of the agents that were said to begin, and to be done."""
+    done: set[str] = field(default_factory=set)
+    void: set[str] = field(default_factory=set)
+    """Spans of turns that have shown something since they last began."""
+    warned: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    """Spans of the calls that were shown to a person."""
+    decisions: dict[str, JsonObject] = field(default_factory=dict)
+    """The `approval` event of each call that was decided upon, by the call's span."""
+    payments: int = 0
+    _since: dict[str, float] = field(default_factory=dict)
+    _ran: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _moment: float = 0.0
+
+    def event(self, event: Record) -> None:
+        """Take the next event of the log."""
+        kind, span = event["type"], event.get("span", "main")
+        if kind == "interrupted":
+            for each, since in self._since.items():
+                self._ran[each] += max(0.0, self._moment - since)
+            self._since.clear()
+            return
+        self._moment = datetime.fromisoformat(event["ts"]).timestamp()
+        if kind == "resumed":
+            self._since = dict.fromkeys(self.begun - self.done, self._moment)
+        elif kind == "agent_start":
+            self.begun.add(span)
+            self._since[span] = self._moment
+        elif kind == "agent_complete":
+            self.done.add(span)
+        elif kind == "tool_call":
+            self.calls.add(span)
+        elif kind == "tool_result":
+            self.results.add(span)
+        elif kind in ("text", "thinking"):
+            self.void.add(span)
+        elif kind == "cost_update":
+            self.payments += 1
+        elif kind == "approval_required":
+            self.asked.add(span)
+        elif kind == "approval":
+            self.decisions[span] = dict(event)
+        elif kind == "warning":
+            self.warned.add(event["code"])
+            if event["code"] == "RETRYING":
+                self.void.discard(span)
+
+    def ran_s(self, span: str) -> float:
+        """Seconds that the agent at `span` has run in earlier sittings."""
+        return self._ran[span]
+
+
+@dataclass
+class Past:
+    """Empty for an execution that begins."""
+
+    conversations: dict[str, PastConversation] = field(default_factory=dict)
+    """By span."""
+    calls: dict[str, PastCall] = field(default_factory=dict)
+    """By the call's span, `<turn>/<call id>`."""
+    spent: list[Spent] = field(default_factory=list)
+    """Calls of this execution."""
+    carried: list[Spent] = field(default_factory=list)
+    """Calls of the execution that this one resumes: they count against its limits, not as its own."""
+    carried_s: float = 0.0
+    """Running time of that one."""
+    kept: dict[str, JsonObject] = field(default_factory=dict)
+    """What tools wanted to find again, by agent."""
+    tools_used: set[str] = field(default_factory=set)
+    """Tools that were started, whatever came of it."""
+    told: Told = field(default_factory=Told)
+    ran_s: float = 0.0
+    """Running time of this execution so far."""
+    _open: dict[str, Held] = field(default_factory=dict)
+    _lost: list[Held] = field(default_factory=list)
+    _over: set[str] = field(default_factory=set)
+    """Spans of turns whose reply is in the journal."""
+
+    @classmethod
+    def of(cls, records: Iterable[Record], events: Iterable[Record] = ()) -> Past:
+        """Fold a journal and a log. Unknown kinds of a later version are passed over."""
+        past = cls()
+        for record in records:
+            past.record(record)
+        for event in events:
+            past.told.event(event)
+        return past
+
+    def __bool__(self) -> bool:
+        return bool(self.conversations or self.told.begun)
+
+    # ------------------------------------------------------------ what is asked of it
+
+    def call(self, span: str) -> PastCall | None:
+        """The call at `span`, if it had come so far that anything was recorded."""
+        return self.calls.get(span)
+
+    def instance(self, call_span: str, subagent: str) -> str | None:
+        """Name of the instance that the delegation at `call_span` had begun with."""
+        prefix = f"{call_span}/{subagent}#"
+        for span in (*self.conversations, *self.told.begun):
+            if span.startswith(prefix) and "/" not in span[len(prefix) :]:
+                return span.rpartition("/")[2]
+        return None
+
+    def instances(self) -> dict[str, int]:
+        """How many instances of each subagent there were."""
+        most: dict[str, int] = {}
+        for span in (*self.conversations, *self.told.begun):
+            name, mark, number = span.rpartition("/")[2].rpartition("#")
+            if mark and number.isdecimal():
+                most[name] = max(most.get(name, 0), int(number))
+        return most
+
+    def held(self, span: str = "main") -> list[Held]:
+        """Reservations below `span` that were open when a sitting ended."""
+        return [each for each in (*self._lost, *self._open.values()) if _below(each.span, span)]
+
+    @property
+    def unsettled_usd(self) -> float:
+        """Most that calls may have cost whose end was not seen."""
+        return sum(each.cost for each in self.held())
+
+    def spent_below(self, span: str) -> list[Spent]:
+        return [each for each in self.spent if _below(each.span, span)]
+
+    def carried_below(self, span: str) -> list[Spent]:
+        return [each for each in self.carried if _below(each.span, span)]
+
+    def is_void(self, span: str) -> bool:
+        """Whether the log shows a beginning of the turn at `span` that nothing came of."""
+        return span in self.told.void and span not in self._over
+
+    # ------------------------------------------------------------ the journal
+
+    def record(self, record: Record) -> None:
+        """Take the next record of the journal."""
+        if fold := _FOLDS.get(record["kind"]):
+            fold(self, record)
+
+    def _conversation(self, record: Record) -> None:
+        span = record["span"]
+        self.conversations[span] = PastConversation(
+            record["agent"], span, record["request"], [record["message"]]
+        )
+
+    def _frozen(self, record: Record) -> None:
+        self.conversations[record["span"]].request = record["request"]
+
+    def _segment(self, record: Record) -> None:
+        talk = self._talk(record)
+        talk.messages = list(record["messages"])
+        talk.last = talk.counted = None
+
+    def _assistant(self, record: Record) -> None:
+        talk = self._talk(record)
+        reply = Reply(
+            content=record["content"],
+            stop_reason=record["stop_reason"],
+            stop_details=record.get("stop_details"),
+            usage=record["usage"],
+            message_id=record.get("message_id"),
+            cost=record.get("cost_usd"),
+        )
+        talk.messages.append({"role": "assistant", "content": reply.content})
+        talk.counted = (len(talk.messages), reply.usage)
+        if talk.last is not None and talk.last.stop_reason in _PAUSES:
+            talk.pauses += 1
+        talk.last, talk.last_span = reply, record["span"]
+        talk.turns = max(talk.turns, _number(record["span"]))
+        talk.text = reply.text or talk.text
+        self._over.add(record["span"])
+
+    def _user(self, record: Record) -> None:
+        talk = self._talk(record)
+        talk.messages.append(record["message"])
+        talk.repairs += record.get("why") == "repair"
+        talk.sent_back += record.get("why") == "hook"
+        if talk.last is not None and talk.last.stop_reason == "tool_use":
+            talk.pauses = 0
+        talk.last = None
+
+    def _model_call(self, record: Record) -> None:
+        span = record["span"]
+        if (lost := self._open.pop(span, None)) is not None:
+            self._lost.append(lost)
+        self._open[span] = Held(span, record.get("held_usd") or 0.0, record.get("held_tokens") or 0)
+        if (talk := self._find(span)) is not None and record.get("asked"):
+            if record.get("purpose", "turn") != "turn":
+                return
+            talk.room = record["asked"]
+            talk.turns = max(talk.turns, _number(span) - 1)
+
+    def _settled(self, record: Record) -> None:
+        span, cost = record["span"], record["cost_usd"]
+        self._open.pop(span, None)
+        if record["usage"] is None:
+            return
+        spent = Spent(record["agent"], span, Usage(**record["usage"]), cost)
+        self.spent.append(spent)
+        if (talk := self._find(span)) is not None:
+            talk.usage = talk.usage + spent.usage
+            talk.cost = None if talk.cost is None or cost is None else talk.cost + cost
+
+    def _tool_started(self, record: Record) -> None:
+        call = self._call(record)
+        call.started = True
+        call.tool, call.arguments = record["tool"], record["arguments"]
+        call.read_only = record["read_only"]
+        self.tools_used.add(record["tool"])
+
+    def _tool_done(self, record: Record) -> None:
+        call = self._call(record)
+        call.result = record["result"]
+        call.added = record.get("added") or []
+        call.output, call.duration_ms = record["output"], record["duration_ms"]
+        if kept := record.get("kept"):
+            self.kept.setdefault(record["agent"], {}).update(kept)
+
+    def _origin(self, record: Record) -> None:
+        """All so far was another execution's."""
+        if record["how"] == "resumed":
+            self.carried += self.spent
+            self.carried_s = record["ran_s"]
+        else:
+            self.carried, self.carried_s = [], 0.0
+            self._lost, self._open = [], {}
+        self.spent = []
+        for talk in self.conversations.values():
+            talk.usage, talk.cost = Usage(), 0.0
+            if record["how"] != "resumed":
+                talk.turns_before = talk.turns
+
+    def _talk(self, record: Record) -> PastConversation:
+        found = self.conversations.get(record["span"]) or self._find(record["span"])
+        if found is None:
+            raise KeyError(f"no conversation at {record['span']}")
+        return found
+
+    def _find(self, turn_span: str) -> PastConversation | None:
+        """The conversation that a turn belongs to."""
+        return self.conversations.get(turn_span.rpartition("/")[0])
+
+    def _call(self, record: Record) -> PastCall:
+        return self.calls.setdefault(f"{record['span']}/{record['call_id']}", PastCall())
+
+
+_FOLDS = {
+    "conversation": Past._conversation,
+    "frozen": Past._frozen,
+    "segment": Past._segment,
+    "assistant": Past._assistant,
+    "user": Past._user,
+    "model_call": Past._model_call,
+    "settled": Past._settled,
+    "tool_started": Past._tool_started,
+    "tool_done": Past._tool_done,
+    "origin": Past._origin,
+}
+
+
+_PAUSES = ("pause_turn", "compaction")
+
+
+def _below(span: str, of: str) -> bool:
+    return span.startswith(f"{of}/") or span == of
+
+
+def _number(turn_span: str) -> int:
+    number = turn_span.rpartition("/")[2]
+    return int(number) if number.isdecimal() else 0

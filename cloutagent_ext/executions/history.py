@@ -1,0 +1,57 @@
+"""What an execution's files say about its earlier sittings, and whether it can go on from there.
+
+Not here: what the records mean (`engine.past`), and who goes on when (`recovery`, `scheduler`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..engine.past import Past
+from ..errors import Conflict
+from . import journal, logfile
+from .workspace import Workspace
+
+
+async def read(folder: Path) -> Past:
+    """The past of the execution in `folder`; empty for one that never ran. Raises UnreadableFile, OSError."""
+    return await asyncio.to_thread(_read, folder)
+
+
+async def check(past: Past, workspace: Workspace) -> None:
+    """Raises Conflict where what its tools have made is gone: going on would pretend that it is there."""
+    if past.tools_used and not await workspace.ready():
+        raise Conflict(
+            "The workspace of this execution is gone, and its tools have worked in it. It cannot go on; "
+            "cancel it, or run it anew."
+        )
+
+
+def _read(folder: Path) -> Past:
+    try:
+        return Past.of(journal.read(folder), _events(folder))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise journal.JournalDamaged(
+            f"The journal {folder.name}/{journal.NAME} cannot be followed: {error}. It may have been written "
+            "by another version of CloutAgent. Cancel the execution, or run it anew.",
+            file=journal.NAME,
+            line=None,
+            reason=str(error),
+        ) from error
+
+
+def _events(folder: Path) -> Iterator[dict[str, Any]]:
+    number, offset = 1, None
+    while True:
+        try:
+            found = logfile.read(folder / logfile.NAME, number, offset)
+        except FileNotFoundError:
+            return
+        if not found.lines:
+            return
+        yield from map(json.loads, found.lines)
+        number, offset = number + len(found.lines), found.offset
