@@ -14,7 +14,8 @@ import json
 from collections.abc import Iterable
 
 from .assembly import Reply
-from .models.catalogue import facts_of
+from .models.catalogue import ABOVE_HIGH, facts_of
+from .output_schema import adapted
 from .past import PastConversation
 from .ports import Journal, Tool, Wire
 from .text import IMAGE_TOKENS, clean, clean_json, most_tokens
@@ -200,14 +201,16 @@ def settings_for(model: str, *, thinking: str, effort: str | None, output_schema
     facts = facts_of(model)
     settings: Wire = {}
     if facts is not None:
-        chosen = facts.auto if thinking == "auto" else facts.off
+        # Some models can do without thinking only at a low effort; asked for both, the effort stands.
+        must = facts.off_up_to_high and effort in ABOVE_HIGH
+        chosen = facts.auto if thinking == "auto" or must else facts.off
         if chosen is not None:
             settings["thinking"] = dict(chosen)
     output: Wire = {}
     if effort is not None and (facts is None or effort in facts.efforts):
         output["effort"] = effort
     if output_schema is not None:
-        output["format"] = {"type": "json_schema", "schema": clean_json(output_schema)}
+        output["format"] = {"type": "json_schema", "schema": clean_json(adapted(output_schema))}
     if output:
         settings["output_config"] = output
     return settings

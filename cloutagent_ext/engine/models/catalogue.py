@@ -16,6 +16,8 @@ from ..ports import Prices
 _ADAPTIVE = {"type": "adaptive", "display": "summarized"}
 """The default display is "omitted", and people want to see the thinking."""
 _ALL: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
+_WITHOUT_XHIGH: tuple[Effort, ...] = ("low", "medium", "high", "max")
+ABOVE_HIGH: frozenset[str | None] = frozenset({"xhigh", "max"})
 MILLION = 1_000_000
 
 
@@ -69,8 +71,8 @@ MODELS: tuple[ModelFacts, ...] = (
     _optional("claude-sonnet-5", "Claude Sonnet 5", 1024, _DISABLED),
     _optional("claude-opus-4-8", "Claude Opus 4.8", 1024),
     _optional("claude-opus-4-7", "Claude Opus 4.7", 2048),
-    _optional("claude-opus-4-6", "Claude Opus 4.6", 4096),
-    _optional("claude-sonnet-4-6", "Claude Sonnet 4.6", 1024),
+    _optional("claude-opus-4-6", "Claude Opus 4.6", 4096, efforts=_WITHOUT_XHIGH),
+    _optional("claude-sonnet-4-6", "Claude Sonnet 4.6", 1024, efforts=_WITHOUT_XHIGH),
     ModelFacts(
         "claude-haiku-4-5",
         "Claude Haiku 4.5",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...schema.project import Agent, Definition, Problem, Subagent
-from ..models.catalogue import MODELS, ModelFacts, facts_of
+from ..models.catalogue import ABOVE_HIGH, MODELS, ModelFacts, facts_of
 from ..ports import Prices
 from ..text import likely_tokens
 from .findings import agents, error, nearest, warning
 
+_CAN_DO_WITHOUT = next(facts.name for facts in MODELS if not facts.always_thinks and not facts.off_up_to_high)
 _OURS = "claude-"
 """How the names of the models begin that the catalogue ought to know."""
 
@@ -24,7 +25,7 @@ def check(definition: Definition, prices: Prices | None) -> Iterator[Problem]:
             yield from _unknown(definition, prices, node, f"{path}.model", model)
         else:
             yield from _sizes(definition.agent, one, facts, node, path)
-    yield from _thinking(definition.agent)
+            yield from _thinking(definition.agent, one, facts, node, path)
     yield from _notebook(definition.agent)
 
 
@@ -65,8 +66,8 @@ def _sizes(agent: Agent, one: Agent | Subagent, facts: ModelFacts, node: str, pa
             "COMPACTION_TOO_LATE",
             node,
             "agent.compact_at_tokens",
-            f"{facts.name} is full at {facts.context_window:,} tokens, so nothing would be summarised "
-            "before: lower `compact_at_tokens`.",
+            f"{facts.name} is full at {facts.context_window:,} tokens, so it is summarised only just before "
+            "that: lower `compact_at_tokens`.",
         )
     field, text = (
         ("prompt", one.prompt) if isinstance(one, Subagent) else ("system_prompt", one.system_prompt)
@@ -81,31 +82,41 @@ def _sizes(agent: Agent, one: Agent | Subagent, facts: ModelFacts, node: str, pa
         )
 
 
-def _thinking(agent: Agent) -> Iterator[Problem]:
-    facts = facts_of(agent.model)
-    if facts is None:
-        return
+def _thinking(
+    agent: Agent, one: Agent | Subagent, facts: ModelFacts, node: str, path: str
+) -> Iterator[Problem]:
+    """What `facts` takes of the agent's thinking and effort, which hold for its subagents too."""
+
+    def field(name: str) -> str:
+        return f"agent.{name}" if one is agent else f"{path}.model"
+
     if agent.effort is not None and agent.effort not in facts.efforts:
+        instead = f"choose {_either(facts.efforts)}" if facts.efforts else "leave it empty"
         yield warning(
             "EFFORT_IGNORED",
-            "agent",
-            "agent.effort",
-            f"{facts.name} takes no effort {agent.effort}: it is left out.",
+            node,
+            field("effort"),
+            f"{facts.name} takes no effort {agent.effort}, so it is left out: {instead}, or another model.",
         )
     if agent.thinking == "off" and facts.always_thinks:
         yield warning(
             "THINKING_STAYS_ON",
-            "agent",
-            "agent.thinking",
-            f"{facts.name} always thinks; it cannot be switched off.",
+            node,
+            field("thinking"),
+            f"{facts.name} always thinks: set thinking to auto, or choose a model that can do without "
+            f"({_CAN_DO_WITHOUT}).",
         )
-    elif agent.thinking == "off" and facts.off_up_to_high and agent.effort in {"xhigh", "max"}:
+    elif agent.thinking == "off" and facts.off_up_to_high and agent.effort in ABOVE_HIGH:
         yield error(
             "EFFORT_NEEDS_THINKING",
-            "agent",
-            "agent.effort",
+            node,
+            field("effort"),
             f"{facts.name} without thinking takes an effort up to high: lower it, or set thinking to auto.",
         )
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _notebook(agent: Agent) -> Iterator[Problem]:
