@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Float, Integer, List, TraitType, Unicode
+from traitlets import Bool, Dict, Float, Integer, List, TraitType, Unicode, Union
 
 from ._version import __version__
 from .settings import Row, Settings
@@ -53,6 +53,9 @@ def _trait(row: Row) -> TraitType[Any, Any]:
     help_text = f"{row.help}{unit}{variable}"
     if row.type is tuple:
         return List(Unicode(), default_value=None, allow_none=True, help=help_text).tag(config=True)
+    if row.type is dict:
+        kinds = [Dict(), Unicode()]  # JSON on the command line
+        return Union(kinds, default_value=None, allow_none=True, help=help_text).tag(config=True)
     trait: TraitType[Any, Any] = _TRAITS[row.type](default_value=None, allow_none=True, help=help_text)
     return trait.tag(config=True)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .auth.keys import Keys
 from .engine.models import ModelProvider, ModelSettings
-from .engine.ports import Clock, Kernels
+from .engine.ports import Clock, Kernels, Price
 from .errors import CloutError
 from .executions.queue import Executions
 from .schema.admin import ModelCredentials
@@ -85,7 +85,8 @@ class Services:
 def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -> Services:
     """The services of one data folder. No I/O."""
     store = ProjectStore(settings.data_dir)
-    models = ModelProvider(lambda: model_settings(settings))
+    prices = {model: Price(**price) for model, price in settings.price_overrides.items()}
+    models = ModelProvider(lambda: model_settings(settings), price_overrides=prices)
     secrets = Secrets(settings.data_dir / "projects", KeyRing(settings.encryption_key, settings.key_file))
     executions = Executions(store, models, settings, kernels, secrets=secrets, clock=clock or SystemClock())
     return Services(

@@ -10,6 +10,8 @@ that a test or an embedding program decides what is seen.
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -42,7 +44,7 @@ def _setting(kind: type, default: Any, help: str, *, env: str | None = None, **m
     """A field of `Settings` with its row."""
     shown = not more.get("secret", False)
     metadata = {"type": kind, "help": help, "env": env, **more}
-    if isinstance(default, tuple):
+    if isinstance(default, tuple | dict):
         return field(default_factory=lambda: default, metadata={**metadata, "default": default}, repr=shown)
     return field(default=default, metadata=metadata, repr=shown)
 
@@ -98,6 +100,15 @@ class Settings:
     )
     simulated_pace: float = _setting(
         float, 40.0, "How fast the simulated model speaks; 0 is at once.", unit="words per second", minimum=0
+    )
+    price_overrides: Mapping[str, Mapping[str, float]] = _setting(
+        dict,
+        {},
+        "Prices that stand instead of the built-in tables, and prices of models that those do not know: "
+        '`{"<model>": {"input": 3, "output": 15}}`, on wish with `cache_read` (else a tenth of `input`), '
+        "`cache_write_5m` (else 1.25 times) and `cache_write_1h` (else twice). As a variable: the same JSON.",
+        env="CLOUTAGENT_PRICE_OVERRIDES",
+        unit="US dollars per million tokens",
     )
     backup_enabled: bool = _setting(
         bool,
@@ -233,6 +244,32 @@ def _origins(value: Any) -> tuple[str, ...]:
     return tuple(item.strip().rstrip("/") for item in items if item.strip())
 
 
+_PRICE_NAMES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+
+
+def _prices(value: Any) -> dict[str, dict[str, float]]:
+    """Prices by model, each complete; raises ValueError and its kin for anything else."""
+    given = json.loads(value) if isinstance(value, str) else value
+    found = {}
+    for model, prices in dict(given).items():
+        if not isinstance(model, str) or not model or set(prices) - set(_PRICE_NAMES):
+            raise ValueError
+        if any(isinstance(price, bool) for price in prices.values()):
+            raise ValueError
+        numbers = {name: float(price) for name, price in prices.items()}
+        if not all(0 <= number < math.inf for number in numbers.values()):
+            raise ValueError
+        base = numbers["input"]
+        found[model] = {
+            "output": numbers["output"],
+            "cache_read": base * 0.1,
+            "cache_write_5m": base * 1.25,
+            "cache_write_1h": base * 2,
+            **numbers,
+        }
+    return found
+
+
 def _whole(value: Any) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError
@@ -245,6 +282,7 @@ _READERS: dict[type, tuple[Callable[[Any], Any], str]] = {
     bool: (_boolean, "true or false"),
     int: (_whole, "a whole number"),
     float: (float, "a number"),
+    dict: (_prices, 'prices by model, as {"<model>": {"input": 3, "output": 15}}'),
     tuple: (_origins, "origins, separated by commas"),
 }
 
@@ -258,7 +296,7 @@ def _checked(row: Row, value: Any, where: str) -> Any:
         result = read(value)
         if row.minimum is not None and not result >= row.minimum:
             raise ValueError
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         shown = "what was given" if row.secret else repr(value)
         raise SettingError(f"{where} takes {takes}, not {shown}.") from None
     return result

@@ -72,7 +72,7 @@ def _settings() -> Iterator[str]:
     rows = []
     for row in Settings.rows():
         default = row.default
-        shown = "" if default in (None, (), Path()) else f"`{default}`"
+        shown = "" if default in (None, (), {}, Path()) else f"`{default}`"
         rows.append((f"`{row.name}`", f"`{row.env}`" if row.env else "", shown, row.unit, row.help))
     yield from _table(("name", "variable", "default", "unit", "what it does"), rows)
 

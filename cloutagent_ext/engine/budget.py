@@ -7,7 +7,9 @@ between looking and booking runs without an `await`. Tokens differ in one point:
 prefix that the previous call of the same conversation had in the cache, less than four
 minutes ago, is taken as cached, since cache reads do not count towards `max_tokens`.
 
-A subagent's own limits are a budget inside its caller's. Not here: time and turns.
+A subagent's own limits are a budget inside its caller's. A batch's ceiling, which other
+executions share, is held last, when all else has said yes (`ports.Ceiling`). Not here:
+time and turns.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from ..schema.events import WarningCode
 from ..schema.execution import Usage
 from .models.prices import iterations_of
 from .past import Past
-from .ports import EndExecution, Price, Prices, Wire
+from .ports import Ceiling, EndExecution, Price, Prices, Wire
 
 MIN_OUTPUT_TOKENS = 256
 """A reply that may be shorter than this is not worth asking for."""
@@ -58,6 +60,8 @@ class Settled:
 
     usage: Usage
     cost: float | None
+    over: float = 0.0
+    """Dollars that the service charged beyond the worst that was foreseen."""
     warnings: list[tuple[WarningCode, str]] = field(default_factory=list)
 
 
@@ -73,6 +77,7 @@ class Budget:
         local_prices: bool = False,
         parent: Budget | None = None,
         owner: str = "the execution",
+        ceiling: Ceiling | None = None,
     ) -> None:
         self.max_cost_usd = max_cost_usd
         self.max_tokens = max_tokens
@@ -88,6 +93,7 @@ class Budget:
         self._prices = prices
         self._local = local_prices
         self._owner = owner
+        self._ceiling = ceiling
         self._open = 0
         self._settled = asyncio.Event()
         self._warned: set[str] = set()
@@ -152,11 +158,44 @@ class Budget:
             cost=0.0 if price is None else _worst(price, prompt_tokens, granted),
             tokens=max(0, prompt_tokens - cached_tokens) + granted,
         )
-        for level in self._levels():
-            level.reserved_cost += held.cost
-            level.reserved_tokens += held.tokens
-            level._open += 1
+        self._book(held, +1)
+        try:
+            await self._hold_of_the_ceiling(held, price, prompt_tokens)
+        except BaseException:
+            self._book(held, -1)
+            self._announce()
+            raise
         return held
+
+    async def _hold_of_the_ceiling(self, held: Reservation, price: Price | None, prompt_tokens: int) -> None:
+        """Hold the same of what other executions share; grants less output where less is left there."""
+        *_, root = self._levels()
+        if root._ceiling is None:
+            return
+        if price is None:
+            raise root._exhausted("PRICE_UNKNOWN", held.model, price, prompt_tokens)
+        shortest = min(MIN_OUTPUT_TOKENS, held.max_tokens)
+        got = await root._ceiling.hold(held.cost, least=_worst(price, prompt_tokens, shortest))
+        if got < held.cost and price.output:
+            fewer = held.max_tokens - math.ceil((held.cost - got) * 1_000_000 / price.output - _EPSILON)
+            lowered = max(shortest, fewer)
+            self._book(held, -1)
+            held.tokens -= held.max_tokens - lowered
+            held.max_tokens, held.cost = lowered, got
+            self._book(held, +1)
+            self._announce()
+
+    def _book(self, held: Reservation, sign: int) -> None:
+        for level in self._levels():
+            level.reserved_cost = max(0.0, level.reserved_cost + sign * held.cost)
+            level.reserved_tokens += sign * held.tokens
+            level._open += sign
+
+    def _announce(self) -> None:
+        """Let those look again who wait for what is held."""
+        for level in self._levels():
+            settled, level._settled = level._settled, asyncio.Event()
+            settled.set()
 
     # ------------------------------------------------------------ after a call
 
@@ -168,18 +207,17 @@ class Budget:
             cost = self._prices.cost(held.model, wire)
             if cost is None and self._local:
                 cost = 0.0
-        root = self
-        for level in self._levels():
-            level.reserved_cost = max(0.0, level.reserved_cost - held.cost)
-            level.reserved_tokens -= held.tokens
-            level._open -= 1
-            if wire is not None:
+        self._book(held, -1)
+        *_, root = self._levels()
+        if wire is not None:
+            for level in self._levels():
                 level.usage = level.usage + usage
                 level.cost = None if level.cost is None or cost is None else level.cost + cost
-            settled, level._settled = level._settled, asyncio.Event()
-            settled.set()
-            root = level
-        return Settled(usage, cost, list(root._new_warnings()))
+        if root._ceiling is not None:
+            root._ceiling.settle(held.cost, cost or 0.0)
+        self._announce()
+        over = (cost or 0.0) - held.cost
+        return Settled(usage, cost, over if over > _EPSILON else 0.0, list(root._new_warnings()))
 
     def percent_of_cost(self) -> float | None:
         """0 to 100, None without a limit or a known price."""
@@ -228,8 +266,8 @@ class Budget:
         if code == "PRICE_UNKNOWN":
             end = EndExecution(
                 "COST_LIMIT_EXCEEDED",
-                f"No price is known for the model {model}, so the limit of ${self.max_cost_usd:g} cannot be "
-                "kept. Give it a price in the settings, or remove the money limit.",
+                f"No price is known for the model {model}, so no limit on money can be kept. Give it a price "
+                "in the settings (`price_overrides`), or remove the limit.",
                 model=model,
             )
         elif code == "COST_LIMIT_EXCEEDED":

@@ -38,6 +38,7 @@ async def run(job: Job, ports: Ports, tools: Mapping[str, Tool], past: Past | No
         max_cost_usd=limits.max_cost_usd,
         max_tokens=limits.max_tokens,
         local_prices=job.local_prices or job.simulated,
+        ceiling=ports.ceiling,
     )
     past = past or Past()
     budget.go_on(past, "main")

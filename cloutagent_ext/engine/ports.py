@@ -116,6 +116,8 @@ class Price:
     output: float
     cache_read: float
     cache_write_5m: float
+    cache_write_1h: float | None = None
+    """None: twice the input, as the service's own list has it."""
 
 
 class Prices(Protocol):
@@ -266,6 +268,22 @@ class HookActions(Protocol):
         ...
 
 
+class Ceiling(Protocol):
+    """Money that this execution shares with others, in whatever process they run."""
+
+    async def hold(self, dollars: float, *, least: float) -> float:
+        """Set aside up to `dollars`, at least `least`; how much it was.
+
+        Waits while others hold what it needs. Raises `EndExecution` (COST_LIMIT_EXCEEDED)
+        where no less than `least` will ever be left.
+        """
+        ...
+
+    def settle(self, held: float, spent: float) -> None:
+        """Give back what was held, and book what was spent of it."""
+        ...
+
+
 class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only grow."""
@@ -288,6 +306,8 @@ class Ports:
     clock: Clock
     hooks: HookActions | None = None
     """Where none is bound, every hook counts as failed."""
+    ceiling: Ceiling | None = None
+    """The batch that this execution belongs to; None where it is alone."""
 
 
 @dataclass(frozen=True)

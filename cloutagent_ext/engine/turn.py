@@ -178,6 +178,16 @@ class Turns:
         self._totals.add(settled)
         window = ContextWindow(tokens=context_tokens(spent), window=self._window)
         await self._run.book(settled, agent=self._agent, span=span, context=window)
+        if settled.over:
+            await self._run.warn(
+                "COST_ABOVE_RESERVED",
+                f"The service charged ${settled.over:.6f} more for a call than the ${held.cost:.6f} that had "
+                "been set aside as the most it could cost.",
+                agent=self._agent,
+                span=span,
+                over_usd=settled.over,
+                reserved_usd=held.cost,
+            )
         if not complete:
             await self._run.warn_once(
                 "USAGE_LOWER_BOUND",

@@ -26,6 +26,7 @@ from ..schema.base import timestamp
 from ..schema.execution import ExecuteRequest, Origin, Spec
 from ..schema.project import Definition, Folder, PartialLimits, Problem, Validation
 from ..settings import Settings
+from .batches import Batches, scope_of
 from .ids import made_at
 from .vault import Vault
 
@@ -38,7 +39,6 @@ _NOT_BUILT = {
     "continue_from": "going on with a finished conversation",
     "step": "asking before every tool call",
     "replay": "playing a cassette",
-    "batch": "a ceiling shared by several executions",
 }
 """Fields of the request that this version cannot honour. Refused by name: never ignored."""
 
@@ -53,12 +53,14 @@ class Acceptance:
         settings: Settings,
         tools: frozenset[str],
         vault: Vault,
+        batches: Batches,
     ) -> None:
         self._store = store
         self._models = models
         self._settings = settings
         self._tools = tools
         self._vault = vault
+        self._batches = batches
 
     async def check(
         self,
@@ -99,7 +101,7 @@ class Acceptance:
             await self._store.scenario(
                 project_id, version=version
             )  # a broken one is named now, not in the middle of the run
-        return Spec(
+        spec = Spec(
             execution_id=execution_id,
             project_id=project_id,
             project_name=definition.name,
@@ -112,9 +114,27 @@ class Acceptance:
             simulated=simulated,
             priority=1 if by_key else 0,
             idempotency_key=idempotency_key,
+            batch=request.batch,
             metadata=request.metadata,
             created_at=timestamp(made_at(execution_id)),
         )
+        if spec.batch is not None:
+            self._priced(definition, simulated=simulated)
+            await self._batches.open(spec.batch, scope_of(spec))
+        return spec
+
+    def _priced(self, definition: Definition, *, simulated: bool) -> None:
+        """A ceiling on money can be kept only where every price is known."""
+        if simulated or self._models.local():
+            return
+        models = {definition.agent.model, *(one.model for one in definition.subagents if one.enabled)}
+        for model in sorted(each for each in models if each is not None):
+            if self._models.prices.of(model) is None:
+                raise PriceUnknown(
+                    f"No price is known for {model}, so the batch's ceiling cannot be kept: choose another "
+                    "model, give it a price in the settings (`price_overrides`), or leave `batch` out.",
+                    fields=[{"path": "batch", "message": f"needs a price of {model}"}],
+                )
 
     async def validate(self, definition: Definition, project_id: str | None = None) -> Validation:
         """What an execution of `definition` would be refused for or warned of, and what it costs at least.

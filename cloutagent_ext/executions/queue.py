@@ -26,6 +26,7 @@ from ..schema.project import Definition, Validation
 from ..settings import Settings
 from . import fold, listing, records, recovery, worker
 from .acceptance import Acceptance
+from .batches import Batches
 from .ids import Ids
 from .live import Live, Order
 from .log import EventLog
@@ -62,7 +63,8 @@ class Executions:
     ) -> None:
         self._settings = settings
         vault = Vault(secrets, models)
-        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()), vault)
+        self._batches = Batches(settings.data_dir)
+        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()), vault, self._batches)
         self._records = Records(store)
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
@@ -76,6 +78,7 @@ class Executions:
             data_dir=settings.data_dir,
             root_dir=settings.root_dir,
             vault=vault,
+            batches=self._batches,
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),
@@ -122,6 +125,7 @@ class Executions:
         """
         await self._scheduler.stop(self._settings.stop_grace_s if grace_s is None else grace_s)
         self._watchers.close()
+        await asyncio.to_thread(self._batches.close)
 
     # ------------------------------------------------------------ accept
 

@@ -27,6 +27,7 @@ from ..schema.execution import Result
 from . import failures, history, hooks, records
 from .acceptance import folders
 from .approvals import Unattended
+from .batches import Batches
 from .journal import JournalFile
 from .live import Live, Stop
 from .vault import ProjectSecrets, Vault, used
@@ -55,6 +56,7 @@ class Bindings:
     data_dir: Path
     root_dir: Path | None
     vault: Vault
+    batches: Batches
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -123,6 +125,8 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             )
         )
         mask = secrets.mask
+        if (ceiling := bindings.batches.join(spec)) is not None:
+            stack.push_async_callback(ceiling.close)
         job = Job(
             execution_id=spec.execution_id,
             definition=definition,
@@ -149,6 +153,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             secrets=secrets,
             clock=bindings.clock,
             hooks=actions,
+            ceiling=ceiling,
         )
         return await loop.run(job, ports, tools=box.tools, past=past)
 

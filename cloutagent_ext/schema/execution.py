@@ -92,10 +92,14 @@ class InputFile(Model):
 
 
 class Batch(Model):
-    """One ceiling shared by all executions that name it."""
+    """One ceiling shared by all executions that name it.
+
+    With a key, a batch is the project's own; Jupyter users share theirs over all projects.
+    """
 
     id: Annotated[str, Field(min_length=1, max_length=64)]
-    max_cost_usd: float = Field(gt=0)
+    max_cost_usd: float = Field(gt=0, le=1_000_000)
+    """Most money of all its executions together, in US dollars; the same whenever the batch is named."""
 
 
 class ExecuteRequest(Model):
@@ -181,6 +185,8 @@ class Spec(Model):
     priority: int = 0
     """0: panel and other Jupyter callers; 1: API keys. Lower starts first."""
     files: list[InputFile] = []
+    batch: Batch | None = None
+    """The ceiling that it shares with other executions."""
     metadata: JsonObject = {}
     idempotency_key: str | None = None
     """The caller's `Idempotency-Key`: the same one within a day means this execution."""

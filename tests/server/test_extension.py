@@ -24,11 +24,21 @@ def test_every_setting_is_a_traitlet_with_its_help() -> None:
         assert traits[row.name].default_value is None, "unset means: ask the environment"
 
 
-@pytest.mark.parametrize("settings", [{"heartbeat_s": 3.5, "allow_origins": ["https://app.example"]}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {
+            "heartbeat_s": 3.5,
+            "allow_origins": ["https://app.example"],
+            "price_overrides": {"llama3": {"input": 1, "output": 2}},
+        }
+    ],
+)
 async def test_settings_of_the_servers_configuration_arrive(server: Caller, tmp_path: Path) -> None:
     settings = server.extension.services.settings
     assert settings.heartbeat_s == 3.5
     assert settings.allow_origins == ("https://app.example",)
+    assert settings.price_overrides["llama3"]["cache_read"] == 0.1
     assert settings.data_dir == tmp_path / "cloutagent"
     assert str(settings.root_dir) == server.app.root_dir
 

@@ -148,7 +148,7 @@ def linear_cost(price: Price, usage: Wire) -> float:
     dollars = (
         fresh * price.input
         + (written - for_1h) * price.cache_write_5m
-        + for_1h * price.input * 2
+        + for_1h * (price.input * 2 if price.cache_write_1h is None else price.cache_write_1h)
         + read * price.cache_read
         + _count(usage, "output_tokens") * price.output
     )

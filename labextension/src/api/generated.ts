@@ -1054,11 +1054,16 @@ export interface components {
         /**
          * Batch
          * @description One ceiling shared by all executions that name it.
+         *
+         *     With a key, a batch is the project's own; Jupyter users share theirs over all projects.
          */
         Batch: {
             /** Id */
             id: string;
-            /** Max Cost Usd */
+            /**
+             * Max Cost Usd
+             * @description Most money of all its executions together, in US dollars; the same whenever the batch is named.
+             */
             max_cost_usd: number;
         };
         /**
@@ -3218,6 +3223,11 @@ export interface components {
          */
         Spec: {
             /**
+             * @description The ceiling that it shares with other executions.
+             * @default null
+             */
+            batch: components["schemas"]["Batch"] | null;
+            /**
              * Created At
              * @example 2026-11-22T08:00:00.000Z
              */
@@ -3916,7 +3926,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "OUTCOME_UNKNOWN" | "WORKSPACE_AS_NOW";
+            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "OUTCOME_UNKNOWN" | "WORKSPACE_AS_NOW" | "COST_ABOVE_RESERVED";
             /**
              * Details
              * @default {}

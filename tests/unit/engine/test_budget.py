@@ -74,25 +74,103 @@ async def test_the_steps_of_one_reply_each_cost_what_their_own_model_costs():
     assert prices.cost("claude-sonnet-5-5", unknown) is None
 
 
-async def test_fifty_calls_at_once_never_hold_more_than_the_limit():
-    limit = 1.0
-    shared = budget(max_cost_usd=limit)
-    most = 0.0
+async def test_of_fifty_calls_at_once_as_many_are_sent_as_fit_and_no_instant_exceeds_the_limit():
+    worst = (1_000 * 12.5 + 1_000 * 10) / 1e6
+    shared = budget(max_cost_usd=10 * worst)
+    barrier = asyncio.Barrier(50)
+    sent = 0
+    totals = []
 
-    async def call(number: int) -> None:
-        nonlocal most
-        held = await shared.reserve("ten", prompt_tokens=1000, max_tokens=10_000)
-        most = max(most, shared.cost + shared.reserved_cost)
-        await asyncio.sleep(0)
-        shared.settle(held, {"input_tokens": 1000, "output_tokens": held.max_tokens})
-        most = max(most, shared.cost + shared.reserved_cost)
+    async def call() -> None:
+        nonlocal sent
+        await barrier.wait()
+        held = await shared.reserve("ten", prompt_tokens=1_000, max_tokens=1_000)
+        totals.append(shared.cost + shared.reserved_cost)
+        sent += 1
+        for _ in range(3):
+            await asyncio.sleep(0)
+            totals.append(shared.cost + shared.reserved_cost)
+        shared.settle(held, {"cache_creation_input_tokens": 1_000, "output_tokens": held.max_tokens})
+        totals.append(shared.cost + shared.reserved_cost)
 
-    outcomes = await asyncio.gather(*(call(number) for number in range(50)), return_exceptions=True)
-    assert most <= limit
-    ended = [outcome for outcome in outcomes if outcome is not None]
-    assert ended
-    assert all(isinstance(o, EndExecution) and o.code == "COST_LIMIT_EXCEEDED" for o in ended)
+    outcomes = await asyncio.gather(*(call() for _ in range(50)), return_exceptions=True)
+    assert sent == 10
+    assert max(totals) <= 10 * worst + 1e-9
+    assert shared.cost == pytest.approx(10 * worst)
     assert shared.reserved_cost == pytest.approx(0)
+    ended = [outcome for outcome in outcomes if outcome is not None]
+    assert len(ended) == 40
+    assert all(isinstance(o, EndExecution) and o.code == "COST_LIMIT_EXCEEDED" for o in ended)
+
+
+async def test_calls_that_cost_less_than_they_hold_let_others_follow_within_the_limit():
+    shared = budget(max_cost_usd=0.1)
+    totals = []
+
+    async def call() -> None:
+        held = await shared.reserve("ten", prompt_tokens=1_000, max_tokens=1_000)
+        totals.append(shared.cost + shared.reserved_cost)
+        await asyncio.sleep(0)
+        shared.settle(held, {"input_tokens": 1_000, "output_tokens": 10})
+        totals.append(shared.cost + shared.reserved_cost)
+
+    outcomes = await asyncio.gather(*(call() for _ in range(50)), return_exceptions=True)
+    assert 4 < outcomes.count(None) < 10  # 0.0225 are held and 0.0101 spent for each
+    assert max(totals) <= 0.1 + 1e-9
+
+
+async def test_what_is_billed_beyond_the_reservation_is_the_whole_overshoot_and_is_said(tmp_path):
+    calls = [("agent__helper", {"prompt": f"part {part}"}) for part in range(5)]
+    dear = {"input_tokens": 500_000}  # two dollars for a prompt of a few hundred tokens
+
+    def script(body, number):
+        if number == 0:
+            return Calls(calls)
+        return Say("x", usage=dear, final_usage={"output_tokens": 1}) if number == 1 else Say("y")
+
+    definition = {
+        "agent": {"max_tokens": 1_000},
+        "subagents": [subagent("helper", parallel=False)],
+        "limits": {"max_cost_usd": 0.2},
+    }
+    api = MessagesApi(script)
+    async with api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition)
+    assert outcome.code == "COST_LIMIT_EXCEEDED"
+    assert len(api.requests) == 2
+    [warning] = bench.log.of("warning", code="COST_ABOVE_RESERVED")
+    over = warning["details"]["over_usd"]
+    [first, dearest] = [event["turn_cost_usd"] for event in bench.log.of("cost_update")]
+    assert dearest == pytest.approx(2.00002)
+    assert over == pytest.approx(dearest - warning["details"]["reserved_usd"])
+    assert outcome.total_cost_usd == pytest.approx(first + dearest)
+    assert outcome.total_cost_usd - over <= 0.2
+
+
+async def test_fifty_subagents_at_once_send_only_the_calls_that_fit(tmp_path):
+    def script(body, number):
+        if number == 0:
+            return Calls([(f"agent__h{part % 5}", {"prompt": f"part {part}"}) for part in range(50)])
+        bill = {"input_tokens": 0, "cache_creation_input_tokens": 20}
+        return Say("x", usage=bill, final_usage={"output_tokens": body["max_tokens"]})
+
+    definition = {
+        "agent": {"max_tokens": 4_000},
+        "subagents": [subagent(f"h{number}", max_parallel_instances=10) for number in range(5)],
+        "limits": {"max_cost_usd": 1.0},
+    }
+    api = MessagesApi(script)
+    async with api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition)
+    assert outcome.code == "COST_LIMIT_EXCEEDED", outcome
+    costs = [event["total_cost_usd"] for event in bench.log.of("cost_update")]
+    assert max(costs) <= 1.0
+    assert "COST_ABOVE_RESERVED" not in bench.log.warnings()
+    asked = sum(body["max_tokens"] for body in api.requests[1:])
+    assert 10 <= len(api.requests) - 1 <= 13  # 8 cents each, and what is left for a shorter one
+    assert asked * 20 / 1e6 <= 1.0
+    assert any(body["max_tokens"] < 4_000 for body in api.requests[1:])
+    assert bench.log.warnings().count("COST_80") == 1
 
 
 async def test_a_call_waits_for_money_that_others_hold_and_may_not_need():

@@ -32,6 +32,30 @@ def test_a_value_that_cannot_be_taken_is_named_with_its_variable(text: str, tmp_
         Settings.from_environment({"MAX_CONCURRENT_EXECUTIONS": text}, data_dir=tmp_path)
 
 
+def test_prices_are_completed_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    text = '{"llama3": {"input": 1, "output": 2, "cache_read": 0.5}}'
+    settings = Settings.from_environment({"CLOUTAGENT_PRICE_OVERRIDES": text}, data_dir=tmp_path)
+    assert settings.price_overrides["llama3"] == {
+        "input": 1,
+        "output": 2,
+        "cache_read": 0.5,
+        "cache_write_5m": 1.25,
+        "cache_write_1h": 2,
+    }
+    assert Settings.from_environment({}, data_dir=tmp_path).price_overrides == {}
+    for wrong in (
+        {"m": {"input": 1}},
+        {"m": {"input": 1, "output": -1}},
+        {"m": {"input": 1, "output": 2, "per": 3}},
+        {"m": {"input": True, "output": 2}},
+        {"m": 3},
+        "nonsense",
+        "[1]",
+    ):
+        with pytest.raises(SettingError, match="price_overrides takes prices by model"):
+            Settings.from_environment({}, data_dir=tmp_path, price_overrides=wrong)
+
+
 def test_a_key_is_never_shown(tmp_path: Path) -> None:
     assert "secret-key" not in repr(
         Settings.from_environment({"ANTHROPIC_API_KEY": "secret-key"}, data_dir=tmp_path)
