@@ -177,7 +177,6 @@ async def test_a_run_that_does_not_stop_is_given_up_within_five_seconds(
         ({"variables": {"topic": "x"}, "continue_from": "0" * 36}, InvalidRequest),
         ({"variables": {"topic": "x"}, "replay": "cassette"}, InvalidRequest),
         ({"variables": {"topic": "x"}, "step": True}, InvalidRequest),
-        ({"variables": {"topic": "x"}, "batch": {"id": "b", "max_cost_usd": 1}}, InvalidRequest),
         ({"variables": {"topic": "x"}, "files": [{"path": "a", "upload_id": "u"}]}, InvalidRequest),
         ({"variables": {"topic": "x"}, "prompt": "  "}, InvalidRequest),
         ({"variables": {"topic": "x"}, "version": 99}, NotFound),
