@@ -36,8 +36,10 @@ BACKUPS_LOCK = ".lock"
 DELETED, REPLACED = "deleted-", "replaced-"
 """How the names of backups of one project begin."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_LITTER = re.compile(rf"\.(?:new|deleted|replaced)-(?P<id>{_ID.pattern})(?:$|-.*\.tmp$)")
+_LITTER = re.compile(rf"\.(?:new|deleted|replaced|format-\d+)-(?P<id>{_ID.pattern})(?:$|-.*\.tmp$)")
 """A project without a name yet or any more, or a zip that was never finished."""
+_STAGED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{12}\.tmp")
+"""A file whose writer died before it had its name (`durable.atomic_write`)."""
 
 log = logging.getLogger("cloutagent.store")
 
@@ -62,12 +64,16 @@ class Shelf:
             for folder in (self._projects, self._projects / LOCKS, self._backups):
                 durable.make_folder(folder)
         unfinished_backups = [
-            path for kind in (DELETED, REPLACED) for path in self._backups.glob(f".{kind}*.tmp")
+            path for kind in (DELETED, REPLACED, "format-") for path in self._backups.glob(f".{kind}*.tmp")
         ]
-        if any(self._backups.glob(".backup-*.tmp")):
-            with suppress(Conflict), durable.locked(self._backups / BACKUPS_LOCK, timeout_s=0):
-                for path in self._backups.glob(".backup-*.tmp"):  # of a server that was killed
-                    durable.remove(path)
+        for path in self._projects.parent.glob(".*.tmp"):
+            if match := _STAGED.fullmatch(path.name):
+                self._sweep(path, path.with_name(f".{match['name']}.lock"))
+        for path in self._backups.glob(".backup-*.tmp"):
+            self._sweep(path, self._backups / BACKUPS_LOCK)
+        for path in (self._projects / COUNTERS).glob(".*.tmp"):
+            if (match := _STAGED.fullmatch(path.name)) and is_id(match["name"]):
+                self._sweep(path, lock_path(self._projects, match["name"]))
         for path in sorted([*self._projects.iterdir(), *unfinished_backups]):
             try:
                 self._settle(path)
@@ -165,6 +171,11 @@ class Shelf:
             if (path / STAGING).exists():
                 with self._guard.writing(), durable.locked(lock_path(self._projects, path.name)):
                     recover(path)
+            for staged in (*path.glob(".*.tmp"), *path.glob(".secrets/.*.tmp")):
+                if match := _STAGED.fullmatch(staged.name):
+                    lock = lock_path(self._projects, path.name)
+                    keys = match["name"] == "keys.json"  # which have a lock of their own (`auth.key_file`)
+                    self._sweep(staged, lock.with_name(f"{path.name}.keys.lock") if keys else lock)
         elif (litter := _LITTER.match(path.name)) is not None:
             # Its writer may still live, here or in another server, and then holds the lock.
             with suppress(Conflict), durable.locked(lock_path(self._projects, litter["id"]), timeout_s=0):
@@ -172,6 +183,16 @@ class Shelf:
                     durable.remove_tree(path)
                 else:
                     durable.remove(path)
+
+    def _sweep(self, litter: Path, lock: Path) -> None:
+        """Its writer may still live, here or in another server, and then holds the lock."""
+        try:
+            with durable.locked(lock, timeout_s=0):
+                durable.remove(litter)
+        except Conflict:
+            pass
+        except (CloutError, OSError) as error:
+            log.error("%s could not be swept away: %s", litter.name, error)
 
     def keep(self, folder: Path, project_id: str, kind: str) -> str:
         """Zip the project, whose lock the caller holds, into the backups; the name of the zip."""
