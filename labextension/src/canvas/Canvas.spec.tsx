@@ -1,10 +1,11 @@
-import { fireEvent, screen } from '@testing-library/react';
+import { act, fireEvent, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
 import { START, AGENT } from '../testing/events';
 import { openTab } from '../testing/tab';
 import { sampleDefinition } from '../testing/definition';
 import { graphOf } from '../graph/graph';
+import { useProject } from '../ui/context';
 import { Canvas } from './Canvas';
 import { nodesOf, wiresOf } from './nodes';
 
@@ -40,6 +41,80 @@ describe('canvas', () => {
   });
 });
 
+describe('drawing', () => {
+  const opened = () => {
+    const tab = openTab();
+    const Live = () => <Canvas definition={useProject(state => state.history!.definition)} />;
+    const { container } = tab.show(<Live />);
+    const card = (id: string) => container.querySelector(`[data-id="${id}"]`)!;
+    return {
+      tab,
+      container,
+      card,
+      ids: () => graphOf(tab.state().history!.definition).cards.map(each => each.id)
+    };
+  };
+
+  it('adds a card by a press on the palette, used by the card that is chosen, and takes it back', () => {
+    const { tab, card, ids } = opened();
+    fireEvent.click(card('subagent:checker'));
+    fireEvent.click(screen.getByRole('button', { name: 'Add MCP server' }));
+    expect(tab.state()).toMatchObject({ selected: 'mcp:mcp-server', propertiesOpen: true });
+    const { subagents } = tab.state().history!.definition;
+    expect(subagents.find(each => each.id === 'checker')?.mcps).toEqual(['mcp-server']);
+    fireEvent.keyDown(card('agent'), { key: 'z', ctrlKey: true });
+    expect(ids()).not.toContain('mcp:mcp-server');
+  });
+
+  it('connects by keyboard to what can be connected, and to nothing else', () => {
+    const { tab, card } = opened();
+    fireEvent.click(card('subagent:checker'));
+    fireEvent.click(screen.getByRole('button', { name: 'Connect to …' }));
+    const items = screen.getAllByRole('menuitem').map(item => item.textContent);
+    expect(items).toEqual(['Sales analystagent', 'TimeMCP server']);
+    fireEvent.click(screen.getByRole('menuitem', { name: /Time/ }));
+    expect(tab.state().history!.definition.subagents[1].mcps).toEqual(['time']);
+  });
+
+  it('says why a wire cannot be', () => {
+    const { tab } = opened();
+    act(() => tab.actions.connect('subagent:checker', 'subagent:statistician'));
+    expect(screen.getByRole('status').textContent).toContain('circle');
+    expect(tab.state().history!.past).toHaveLength(0);
+  });
+
+  it('deletes, duplicates and pastes what is chosen, and keeps its hands off text fields', () => {
+    const { tab, card, ids, container } = opened();
+    fireEvent.click(card('hook:guard'));
+    fireEvent.keyDown(card('hook:guard'), { key: 'd', ctrlKey: true });
+    expect(ids()).toContain('hook:guard-2');
+    fireEvent.keyDown(card('hook:guard-2'), { key: 'Delete' });
+    expect(ids()).not.toContain('hook:guard-2');
+    fireEvent.keyDown(card('agent'), { key: 'a', ctrlKey: true });
+    expect(tab.state().picked).toHaveLength(6);
+    const clipboard = new Map<string, string>();
+    const clipboardData = {
+      setData: (type: string, text: string) => clipboard.set(type, text),
+      getData: (type: string) => clipboard.get(type) ?? ''
+    };
+    fireEvent.copy(card('agent'), { clipboardData });
+    fireEvent.paste(card('agent'), { clipboardData });
+    expect(ids()).toHaveLength(11);
+    const field = document.createElement('input');
+    container.querySelector('.react-flow')!.append(field);
+    fireEvent.keyDown(field, { key: 'Delete' });
+    expect(ids()).toHaveLength(11);
+  });
+
+  it('never deletes the agent', () => {
+    const { tab, card, ids } = opened();
+    fireEvent.keyDown(card('agent'), { key: 'a', ctrlKey: true });
+    fireEvent.keyDown(card('agent'), { key: 'Delete' });
+    expect(ids()).toEqual(['agent']);
+    expect(tab.state().selected).toBe('agent');
+  });
+});
+
 describe('an agent without a task', () => {
   it('is told what to do next, until it has something', () => {
     const empty = openTab();
@@ -65,15 +140,15 @@ describe('nodes for React Flow', () => {
 
   it('stay the same objects when nothing about them changed', () => {
     const definition = sampleDefinition();
-    const first = nodesOf(graphOf(definition), [], null, label);
+    const first = nodesOf(graphOf(definition), [], [], label);
     const edited = { ...definition, hooks: [{ ...definition.hooks[0], name: 'Other' }] };
-    const second = nodesOf(graphOf(edited), first, null, label);
+    const second = nodesOf(graphOf(edited), first, [], label);
     const changed = second.filter((node, index) => node !== first[index]).map(node => node.id);
     expect(changed).toEqual(['hook:guard']);
   });
 
   it('get edges on the sides that face each other', () => {
-    const wires = wiresOf(graphOf(sampleDefinition()), () => '');
+    const wires = wiresOf(graphOf(sampleDefinition()), [], () => '');
     const sides = Object.fromEntries(
       wires.map(wire => [wire.target, [wire.sourceHandle, wire.targetHandle]])
     );

@@ -4,7 +4,7 @@
  * What connects to what comes from `graph/`; React Flow only draws and drags. Positions live here while
  * a card is being dragged, and go to the store when it is let go.
  */
-import type { Node, NodeChange } from '@xyflow/react';
+import type { Edge, IsValidConnection, Node, NodeChange } from '@xyflow/react';
 import {
   Background,
   BackgroundVariant,
@@ -13,6 +13,7 @@ import {
   ReactFlow,
   ReactFlowProvider,
   applyNodeChanges,
+  useReactFlow,
   useStore
 } from '@xyflow/react';
 import { useCallback, useEffect, useMemo, useState } from 'react';
@@ -20,16 +21,21 @@ import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { Definition, Position } from '../api/types';
 import type { CardKind } from '../graph/graph';
 import { cardName, graphOf } from '../graph/graph';
+import type { NewKind } from '../graph/items';
 import { GRID } from '../graph/layout';
 import { useActions, useProject, useUi } from '../ui/context';
 import { kindLabel } from '../ui/labels';
 
 import { ariaTexts } from './aria';
 import { CARD_TYPES } from './cards';
+import { CardTools } from './CardTools';
 import { FirstSteps } from './FirstSteps';
 import { FAR } from './fit';
 import { nodesOf, wiresOf } from './nodes';
+import { DRAGGED, newName, Palette } from './Palette';
+import { Refused } from './Refused';
 import { RunPill } from './RunPill';
+import { useKeys } from './useKeys';
 import { useView } from './useView';
 import { EDGE_TYPES } from './WireEdge';
 import { ZoomControls } from './ZoomControls';
@@ -55,7 +61,8 @@ function useLabels(definition: Definition) {
 function Flow({ definition }: Props): JSX.Element {
   const { trans, dark } = useUi();
   const actions = useActions();
-  const selected = useProject(state => state.selected);
+  const picked = useProject(state => state.picked);
+  const pickedWires = useProject(state => state.pickedWires);
   const lit = useProject(state =>
     Object.entries(state.monitor?.cards ?? {})
       .filter(([, run]) => run.endedAt === null)
@@ -64,9 +71,9 @@ function Flow({ definition }: Props): JSX.Element {
   );
   const labels = useLabels(definition);
   const graph = useMemo(() => graphOf(definition), [definition]);
-  const wires = useMemo(() => wiresOf(graph, labels.edge), [graph, labels]);
-  const [nodes, setNodes] = useState<Node[]>(() => nodesOf(graph, [], selected, labels.card));
-  useEffect(() => setNodes(old => nodesOf(graph, old, selected, labels.card)), [graph, selected, labels]);
+  const wires = useMemo(() => wiresOf(graph, pickedWires, labels.edge), [graph, pickedWires, labels]);
+  const [nodes, setNodes] = useState<Node[]>(() => nodesOf(graph, [], picked, labels.card));
+  useEffect(() => setNodes(old => nodesOf(graph, old, picked, labels.card)), [graph, picked, labels]);
 
   const { fit, remember, hasMap } = useView(definition);
 
@@ -88,6 +95,20 @@ function Flow({ definition }: Props): JSX.Element {
     },
     [actions, graph]
   );
+  const flow = useReactFlow();
+  const keys = useKeys();
+  const valid = useCallback<IsValidConnection>(
+    ({ source, target }) => actions.refusal(source, target) === null,
+    [actions]
+  );
+  const onPicked = useCallback(
+    (chosen: { nodes: Node[]; edges: Edge[] }) =>
+      actions.pick(
+        chosen.nodes.map(node => node.id),
+        chosen.edges.map(edge => edge.id)
+      ),
+    [actions]
+  );
   const far = useStore(state => state.transform[2] < FAR);
   const scale = useStore(state => (state.transform[2] < FAR ? Math.round(state.transform[2] * 20) / 20 : 1));
 
@@ -103,20 +124,40 @@ function Flow({ definition }: Props): JSX.Element {
         nodeTypes={CARD_TYPES}
         edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
-        onNodeClick={(_, node) => actions.select(node.id)}
+        onNodeClick={(event, node) => {
+          if (!event.shiftKey && !event.ctrlKey && !event.metaKey) {
+            actions.select(node.id);
+          }
+        }}
+        onSelectionChange={onPicked}
         onNodeDoubleClick={(_, node) => actions.openProperties(node.id)}
         onPaneClick={() => actions.select(null)}
         onMoveEnd={event => event && remember()}
-        onKeyDown={event => {
-          const id = (event.target as HTMLElement).closest?.('.react-flow__node')?.getAttribute('data-id');
-          if (event.key === 'Enter' && id) {
-            actions.openProperties(id);
+        {...keys}
+        onConnect={({ source, target }) => actions.connect(source, target)}
+        onConnectEnd={(_, { isValid, fromNode, toNode }) => {
+          if (isValid === false && fromNode && toNode) {
+            actions.connect(fromNode.id, toNode.id);
+          }
+        }}
+        isValidConnection={valid}
+        onDragOver={event => {
+          if (event.dataTransfer.types.includes(DRAGGED)) {
+            event.preventDefault();
+            event.dataTransfer.dropEffect = 'copy';
+          }
+        }}
+        onDrop={event => {
+          const kind = event.dataTransfer.getData(DRAGGED) as NewKind | '';
+          if (kind) {
+            event.preventDefault();
+            const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
+            actions.add(kind, newName(trans, kind), at);
           }
         }}
         defaultViewport={definition.ui.viewport ?? undefined}
         connectionMode={ConnectionMode.Loose}
-        nodesConnectable={false}
-        edgesFocusable={false}
+        connectionRadius={28}
         deleteKeyCode={null}
         snapToGrid={definition.ui.snap}
         snapGrid={SNAP}
@@ -130,6 +171,9 @@ function Flow({ definition }: Props): JSX.Element {
       >
         <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.2} />
         <ZoomControls fit={fit} moved={remember} />
+        <Palette />
+        <CardTools definition={definition} />
+        <Refused />
         <FirstSteps definition={definition} />
         <RunPill />
         {hasMap && (

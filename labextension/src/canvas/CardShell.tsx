@@ -160,7 +160,7 @@ export function CardShell(props: ShellProps & { children?: ReactNode }): JSX.Ele
       data-selected={selected || undefined}
       data-stack={(run?.active ?? 0) > 1 || undefined}
     >
-      <Handle type="source" position={Position.Left} id="left" isConnectable={false} />
+      <Handle type="source" position={Position.Left} id="left" />
       <div className="ca-Card-face">
         <div className="ca-Card-head">
           <span className="ca-Card-icon">
@@ -189,7 +189,7 @@ export function CardShell(props: ShellProps & { children?: ReactNode }): JSX.Ele
         {kind === 'agent' && <Progress />}
       </div>
       <Problems id={id} />
-      <Handle type="source" position={Position.Right} id="right" isConnectable={false} />
+      <Handle type="source" position={Position.Right} id="right" />
     </div>
   );
 }

@@ -1,10 +1,12 @@
 /**
- * Zoom out, how far, zoom in, fit: plain buttons in Lab's look.
+ * Zoom out, how far, zoom in, fit, tidy up: plain buttons in Lab's look.
  */
 import { Panel, useReactFlow, useStore } from '@xyflow/react';
 
-import { useUi } from '../ui/context';
+import { useActions, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
+
+import { sizesOf } from './nodes';
 
 interface Props {
   /** Show all cards, and keep them in view. */
@@ -13,8 +15,14 @@ interface Props {
   moved: () => void;
 }
 
+/** `then`, when what has just changed is drawn: a change is drawn in one frame, and measured in the next. */
+function drawn(then: () => void): void {
+  requestAnimationFrame(() => requestAnimationFrame(then));
+}
+
 export function ZoomControls({ fit, moved }: Props): JSX.Element {
   const { trans } = useUi();
+  const actions = useActions();
   const flow = useReactFlow();
   const percent = useStore(state => Math.round(state.transform[2] * 100));
   return (
@@ -45,6 +53,14 @@ export function ZoomControls({ fit, moved }: Props): JSX.Element {
         onClick={fit}
       >
         <Icon name="fit" />
+      </button>
+      <button
+        type="button"
+        aria-label={trans.__('Tidy up')}
+        title={trans.__('Tidy up: lay all cards out anew')}
+        onClick={() => void actions.tidy(sizesOf(flow.getNodes())).then(() => drawn(fit))}
+      >
+        <Icon name="tidy" />
       </button>
     </Panel>
   );

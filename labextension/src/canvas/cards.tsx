@@ -65,7 +65,7 @@ export const HookCard = memo(function HookCard({ id, data, selected }: NodeProps
       enabled={item.enabled}
     >
       <div className="ca-Card-line" title={actionFact(item)}>
-        {actionFact(item)}
+        {actionFact(item).trim() || trans.__('does nothing yet')}
       </div>
     </CardShell>
   );
@@ -87,7 +87,7 @@ export const McpCard = memo(function McpCard({ id, data, selected }: NodeProps<C
       enabled={item.enabled}
     >
       <div className="ca-Card-line" title={serverFact(item)}>
-        {serverFact(item)}
+        {serverFact(item) || trans.__('no program and no address yet')}
       </div>
     </CardShell>
   );

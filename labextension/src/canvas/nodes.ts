@@ -3,6 +3,7 @@
  */
 import type { Node } from '@xyflow/react';
 
+import type { Size } from '../graph/arrange';
 import type { Edge, Graph } from '../graph/graph';
 import { CARD_WIDTH } from '../graph/layout';
 import type { Wire } from './WireEdge';
@@ -23,7 +24,7 @@ function dataOf(item: object): { item: object } {
 export function nodesOf(
   graph: Graph,
   old: readonly Node[],
-  selected: string | null,
+  picked: readonly string[],
   label: (id: string, kind: string) => string
 ): Node[] {
   const known = new Map(old.map(node => [node.id, node]));
@@ -34,7 +35,7 @@ export function nodesOf(
       type: card.kind,
       position: card.position,
       data: dataOf(card.item),
-      selected: card.id === selected,
+      selected: picked.includes(card.id),
       ariaLabel: label(card.id, card.kind)
     };
     const same =
@@ -48,13 +49,22 @@ export function nodesOf(
   });
 }
 
+/** Sizes as they were measured, by card. */
+export function sizesOf(nodes: readonly Node[]): Map<string, Size> {
+  return new Map(
+    nodes.flatMap(({ id, measured }) =>
+      measured?.width && measured.height ? [[id, { width: measured.width, height: measured.height }]] : []
+    )
+  );
+}
+
 function centre(graph: Graph, id: string): number {
   const card = graph.cards.find(each => each.id === id);
   return card ? card.position.x + CARD_WIDTH[card.kind] / 2 : 0;
 }
 
 /** Edges leave and reach cards on the sides that face each other. */
-export function wiresOf(graph: Graph, label: (edge: Edge) => string): Wire[] {
+export function wiresOf(graph: Graph, picked: readonly string[], label: (edge: Edge) => string): Wire[] {
   return graph.edges.map(edge => {
     const rightwards = centre(graph, edge.target) >= centre(graph, edge.source);
     return {
@@ -65,7 +75,7 @@ export function wiresOf(graph: Graph, label: (edge: Edge) => string): Wire[] {
       sourceHandle: rightwards ? 'right' : 'left',
       targetHandle: rightwards ? 'left' : 'right',
       ariaLabel: label(edge),
-      focusable: false,
+      selected: picked.includes(edge.id),
       data: { kind: edge.kind }
     };
   });

@@ -12,7 +12,8 @@ import type { Edge } from './graph';
 export const GRID = 20;
 export const CARD_WIDTH = { agent: 264, subagent: 240, hook: 230, mcp: 230, note: 220 } as const;
 
-const COLUMN = 340;
+/** From the agent to the cards beside it. */
+export const COLUMN_STEP = 340;
 /** From one column to the next of the same kind. */
 const NARROW_COLUMN = 280;
 const ROW = 160;
@@ -69,12 +70,12 @@ export function placed(definition: Definition, edges: Edge[]): Map<string, Posit
     const level = depth.get(id) ?? 1;
     levels.set(level, [...(levels.get(level) ?? []), id]);
   }
-  let x = COLUMN;
+  let x = COLUMN_STEP;
   for (const [, ids] of [...levels].sort(([a], [b]) => a - b)) {
     columns(ids, x, NARROW_COLUMN).forEach(([id, position]) => at.set(id, position));
-    x += COLUMN + (columnsOf(ids.length) - 1) * NARROW_COLUMN;
+    x += COLUMN_STEP + (columnsOf(ids.length) - 1) * NARROW_COLUMN;
   }
-  columns(left, -COLUMN, -NARROW_COLUMN).forEach(([id, position]) => at.set(id, position));
+  columns(left, -COLUMN_STEP, -NARROW_COLUMN).forEach(([id, position]) => at.set(id, position));
   for (const node of ui.nodes) {
     at.set(node.id, node.position);
   }

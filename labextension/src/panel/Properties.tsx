@@ -14,7 +14,9 @@ import { Icon } from '../ui/Icon';
 import { kindLabel } from '../ui/labels';
 
 import { AgentForm, LimitsForm } from './AgentForm';
-import { HookForm, McpForm, NoteForm, ProjectForm } from './forms';
+import { NoteForm, ProjectForm } from './forms';
+import { HookForm } from './HookForm';
+import { McpForm } from './McpForm';
 import { SubagentForm, SubagentTools } from './SubagentForm';
 import { ToolsField } from './ToolsField';
 
@@ -95,7 +97,11 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
       icon: kind,
       kind,
       pages: [
-        { id: kind, label: kindLabel(trans, kind), view: <Form definition={definition} index={index} /> }
+        {
+          id: kind,
+          label: kindLabel(trans, kind),
+          view: <Form key={`${kind} ${index}`} definition={definition} index={index} />
+        }
       ]
     };
   }

@@ -20,7 +20,11 @@ export function SubagentForm({ definition, index }: Props): JSX.Element {
   const edit = (field: string, value: unknown) => actions.edit(['subagents', index, field], value);
   return (
     <>
-      <TextField label={trans.__('Name')} value={sub.name} onChange={value => edit('name', value)} />
+      <TextField
+        label={trans.__('Name')}
+        value={sub.name}
+        onChange={name => actions.rename(`subagent:${sub.id}`, name)}
+      />
       <TextArea
         label={trans.__('When to delegate to it')}
         help={trans.__('The calling agent reads this to decide.')}

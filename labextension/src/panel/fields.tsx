@@ -4,12 +4,12 @@
 import { useId } from 'react';
 import type { ReactNode } from 'react';
 
-interface FieldProps {
+export interface FieldProps {
   label: string;
   help?: string;
 }
 
-function Field(props: FieldProps & { id: string; children: ReactNode }): JSX.Element {
+export function Field(props: FieldProps & { id: string; children: ReactNode }): JSX.Element {
   return (
     <div className="ca-Field">
       <label htmlFor={props.id}>{props.label}</label>

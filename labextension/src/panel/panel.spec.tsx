@@ -69,10 +69,13 @@ describe('properties', () => {
   it.each([
     ['agent', ['Name', 'Model', 'System prompt', 'Task']],
     ['subagent:statistician', ['Name', 'When to delegate to it', 'Prompt', 'Model', 'At once']],
-    ['hook:guard', ['Name', 'For which tools']],
-    ['mcp:time', ['Name']],
+    [
+      'hook:guard',
+      ['Name', 'When', 'For which tools', 'What it does', 'Program and arguments', 'When it fails']
+    ],
+    ['mcp:time', ['Name', 'Reached by', 'Program', 'Arguments', 'Tools that may be called', 'Patience']],
     ['note:how', ['Text']],
-    [null, ['Name', 'Description', 'file']]
+    [null, ['Name', 'Description', 'What it is for', 'Default', 'Name of a new variable']]
   ])('of %s have their essential fields', (selected, fields) => {
     at(selected);
     fields.forEach(label => expect(screen.getByLabelText(label)).toBeTruthy());

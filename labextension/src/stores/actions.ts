@@ -1,5 +1,5 @@
 /**
- * Everything that a project tab does: `EditingActions`, and from here running, stopping, watching, and
+ * Everything that a project tab does: `AuthoringActions`, and from here running, stopping, watching, and
  * what the monitor shows. The only writer of its store.
  */
 import type { Client } from '../api/client';
@@ -7,7 +7,7 @@ import type { LiveExecutions } from '../api/live';
 import type { ExecutionEvent } from '../api/types';
 import { hasEnded } from '../api/types';
 
-import { EditingActions } from './editing';
+import { AuthoringActions } from './authoring';
 import { fold } from './fold';
 import { emptyMonitor } from './monitor';
 import type { MonitorTab, ProjectStore } from './project';
@@ -20,7 +20,7 @@ const LIVE_MS = 5_000;
 /** Name of the drawer among the folded panels. */
 const DRAWER = 'monitor';
 
-export class ProjectActions extends EditingActions {
+export class ProjectActions extends AuthoringActions {
   constructor(store: ProjectStore, client: Client, live: LiveExecutions) {
     super(store, client, live);
     this._unsubscribe = live.subscribe(() => this._onLive());

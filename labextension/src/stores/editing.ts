@@ -53,13 +53,18 @@ export class EditingActions extends TabActions {
   edit(path: Path, value: unknown): void {
     const history = this.state.history;
     if (history) {
-      const merge = performance.now() - this._lastEdit < TYPING_MS;
-      this._lastEdit = performance.now();
       this.set({
-        history: push(history, setting(history.definition, path, value), merge),
+        history: push(history, setting(history.definition, path, value), this.typing()),
         validation: null
       });
     }
+  }
+
+  /** Whether an edit that comes now belongs to the one before: somebody types. */
+  protected typing(): boolean {
+    const last = this._lastEdit;
+    this._lastEdit = performance.now();
+    return this._lastEdit - last < TYPING_MS;
   }
 
   /** Put cards at new places, and save that soon. */
@@ -89,11 +94,17 @@ export class EditingActions extends TabActions {
 
   select(id: string | null): void {
     const open = id === null ? this.state.propertiesOpen : this.state.width > NARROW_PX;
-    this.set({ selected: id, propertiesOpen: open || this.state.propertiesOpen });
+    this._choose(id);
+    this.set({ propertiesOpen: open || this.state.propertiesOpen });
   }
 
   openProperties(id: string | null): void {
-    this.set({ selected: id, propertiesOpen: true });
+    this._choose(id);
+    this.set({ propertiesOpen: true });
+  }
+
+  private _choose(id: string | null): void {
+    this.set({ selected: id, picked: id === null ? [] : [id], pickedWires: [], refusal: null });
   }
 
   closeProperties(): void {

@@ -10,6 +10,7 @@ import type { StoreApi } from 'zustand/vanilla';
 import type { Connection } from '../api/stream';
 import type { ExecutionState, FileRow, ModelList, Project, ToolRow, Validation } from '../api/types';
 import type { History } from '../graph/history';
+import type { Refusal } from '../graph/wires';
 
 import type { Monitor } from './monitor';
 import type { Toggled } from './rows';
@@ -35,7 +36,13 @@ export interface ProjectState {
   /** A save was refused because the project has changed elsewhere. */
   stale: boolean;
 
+  /** The card whose properties are shown; one of `picked`. */
   selected: string | null;
+  /** Cards and wires that are chosen. */
+  picked: readonly string[];
+  pickedWires: readonly string[];
+  /** Why the last wire could not be drawn, until something else happens. */
+  refusal: Refusal | null;
   propertiesOpen: boolean;
   validation: Validation | null;
   checking: boolean;
@@ -83,6 +90,9 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     saving: false,
     stale: false,
     selected: null,
+    picked: [],
+    pickedWires: [],
+    refusal: null,
     propertiesOpen: false,
     validation: null,
     checking: false,

@@ -3,6 +3,7 @@
  */
 import type { Status } from '../api/types';
 import type { CardKind } from '../graph/graph';
+import type { Refusal } from '../graph/wires';
 import type { CardRun } from '../stores/monitor';
 
 /** The part of Lab's translation bundle that views use. */
@@ -100,5 +101,23 @@ export function advice(trans: Translation, code: string): string | null {
       return trans.__('Stop an execution that waits, or try again when one has ended.');
     default:
       return null;
+  }
+}
+
+/** Why two cards cannot be connected, and what can. */
+export function refusalLabel(trans: Translation, refusal: Refusal): string {
+  switch (refusal) {
+    case 'itself':
+      return trans.__('A card cannot be connected to itself.');
+    case 'already':
+      return trans.__('These two are connected already.');
+    case 'circle':
+      return trans.__('That would be a circle: an agent would end up delegating to itself.');
+    case 'depth':
+      return trans.__('Subagents can be at most three below one another.');
+    case 'hook':
+      return trans.__('Hooks belong to the agent; they watch its subagents too.');
+    case 'kinds':
+      return trans.__('Connect an agent or a subagent to what it uses: a subagent, a server, or the hooks.');
   }
 }

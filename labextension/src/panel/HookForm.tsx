@@ -1,0 +1,184 @@
+/**
+ * A hook: when it runs, for which tools, what it does, and what its failure means.
+ */
+import type { Definition, Hook } from '../api/types';
+import { useActions, useProject, useUi } from '../ui/context';
+import type { Translation } from '../ui/labels';
+
+import { CheckField, NumberField, TextField } from './fields';
+import { LinesField, PairsField, SelectField } from './listFields';
+
+type HookEvent = Hook['event'];
+
+const EVENTS: HookEvent[] = [
+  'PreToolUse',
+  'PostToolUse',
+  'PostToolUseFailure',
+  'UserPromptSubmit',
+  'Stop',
+  'SubagentStart',
+  'SubagentStop',
+  'PreCompact',
+  'SessionStart',
+  'SessionEnd',
+  'Notification',
+  'Error'
+];
+
+/** When a hook runs, in words. */
+export function hookEventLabel(trans: Translation, event: HookEvent): string {
+  switch (event) {
+    case 'PreToolUse':
+      return trans.__('before a tool runs: may refuse or change the call');
+    case 'PostToolUse':
+      return trans.__('after a tool has run');
+    case 'PostToolUseFailure':
+      return trans.__('after a tool has failed');
+    case 'UserPromptSubmit':
+      return trans.__('before the run begins: may refuse its prompt');
+    case 'Stop':
+      return trans.__('when the agent is done: may send it on');
+    case 'SubagentStart':
+      return trans.__('when a subagent begins');
+    case 'SubagentStop':
+      return trans.__('when a subagent is done: may send it on');
+    case 'PreCompact':
+      return trans.__('before the conversation is summarised');
+    case 'SessionStart':
+      return trans.__('when the run starts');
+    case 'SessionEnd':
+      return trans.__('after the run');
+    case 'Notification':
+      return trans.__('when a person is waited for');
+    case 'Error':
+      return trans.__('when the run fails');
+  }
+}
+
+function ActionFields({
+  hook,
+  edit
+}: {
+  hook: Hook;
+  edit: (field: string, value: unknown) => void;
+}): JSX.Element {
+  const { trans } = useUi();
+  const { action } = hook;
+  const secretHelp = trans.__('A value may name a secret of the project: {{secret:NAME}}.');
+  return (
+    <>
+      <SelectField
+        label={trans.__('What it does')}
+        value={action.type}
+        options={[
+          { value: 'command', label: trans.__('run a program') },
+          { value: 'http', label: trans.__('call an address') }
+        ]}
+        onChange={type =>
+          edit('action', type === 'command' ? { type, command: [''] } : { type, url: '', headers: {} })
+        }
+      />
+      {action.type === 'command' ? (
+        <>
+          <LinesField
+            label={trans.__('Program and arguments')}
+            help={trans.__(
+              'One a line. It gets the event as JSON on its standard input; exit code 2 refuses, and what stands on standard error is the reason.'
+            )}
+            value={action.command}
+            onChange={command => edit('action', { ...action, command: command.length ? command : [''] })}
+          />
+          <PairsField
+            label={trans.__('Environment')}
+            nameLabel={trans.__('Variable')}
+            valueLabel={trans.__('Value')}
+            help={secretHelp}
+            value={hook.env}
+            onChange={env => edit('env', env)}
+          />
+        </>
+      ) : (
+        <>
+          <TextField
+            label={trans.__('Address')}
+            help={trans.__('Gets the event as JSON by POST.')}
+            placeholder={trans.__('https://…')}
+            value={action.url}
+            onChange={url => edit('action', { ...action, url })}
+          />
+          <PairsField
+            label={trans.__('Headers')}
+            nameLabel={trans.__('Header')}
+            valueLabel={trans.__('Value')}
+            help={secretHelp}
+            value={action.headers}
+            onChange={headers => edit('action', { ...action, headers })}
+          />
+        </>
+      )}
+    </>
+  );
+}
+
+export function HookForm({ definition, index }: { definition: Definition; index: number }): JSX.Element {
+  const { trans } = useUi();
+  const actions = useActions();
+  const tools = useProject(state => state.tools);
+  const hook = definition.hooks[index];
+  const edit = (field: string, value: unknown) => actions.edit(['hooks', index, field], value);
+  const aboutTools = hook.event.includes('ToolUse');
+  const guards = hook.event === 'PreToolUse';
+  return (
+    <>
+      <TextField
+        label={trans.__('Name')}
+        value={hook.name}
+        onChange={name => actions.rename(`hook:${hook.id}`, name)}
+      />
+      <SelectField
+        label={trans.__('When')}
+        value={hook.event}
+        options={EVENTS.map(value => ({ value, label: `${value} – ${hookEventLabel(trans, value)}` }))}
+        onChange={event => edit('event', event)}
+      />
+      {aboutTools && (
+        <TextField
+          label={trans.__('For which tools')}
+          help={trans.__('Names separated by |, * for anything; empty means all.')}
+          placeholder={trans.__('all tools')}
+          options={tools.map(tool => ({ value: tool.name, label: tool.touches }))}
+          value={hook.matcher}
+          onChange={value => edit('matcher', value)}
+        />
+      )}
+      <ActionFields key={hook.action.type} hook={hook} edit={edit} />
+      <NumberField
+        label={trans.__('Patience')}
+        unit={trans.__('seconds')}
+        help={trans.__('After this it counts as failed, and its processes are ended.')}
+        min={1}
+        value={hook.timeout_s}
+        onChange={value => edit('timeout_s', value)}
+      />
+      <SelectField
+        label={trans.__('When it fails')}
+        help={
+          guards && hook.on_failure === 'continue'
+            ? trans.__('A guard that fails open guards nothing: choose this only for observers.')
+            : undefined
+        }
+        value={hook.on_failure ?? 'usual'}
+        options={[
+          {
+            value: 'usual',
+            label: guards ? trans.__('as usual: refuse the call') : trans.__('as usual: go on')
+          },
+          { value: 'block', label: guards ? trans.__('refuse the call') : trans.__('stop the run') },
+          { value: 'continue', label: trans.__('go on') }
+        ]}
+        onChange={value => edit('on_failure', value === 'usual' ? null : value)}
+      />
+      <CheckField label={trans.__('On')} value={hook.enabled} onChange={value => edit('enabled', value)} />
+    </>
+  );
+}

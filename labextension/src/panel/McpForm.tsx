@@ -1,0 +1,186 @@
+/**
+ * An MCP server: how it is reached, what it may know, and which of its tools may be called.
+ */
+import type { Definition, McpServer } from '../api/types';
+import { useActions, useUi } from '../ui/context';
+
+import { CheckField, NumberField, TextField } from './fields';
+import { LinesField, PairsField, SelectField } from './listFields';
+
+/** A program line as people paste it: words, and what stands in quotes. */
+export function wordsOf(line: string): string[] {
+  const found = line.match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
+  return found.map(word => word.replace(/^(["'])(.*)\1$/, '$2'));
+}
+
+interface Preset {
+  id: string;
+  label: string;
+  server: Partial<McpServer>;
+}
+
+function usePresets(): Preset[] {
+  const { trans } = useUi();
+  return [
+    {
+      id: 'time',
+      label: trans.__('Time (mcp-server-time)'),
+      server: { transport: 'stdio', command: 'mcp-server-time', args: [], url: null }
+    },
+    {
+      id: 'git',
+      label: trans.__('Git (mcp-server-git)'),
+      server: { transport: 'stdio', command: 'mcp-server-git', args: [], url: null }
+    },
+    {
+      id: 'browser',
+      label: trans.__('Browser (Playwright, by npx)'),
+      server: { transport: 'stdio', command: 'npx', args: ['-y', '@playwright/mcp@latest'], url: null }
+    },
+    {
+      id: 'npx',
+      label: trans.__('A package of npm, by npx'),
+      server: { transport: 'stdio', command: 'npx', args: ['-y', ''], url: null }
+    },
+    {
+      id: 'uvx',
+      label: trans.__('A package of PyPI, by uvx'),
+      server: { transport: 'stdio', command: 'uvx', args: [''], url: null }
+    },
+    {
+      id: 'address',
+      label: trans.__('An address'),
+      server: { transport: 'http', command: null, args: [], url: 'http://' }
+    }
+  ];
+}
+
+function ReachFields({
+  mcp,
+  edit
+}: {
+  mcp: McpServer;
+  edit: (change: Partial<McpServer>) => void;
+}): JSX.Element {
+  const { trans } = useUi();
+  const secretHelp = trans.__('A value may name a secret of the project: {{secret:NAME}}.');
+  if (mcp.transport !== 'stdio') {
+    return (
+      <>
+        <TextField
+          label={trans.__('Address')}
+          placeholder={trans.__('https://…')}
+          value={mcp.url ?? ''}
+          onChange={url => edit({ url: url || null })}
+        />
+        <PairsField
+          label={trans.__('Headers')}
+          nameLabel={trans.__('Header')}
+          valueLabel={trans.__('Value')}
+          help={secretHelp}
+          value={mcp.headers}
+          onChange={headers => edit({ headers })}
+        />
+      </>
+    );
+  }
+  return (
+    <>
+      <TextField
+        label={trans.__('Program')}
+        help={trans.__('A whole command may be pasted here: its words become arguments.')}
+        placeholder={trans.__('program')}
+        value={mcp.command ?? ''}
+        onChange={text => {
+          const [command, ...args] = wordsOf(text);
+          edit(args.length ? { command, args: [...args, ...mcp.args] } : { command: text || null });
+        }}
+      />
+      <LinesField
+        label={trans.__('Arguments')}
+        help={trans.__('One a line.')}
+        value={mcp.args}
+        onChange={args => edit({ args })}
+      />
+      <PairsField
+        label={trans.__('Environment')}
+        nameLabel={trans.__('Variable')}
+        valueLabel={trans.__('Value')}
+        help={secretHelp}
+        value={mcp.env}
+        onChange={env => edit({ env })}
+      />
+    </>
+  );
+}
+
+export function McpForm({ definition, index }: { definition: Definition; index: number }): JSX.Element {
+  const { trans } = useUi();
+  const actions = useActions();
+  const presets = usePresets();
+  const mcp = definition.mcps[index];
+  const edit = (change: Partial<McpServer>) => actions.edit(['mcps', index], { ...mcp, ...change });
+  const empty = !mcp.command && !mcp.url;
+  return (
+    <>
+      <TextField
+        label={trans.__('Name')}
+        value={mcp.name}
+        onChange={name => actions.rename(`mcp:${mcp.id}`, name)}
+      />
+      {empty && (
+        <SelectField
+          label={trans.__('Begin with')}
+          value=""
+          options={[
+            { value: '', label: trans.__('choose …') },
+            ...presets.map(({ id, label }) => ({ value: id, label }))
+          ]}
+          onChange={id => edit(presets.find(each => each.id === id)?.server ?? {})}
+        />
+      )}
+      <SelectField
+        label={trans.__('Reached by')}
+        value={mcp.transport}
+        options={[
+          { value: 'stdio', label: trans.__('a program on this machine') },
+          { value: 'http', label: trans.__('an address (streamable HTTP)') },
+          { value: 'sse', label: trans.__('an address (SSE, the older way)') }
+        ]}
+        onChange={transport => edit({ transport })}
+      />
+      <ReachFields key={mcp.transport} mcp={mcp} edit={edit} />
+      <PairsField
+        label={trans.__('Credentials')}
+        nameLabel={mcp.transport === 'stdio' ? trans.__('Variable') : trans.__('Header')}
+        valueLabel={trans.__('Secret')}
+        help={trans.__(
+          'Which secret of the project it gets, and under which name. Only this server sees it.'
+        )}
+        value={mcp.credentials}
+        onChange={credentials => edit({ credentials })}
+      />
+      <LinesField
+        label={trans.__('Tools that may be called')}
+        help={trans.__('One a line; empty means all.')}
+        value={mcp.enabled_tools ?? []}
+        onChange={names => edit({ enabled_tools: names.length ? names : null })}
+      />
+      <NumberField
+        label={trans.__('Patience')}
+        unit={trans.__('seconds')}
+        help={trans.__('How long one call may take.')}
+        min={1}
+        value={mcp.timeout_s}
+        onChange={value => value !== null && edit({ timeout_s: value })}
+      />
+      <CheckField
+        label={trans.__('Essential')}
+        help={trans.__('Its failure ends the whole run.')}
+        value={mcp.essential}
+        onChange={essential => edit({ essential })}
+      />
+      <CheckField label={trans.__('Connected')} value={mcp.enabled} onChange={enabled => edit({ enabled })} />
+    </>
+  );
+}
