@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -81,6 +82,32 @@ class Disk:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             case _:
                 return self._perform(name, real, args, more)
+
+
+@dataclass
+class Tally:
+    """How many operations were made to fail, by mode: a loop that met none proves nothing."""
+
+    what: str
+    hits: Counter[str] = field(default_factory=Counter)
+
+    def add(self, disk: Disk) -> bool:
+        """Count the disk's fault if it came to pass; whether it did."""
+        if disk.hit:
+            self.hits[f"{disk.mode} for good" if disk.for_good else disk.mode] += 1
+        return disk.hit
+
+    def tell(self) -> None:
+        """A line for whoever looks at the run with `-s`, or at a failed one."""
+        print(f"{self.what}: {sum(self.hits.values())} faults: {dict(self.hits)}")
+
+
+def faults(modes: Iterable[Mode], *, thorough: bool) -> Iterator[tuple[Mode, bool]]:
+    """Each mode, and whether the disk stays broken: a full or broken one also for good every night."""
+    for mode in modes:
+        yield mode, False
+        if thorough and mode in ("ENOSPC", "EIO"):
+            yield mode, True
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from cloutagent_ext.store.backup_file import BackupFile
 from cloutagent_ext.store.projects import ProjectStore
 from tests.support.archives import zipped
 
-from .faults import MODES, Disk, failing
+from .faults import MODES, Disk, Tally, failing, faults
 from .loop import run
 from .test_every_operation import NEW, SHORT, Change, Trial, base, check, place
 
@@ -80,14 +80,17 @@ def test_old_or_new_whatever_operation_fails(
     counting = Disk()
     Trial(begin, place / "count", change).fail(counting)
     assert len(counting.log) >= 3
-    for mode in MODES if thorough else SHORT[:1]:
+    tally, modes = Tally(name), MODES if thorough else SHORT[:1]
+    for mode, for_good in faults(modes, thorough=thorough):
         for at in range(1, len(counting.log) + 1):
             trial = Trial(begin, place / "trial", change)
-            disk = Disk(mode, at, False)
+            disk = Disk(mode, at, for_good)
             failure = trial.fail(disk)
-            if disk.hit:
+            if tally.add(disk):
                 check(trial, disk, failure, whole)
                 every_backup_is_whole(trial.data_dir)
+    tally.tell()
+    assert set(modes) <= tally.hits.keys(), tally
 
 
 def every_backup_is_whole(data_dir: Path) -> None:

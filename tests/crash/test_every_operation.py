@@ -17,7 +17,7 @@ from cloutagent_ext.schema.canvas import UiPatch
 from cloutagent_ext.schema.project import Definition
 from cloutagent_ext.store.projects import ProjectStore
 
-from .faults import MODES, Disk, Killed, Mode, failing
+from .faults import MODES, Disk, Killed, Mode, Tally, failing, faults
 from .loop import run
 
 Answer = TypeVar("Answer")
@@ -251,19 +251,17 @@ def test_old_or_new_whatever_operation_fails(
     assert len(counting.log) >= 5
     # The plain save goes through everything at each commit, the others through it all every night.
     modes = MODES if thorough or name == "save" else SHORT
-    tried: dict[Mode, int] = dict.fromkeys(modes, 0)
-    for mode in modes:
-        for for_good in (False, True) if thorough and mode in ("ENOSPC", "EIO") else (False,):
-            for at in range(1, len(counting.log) + 1):
-                trial = Trial(base, place / "trial", change)
-                disk = Disk(mode, at, for_good)
-                failure = trial.fail(disk)
-                if disk.hit:
-                    tried[mode] += 1
-                    check(trial, disk, failure, whole)
-    if "write" not in counting.log:
-        tried.pop("short write", None)
-    assert all(tried.values()), tried
+    tally = Tally(name)
+    for mode, for_good in faults(modes, thorough=thorough):
+        for at in range(1, len(counting.log) + 1):
+            trial = Trial(base, place / "trial", change)
+            disk = Disk(mode, at, for_good)
+            failure = trial.fail(disk)
+            if tally.add(disk):
+                check(trial, disk, failure, whole)
+    tally.tell()
+    expected = set(modes) - (set() if "write" in counting.log else {"short write"})
+    assert expected <= tally.hits.keys(), tally
 
 
 def check(trial: Trial, disk: Disk, failure: BaseException | None, whole: list[object]) -> None:

@@ -17,7 +17,7 @@ from cloutagent_ext.store.jsonfiles import dump, load_object
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.tree import AGENT, Tree
 
-from .faults import Disk, Killed, Mode, failing
+from .faults import Disk, Killed, Mode, Tally, failing
 from .loop import run
 from .test_every_operation import litter, small
 
@@ -52,9 +52,16 @@ SHORT: tuple[Mode, ...] = ("kill before", "ENOSPC")
 LONG: tuple[Mode, ...] = ("kill after", "EIO", "short write")
 
 
-@pytest.mark.parametrize("mode", [*SHORT, *(pytest.param(mode, marks=pytest.mark.nightly) for mode in LONG)])
+@pytest.mark.parametrize(
+    ("mode", "for_good"),
+    [
+        *((mode, False) for mode in SHORT),
+        *(pytest.param(mode, False, marks=pytest.mark.nightly) for mode in LONG),
+        *(pytest.param(mode, True, marks=pytest.mark.nightly) for mode in ("ENOSPC", "EIO")),
+    ],
+)
 def test_old_or_new_format_whatever_operation_fails(
-    place: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode
+    place: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, for_good: bool
 ) -> None:
     with failing(Disk()):
         pid = run(_make(place / "base"))
@@ -79,13 +86,12 @@ def test_old_or_new_format_whatever_operation_fails(
 
     counting = Disk()
     trial(counting)
-    hits = 0
+    tally = Tally("migration")
     for at in range(1, len(counting.log) + 1):
-        disk = Disk(mode, at)
+        disk = Disk(mode, at, for_good)
         data_dir, failure = trial(disk)
-        if not disk.hit:
+        if not tally.add(disk):
             continue
-        hits += 1
         where = f"{mode} at {at} ({disk.log[at - 1]})"
         found = run(_description(ProjectStore(data_dir), pid))
         assert found == "saved" if failure is None else found in ("old", "saved"), where
@@ -103,4 +109,5 @@ def test_old_or_new_format_whatever_operation_fails(
         assert run(_description(store, pid)) == "later", where
         assert litter(data_dir) == [], where
         assert len(list((data_dir / "backups").glob("*.zip"))) == 1, where
-    assert hits
+    tally.tell()
+    assert tally.hits

@@ -16,7 +16,7 @@ from cloutagent_ext.store.keyring import KeyRing
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.secrets import Secrets
 
-from .faults import MODES, Disk, Killed, Mode, failing
+from .faults import MODES, Disk, Killed, Mode, Tally, failing
 from .loop import run
 
 Answer = TypeVar("Answer")
@@ -92,13 +92,13 @@ def test_after_any_fault_every_secret_is_old_or_new_and_the_change_can_be_made_a
     counting = Disk()
     assert attempt(act, place / "whole", ids, counting)
     new = run(observe(place / "whole", ids))
-    hits = 0
+    tally = Tally(change)
     for at in range(1, len(counting.log) + 1):
         where = place / str(at)
         shutil.copytree(source, where)
         disk = Disk(mode, at)
         acknowledged = attempt(act, where, ids, disk)
-        hits += disk.hit
+        tally.add(disk)
         seen = run(observe(where, ids))
         assert seen in ([new] if acknowledged else [old, new]), (at, counting.log[at - 1])
         # Once more, on a disk that works: it comes to its end, and leaves nothing behind.
@@ -112,7 +112,8 @@ def test_after_any_fault_every_secret_is_old_or_new_and_the_change_can_be_made_a
             assert attempt(act, where, ids, Disk())
         assert run(observe(where, ids)) == new
         shutil.rmtree(where)
-    assert hits > 0
+    tally.tell()
+    assert tally.hits
 
 
 async def again(where: Path) -> Any:
