@@ -12,6 +12,7 @@ Not here: when backups are made, kept and restored (`store.backups`). Everything
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import stat
@@ -25,8 +26,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from .. import durable
-from ..errors import BadArchive, Internal, InvalidRequest
+from ..errors import BadArchive, Internal, InvalidRequest, TooLarge
 from ..schema.base import Model, Timestamp, timestamp
+from . import project_files
 from .commit import STAGING
 from .files import path_parts
 from .jsonfiles import dump
@@ -38,6 +40,8 @@ MAX_FILE = 64 * 1024 * 1024
 _MAX_MANIFEST = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _LITTER = re.compile(r"\..*\.tmp")
+
+log = logging.getLogger("cloutagent.store")
 
 Held = Callable[[str], AbstractContextManager[Path]]
 """A project's folder, held still while it is read."""
@@ -87,7 +91,7 @@ def write(target: Path, ids: list[str], held: Held, *, flat: bool = False) -> No
 
 def _copy(archive: zipfile.ZipFile, folder: Path, prefix: str) -> Iterator[Entry]:
     shared: dict[int, tuple[str, str]] = {}
-    for path in _files(folder):
+    for path in _files(folder, strict=not prefix):
         relative = str(path.relative_to(folder))
         name = prefix + relative.encode(errors="backslashreplace").decode()
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -116,16 +120,44 @@ def _add(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Any) -> str:
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Regular files; links are never followed."""
+def _files(folder: Path, *, strict: bool) -> Iterator[Path]:
+    """Regular files; links are never followed.
+
+    What is beyond any size a project may have (somebody put it there by hand) is left out and named in
+    the log; `strict`: refused, since nothing else would be left of it.
+    """
+    left_out = _too_large(folder, strict=strict)
     for place, folders, names in os.walk(folder, onerror=_raise):
         folders.sort()
         if Path(place) == folder:
-            folders[:] = [name for name in folders if name not in (EXECUTIONS, STAGING)]
+            folders[:] = [name for name in folders if name not in (EXECUTIONS, STAGING, left_out)]
         for name in sorted(names):
             path = Path(place) / name
-            if stat.S_ISREG(path.lstat().st_mode) and not _LITTER.fullmatch(name):
-                yield path
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode) or _LITTER.fullmatch(name):
+                continue
+            if found.st_size > MAX_FILE:
+                _leave_out(
+                    path.relative_to(folder), folder, f"it has {found.st_size:,} bytes.", strict=strict
+                )
+                continue
+            yield path
+
+
+def _too_large(folder: Path, *, strict: bool) -> str | None:
+    root = folder / project_files.FOLDER
+    try:
+        project_files.check_total(sum(found.st_size for _, found in project_files.walk(root)))
+    except TooLarge as error:
+        _leave_out(root.relative_to(folder), folder, error.message, strict=strict)
+        return root.name
+    return None
+
+
+def _leave_out(path: Path, folder: Path, why: str, *, strict: bool) -> None:
+    if strict:
+        raise TooLarge(f"{path} of project {folder.name} cannot be kept: {why} Move it away first.")
+    log.warning("%s of project %s is in no backup: %s", path, folder.name, why)
 
 
 def _raise(error: OSError) -> None:

@@ -235,10 +235,12 @@ def must_exist(root: Path, relative: str) -> None:
 
 
 def digests(root: Root, known: Digests) -> dict[str, str]:
-    """Path → mark of all files."""
+    """Path → mark of all files. Raises `TooLarge` before a byte is read of more than a project may hold."""
     found = {}
     live = root.live if isinstance(root, Overlay) else root
-    for path, status in walk(root):
+    entries = list(walk(root))
+    check_total(sum(status.st_size for _, status in entries))
+    for path, status in entries:
         if isinstance(root, Overlay) and path in root.writes:
             found[path] = mark(root.writes[path][1], bool(status.st_mode & stat.S_IXUSR))
             continue

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..durable import Guard
-from ..errors import NotFound
+from ..errors import NotFound, TooLarge
 from ..schema.admin import FileRow
 from ..schema.base import JsonObject, Page
 from ..schema.canvas import Ui, UiPatch
@@ -385,7 +385,10 @@ class ProjectStore:
     def _trusted(self, project_id: str, loaded: Loaded) -> bool:
         if not trust.starts_anything(loaded.definition):
             return True
-        files = project_files.digests(project_files.live(self._folder(project_id)), self._writer.digests)
+        try:
+            files = project_files.digests(project_files.live(self._folder(project_id)), self._writer.digests)
+        except TooLarge:  # put there by hand; what cannot be looked through is not trusted
+            return False
         return self._trust.holds(str(project_id), loaded.definition, files, loaded.metadata.trust)
 
     async def _in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:

@@ -4,6 +4,8 @@
 save it plus one, trying again whenever somebody else was faster.
 `python -m tests.crash.writer <data folder> endless`: save ever higher numbers, in several files at
 once; after each acknowledged save its number is printed.
+`python -m tests.crash.writer <data folder> race`: read the number and save it plus one, for ever; after
+each acknowledged save its number is printed.
 """
 
 from __future__ import annotations
@@ -60,12 +62,25 @@ async def endless(store: ProjectStore, pid: str) -> None:
         await asyncio.to_thread(print, n, flush=True)
 
 
+async def race(store: ProjectStore, pid: str) -> None:
+    while True:
+        stored = await store.read(pid)
+        number = number_of(stored.project) + 1
+        try:
+            await store.save(pid, numbered(number), if_match=stored.etag)
+        except PreconditionFailed:
+            continue
+        await asyncio.to_thread(print, number, flush=True)
+
+
 async def main(data_dir: str, what: str, times: str = "0") -> None:
     store = ProjectStore(Path(data_dir))
     await store.open()
     (pid,) = await store.ids()
     if what == "count":
         await count(store, pid, int(times))
+    elif what == "race":
+        await race(store, pid)
     else:
         await endless(store, pid)
 

@@ -1,0 +1,35 @@
+"""Rows F3 and F5 on real ones: a tmpfs that fills up, one that turns read-only, a limit on file sizes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALONE = ["unshare", "--user", "--map-root-user", "--mount"]
+"""A mount namespace of its own, as an ordinary user may have one."""
+
+
+def may_mount() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    probe = subprocess.run([*ALONE, "true"], capture_output=True, check=False)
+    return probe.returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "read-only", "limit"])
+def test_a_disk_without_room_says_so_loses_nothing_and_is_used_again_without_a_restart(
+    tmp_path: Path, kind: str
+) -> None:
+    if kind != "limit" and not may_mount():
+        pytest.skip("this system gives no mount namespace to its users")
+    alone = [] if kind == "limit" else ALONE
+    done = subprocess.run(
+        [*alone, sys.executable, "-m", "tests.crash.full_disk", kind, str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
