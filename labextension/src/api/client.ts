@@ -6,6 +6,7 @@
 import { ApiError, errorOf } from './errors';
 import type {
   Accepted,
+  Agreement,
   CreatedProject,
   Definition,
   ExecuteRequest,
@@ -103,6 +104,27 @@ export class Client {
 
   validate(id: string): Promise<Validation> {
     return this._json(`projects/${id}/validate`, this._body('POST', {}));
+  }
+
+  /**
+   * What an untrusted project would run, with the hash that stands for it; null where there is nothing to
+   * agree to. The refusal of a hash that cannot be tells it.
+   */
+  async wouldRun(id: string): Promise<Agreement | null> {
+    try {
+      await this.trust(id, '0'.repeat(64));
+      return null;
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'NOT_TRUSTED') {
+        return error.details as unknown as Agreement;
+      }
+      throw error;
+    }
+  }
+
+  /** Agree to what `hash` stands for. */
+  async trust(id: string, hash: string): Promise<Tagged> {
+    return this._tagged(await this._send(`projects/${id}/trust`, this._body('POST', { hash })));
   }
 
   execute(id: string, request: ExecuteRequest): Promise<Accepted> {

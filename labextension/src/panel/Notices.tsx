@@ -11,6 +11,8 @@ import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
 import { advice } from '../ui/labels';
 
+import { Trust } from './Trust';
+
 function Strip(props: {
   tone: 'error' | 'warning' | 'info';
   icon: GlyphName;
@@ -115,6 +117,7 @@ export function Notices(): JSX.Element {
           {trans.__('Connection lost. Reconnecting; nothing is missed, runs go on.')}
         </Strip>
       )}
+      <Trust />
       {stale && (
         <Strip tone="warning" icon="warning">
           {trans.__('This project was changed elsewhere since it was opened here. Nothing was overwritten.')}

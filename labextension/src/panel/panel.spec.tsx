@@ -59,6 +59,49 @@ describe('the first key', () => {
   });
 });
 
+describe('a project that nobody trusts yet', () => {
+  const agreement = {
+    hash: 'a'.repeat(64),
+    would_run: {
+      hooks: [
+        {
+          id: 'guard',
+          name: 'No deletes',
+          event: 'PreToolUse',
+          action: { type: 'command', command: ['python', 'guard.py'] },
+          env: ['TOKEN']
+        }
+      ],
+      mcps: [],
+      scripts: [{ path: 'guard.py' }]
+    }
+  };
+  const refusal = () =>
+    json({ error: { code: 'NOT_TRUSTED', message: 'no', details: agreement } }, { status: 409 });
+
+  it('shows exactly what would run, and agrees to that hash alone', async () => {
+    let trusted = false;
+    const project = sampleProject();
+    const tab = openTab({
+      state: { saved: { ...project, trusted: false } },
+      routes: {
+        [`POST projects/${project.id}/trust`]: ({ body }) => {
+          trusted = (body as { hash: string }).hash === agreement.hash;
+          return trusted ? json(project, { headers: { ETag: '"2"' } }) : refusal();
+        }
+      }
+    });
+    tab.show(<Notices />);
+    fireEvent.click(screen.getByText('Show what would run'));
+    expect(await screen.findByText('python guard.py')).toBeTruthy();
+    expect(screen.getByText(/TOKEN/)).toBeTruthy();
+    expect(trusted).toBe(false);
+    fireEvent.click(screen.getByText('Trust exactly this'));
+    await waitFor(() => expect(screen.queryByText('Trust exactly this')).toBeNull());
+    expect(trusted).toBe(true);
+  });
+});
+
 describe('properties', () => {
   const at = (selected: string | null) => {
     const tab = openTab({ state: { selected, propertiesOpen: true } });

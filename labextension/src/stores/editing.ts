@@ -205,6 +205,33 @@ export class EditingActions extends TabActions {
     }
   }
 
+  // --- trust -------------------------------------------------------------
+
+  /** Ask what an untrusted project would run. */
+  async lookAtTrust(): Promise<void> {
+    await this.attempt(async () => {
+      this.set({ agreement: await this.client.wouldRun(this.state.projectId) });
+    });
+  }
+
+  /** Agree to what was shown, and to nothing else: had it changed since, the server refuses. */
+  async trust(): Promise<void> {
+    const { agreement, projectId } = this.state;
+    if (!agreement) {
+      return;
+    }
+    try {
+      const tagged = await this.client.trust(projectId, agreement.hash);
+      this.set({ agreement: null, ...this._taggedState(tagged) });
+    } catch (error) {
+      const trouble = troubleOf(error);
+      this.set({ trouble });
+      if (trouble.code === 'NOT_TRUSTED') {
+        await this.lookAtTrust();
+      }
+    }
+  }
+
   // --- checking ----------------------------------------------------------
 
   async check(): Promise<void> {

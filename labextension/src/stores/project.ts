@@ -8,7 +8,15 @@ import { createStore } from 'zustand/vanilla';
 import type { StoreApi } from 'zustand/vanilla';
 
 import type { Connection } from '../api/stream';
-import type { ExecutionState, FileRow, ModelList, Project, ToolRow, Validation } from '../api/types';
+import type {
+  Agreement,
+  ExecutionState,
+  FileRow,
+  ModelList,
+  Project,
+  ToolRow,
+  Validation
+} from '../api/types';
 import type { History } from '../graph/history';
 import type { Refusal } from '../graph/wires';
 
@@ -32,6 +40,8 @@ export interface ProjectState {
   loadTrouble: Trouble | null;
   /** The last thing that went wrong, until it is dismissed. */
   trouble: Trouble | null;
+  /** What an untrusted project would run, once somebody asked. */
+  agreement: Agreement | null;
   saving: boolean;
   /** A save was refused because the project has changed elsewhere. */
   stale: boolean;
@@ -87,6 +97,7 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     history: null,
     loadTrouble: null,
     trouble: null,
+    agreement: null,
     saving: false,
     stale: false,
     selected: null,
