@@ -10,10 +10,12 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from .auth.keys import Keys
 from .engine.models import ModelProvider, ModelSettings
 from .engine.ports import Clock, Kernels, Price
+from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
 from .executions.queue import Executions
 from .schema.admin import ModelCredentials
@@ -88,7 +90,15 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
     prices = {model: Price(**price) for model, price in settings.price_overrides.items()}
     models = ModelProvider(lambda: model_settings(settings), price_overrides=prices)
     secrets = Secrets(settings.data_dir / "projects", KeyRing(settings.encryption_key, settings.key_file))
-    executions = Executions(store, models, settings, kernels, secrets=secrets, clock=clock or SystemClock())
+    executions = Executions(
+        store,
+        models,
+        settings,
+        kernels,
+        secrets=secrets,
+        clock=clock or SystemClock(),
+        isolation=isolation(settings),
+    )
     return Services(
         settings=settings,
         store=store,
@@ -99,6 +109,27 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
         models=models,
         backups=store.backups(keep_manual=settings.backups_keep_manual),
     )
+
+
+def isolation(settings: Settings) -> Isolation:
+    """The sandbox around children, as the settings want it; what is nobody's business in it."""
+    mode: Mode = "require" if settings.isolation == "require" else "off"
+    return Isolation(
+        mode="auto" if settings.isolation == "auto" else mode,
+        secret=(settings.data_dir, settings.key_file),
+        find_secret=_jupyters_own,
+        hidden=() if settings.root_dir is None else (settings.root_dir,),
+        readable=tuple(Path(path).expanduser() for path in settings.isolation_readable),
+        memory_bytes=settings.command_memory_mb * 1024**2,
+        disk_bytes=settings.workspace_limit_mb * 1024**2,
+    )
+
+
+def _jupyters_own() -> tuple[Path, ...]:
+    """Folders with Jupyter's tokens and passwords. Blocking."""
+    from jupyter_core.paths import jupyter_config_dir, jupyter_runtime_dir
+
+    return Path(jupyter_runtime_dir()), Path(jupyter_config_dir())
 
 
 def model_settings(settings: Settings) -> ModelSettings:

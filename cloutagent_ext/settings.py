@@ -36,6 +36,8 @@ class Row:
     env: str | None = None
     unit: str = ""
     minimum: float | None = None
+    choices: tuple[str, ...] = ()
+    """The only words it takes; any text where empty."""
     secret: bool = False
     """Never shown: not in a log, not by `repr`."""
 
@@ -161,6 +163,35 @@ class Settings:
         (),
         "Web origins that may call the API-key routes from a browser, exactly as browsers send them.",
     )
+    isolation: str = _setting(
+        str,
+        "auto",
+        "Sandbox (bubblewrap) around commands, hooks, MCP servers and kernels: `auto` where it works, with a "
+        "warning in each execution where not; `require` runs none of them without; `off` never.",
+        env="CLOUTAGENT_ISOLATION",
+        choices=("auto", "require", "off"),
+    )
+    isolation_readable: tuple[str, ...] = _setting(
+        tuple,
+        (),
+        "Folders that isolated commands may read though they lie in a home folder: programs and libraries "
+        "installed there.",
+        env="CLOUTAGENT_ISOLATION_READABLE",
+    )
+    command_memory_mb: int = _setting(
+        int,
+        0,
+        "Memory at which a command is stopped, with all it started. 0: three quarters of the machine's.",
+        unit="MB",
+        minimum=0,
+    )
+    workspace_limit_mb: int = _setting(
+        int,
+        20_480,
+        "Size of an execution's working folder at which a command is stopped.",
+        unit="MB",
+        minimum=1,
+    )
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Where each value came from; names that are missing have their default."""
 
@@ -239,7 +270,7 @@ def _boolean(value: Any) -> bool:
     return words[str(value).strip().lower()]
 
 
-def _origins(value: Any) -> tuple[str, ...]:
+def _words(value: Any) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     return tuple(item.strip().rstrip("/") for item in items if item.strip())
 
@@ -283,18 +314,22 @@ _READERS: dict[type, tuple[Callable[[Any], Any], str]] = {
     int: (_whole, "a whole number"),
     float: (float, "a number"),
     dict: (_prices, 'prices by model, as {"<model>": {"input": 3, "output": 15}}'),
-    tuple: (_origins, "origins, separated by commas"),
+    tuple: (_words, "words, separated by commas"),
 }
 
 
 def _checked(row: Row, value: Any, where: str) -> Any:
     """`value` in the row's type; `where` is the name a person used for it."""
     read, takes = _READERS[row.type]
+    if row.choices:
+        takes = "one of " + ", ".join(row.choices)
     if row.minimum is not None:
         takes += f" of at least {row.minimum:g}"
     try:
         result = read(value)
         if row.minimum is not None and not result >= row.minimum:
+            raise ValueError
+        if row.choices and result not in row.choices:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         shown = "what was given" if row.secret else repr(value)

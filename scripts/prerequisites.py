@@ -70,6 +70,11 @@ def missing_for(goal):
             "No web browser was found here. Open the address below from another window or machine,"
             " or get one: `apt-get install chromium`"
         )
+    if sys.platform.startswith("linux") and shutil.which("bwrap") is None:
+        nice.append(
+            "bubblewrap was not found: commands of agents run without a sandbox, and say so."
+            " `apt-get install bubblewrap`" + ("; its tests are skipped" if goal == "test" else "")
+        )
     return must, nice
 
 

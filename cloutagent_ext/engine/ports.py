@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, WarningCode
 from ..schema.execution import EndCode, Result, Usage
 from ..schema.project import Definition, Hook, Limits
 from .masking import NOTHING, Mask
+
+if TYPE_CHECKING:
+    from .tools.isolation import Isolation
 
 Wire = dict[str, Any]
 """One JSON object exactly as the Messages API sends or takes it."""
@@ -333,6 +336,16 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict)
     mask: Mask = NOTHING
     """Takes out the secrets that `env` holds; everything that comes back from tools goes through it."""
+    home: Path | None = None
+    """Home folder of its children: theirs to write to, like the workspace."""
+    isolation: Isolation = field(default_factory=lambda: _isolation())
+    """The sandbox that goes around its children."""
+
+
+def _isolation() -> Isolation:
+    from .tools.isolation import Isolation
+
+    return Isolation()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from .. import durable
 from ..engine.ports import Clock, Kernels
+from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
 from ..errors import Conflict, DiskFull, NotFound, Unavailable
 from ..schema.admin import FileRow
@@ -60,6 +61,7 @@ class Executions:
         *,
         secrets: Secrets,
         clock: Clock,
+        isolation: Isolation | None = None,
     ) -> None:
         self._settings = settings
         vault = Vault(secrets, models)
@@ -79,6 +81,7 @@ class Executions:
             root_dir=settings.root_dir,
             vault=vault,
             batches=self._batches,
+            isolation=isolation or Isolation(),
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),

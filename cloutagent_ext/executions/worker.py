@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,7 @@ from ..engine.masking import NOTHING, Mask
 from ..engine.past import Past
 from ..engine.ports import Clock, EndExecution, Job, Kernels, Outcome, Ports
 from ..engine.tools.environment import child_environment
+from ..engine.tools.isolation import Isolation
 from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
 from ..errors import CloutError, SecretsLocked, UnreadableFile
@@ -57,6 +58,7 @@ class Bindings:
     root_dir: Path | None
     vault: Vault
     batches: Batches
+    isolation: Isolation = field(default_factory=Isolation)
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -112,7 +114,12 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             )
         )
         box = await stack.enter_async_context(
-            Toolbox(kernels=bindings.kernels, execution_id=spec.execution_id, past=past)
+            Toolbox(
+                kernels=bindings.kernels,
+                execution_id=spec.execution_id,
+                past=past,
+                isolation=bindings.isolation,
+            )
         )
         actions = await stack.enter_async_context(
             hooks.bound(
@@ -142,6 +149,8 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             folders=named,
             env=child_environment(spec.execution_id, own, home=workspace.home),
             mask=mask,
+            home=workspace.home,
+            isolation=bindings.isolation,
         )
         ports = Ports(
             models=models,

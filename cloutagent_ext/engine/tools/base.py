@@ -10,17 +10,21 @@ from ...schema.events import OutputPart
 from ..past import Past
 from ..ports import Kernels, ToolContext, ToolError
 from .commands import Commands
-from .isolation import NOT_ISOLATED
+from .isolation import NOT_ISOLATED, Isolation
 from .kernel_slot import KernelSlot
+from .room import ARGV, OPTIONS, Room
 
 
 class Resources:
     """What the tools of one execution share. `toolbox.Toolbox` owns and closes it."""
 
-    def __init__(self, kernels: Kernels, past: Past | None = None) -> None:
+    def __init__(
+        self, kernels: Kernels, past: Past | None = None, isolation: Isolation | None = None
+    ) -> None:
         """`past`: what earlier sittings of the execution left behind, if it goes on from some."""
         past = past or Past()
-        self.commands = Commands()
+        self.isolation = isolation or Isolation()
+        self.commands = Commands(self.isolation)
         self.kernel = KernelSlot(kernels, lost="python" in past.tools_used)
         self.directories: dict[str, str] = {
             agent: kept["directory"] for agent, kept in past.kept.items() if "directory" in kept
@@ -29,6 +33,9 @@ class Resources:
         self.writing = asyncio.Lock()
         """One change of a file at a time: each reads what the one before has written."""
         self._warned = "NOT_ISOLATED" in past.told.warned
+        self._room: Room | None = None
+        self._opening = asyncio.Lock()
+        self._closed = False
 
     @property
     def started(self) -> bool:
@@ -40,6 +47,46 @@ class Resources:
         if not self._warned:
             self._warned = True
             await context.warn("NOT_ISOLATED", NOT_ISOLATED)
+
+    async def room(self, context: ToolContext) -> Room | None:
+        """The sandbox of this execution's commands, opened at first use; None, and a warning, without one."""
+        async with self._opening:
+            if self._closed:
+                raise ToolError("The execution is ending; no command starts any more.")
+            if self._room is not None:
+                if self._room.alive:
+                    return self._room
+                await self._room.close()
+            if not await self.isolation.isolates():
+                await self.warn_not_isolated(context)
+                return None
+            folder = context.workspace.parent
+            tmp, home = folder / "tmp", folder / "home"
+            await asyncio.to_thread(tmp.mkdir, exist_ok=True)
+            wrapped = await self.isolation.around(
+                ARGV,
+                workspace=context.workspace,
+                home=home,
+                folders=context.folders,
+                network=context.network,
+                tmp=tmp,
+                options=OPTIONS,
+            )
+            self.commands.started = True
+            self._room = await Room.open(wrapped.argv, cwd=context.workspace, env=context.env)
+            return self._room
+
+    async def close(self) -> None:
+        """End kernel, commands and the sandbox around them."""
+        self._closed = True
+        # Kernel and commands at the same time: a cancel has 5 s for both.
+        ended = await asyncio.gather(self.kernel.close(), self.commands.close(), return_exceptions=True)
+        async with self._opening:
+            if self._room is not None:
+                await self._room.close()
+        for outcome in ended:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
 
 class BuiltinTool:

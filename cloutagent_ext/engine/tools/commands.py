@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..ports import ToolError
-from .isolation import LIMITS, MAX_OUTPUT_BYTES, MAX_PROCESSES, command_argv
+from . import watches
+from .isolation import LIMITS, MAX_OUTPUT_BYTES, MAX_PROCESSES, Isolation
+from .room import Room
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 STOP_S = 5.0
@@ -29,7 +32,7 @@ KEPT_BYTES = 16 * 1024 * 1024
 """Output that is handed over whole; of more, this much and the tail."""
 _BUFFER_BYTES = 1024 * 1024
 
-Why = Literal["exit", "async", "timeout", "output", "processes", "killed"]
+Why = Literal["exit", "async", "timeout", "output", "processes", "memory", "disk", "killed"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class _Supervised:
 class Commands:
     """Owner of every command of one execution."""
 
-    def __init__(self) -> None:
+    def __init__(self, isolation: Isolation | None = None) -> None:
+        self.isolation = isolation or Isolation()
         self.started = False
         """Whether a command was ever started."""
         self._live: set[_Supervised] = set()
@@ -95,11 +99,14 @@ class Commands:
         timeout_s: float,
         report_fd: int = 0,
         exchange: Exchange | None = None,
+        room: Room | None = None,
+        disk: Path | None = None,
     ) -> Ran:
         """Run `argv` in `cwd` (`fallback` if that folder is gone) with exactly `env`.
 
         `exchange`: give it something to read, keep its standard error apart, and end all that it
-        has started when it exits.
+        has started when it exits. `room`: the sandbox it runs in; its environment is the
+        room's. `disk`: the folder whose size is watched.
         Cancelled: everything that the command has started is gone when CancelledError
         leaves here. Raises `ToolError` where it cannot be started.
         """
@@ -107,14 +114,18 @@ class Commands:
             raise ToolError("The execution is ending; no command starts any more.")
         if sys.platform != "linux":
             raise ToolError("Commands need Linux: only there can all that they start be ended again.")
+        memory = self.isolation.memory_bytes or watches.machine_memory() * 3 // 4
         request = {
-            "argv": command_argv(argv),
+            "argv": list(argv),
             "cwd": cwd,
             "fallback": fallback,
             "timeout_s": timeout_s,
             "max_output": MAX_OUTPUT_BYTES,
             "max_processes": MAX_PROCESSES,
-            "limits": LIMITS,
+            "max_memory": memory,
+            "disk": str(disk or ""),
+            "max_disk": self.isolation.disk_bytes,
+            "limits": limits(memory, isolated=room is not None),
             "report_fd": report_fd,
             "stdin": exchange.stdin if exchange else "",
             "kept": exchange.kept if exchange else KEPT_BYTES,
@@ -124,7 +135,7 @@ class Commands:
         supervised = _Supervised(asyncio.get_running_loop().create_future())
         self.started = True
         self._live.add(supervised)
-        supervised.task = asyncio.create_task(self._supervise(supervised, request, dict(env)))
+        supervised.task = asyncio.create_task(self._supervise(supervised, request, dict(env), room))
         try:
             ran = await asyncio.shield(supervised.result)
             if ran.why == "async":
@@ -141,13 +152,18 @@ class Commands:
         self._closed = True
         await asyncio.gather(*(_ended(supervised) for supervised in list(self._live)))
 
-    async def _supervise(self, supervised: _Supervised, request: dict[str, Any], env: dict[str, str]) -> None:
+    async def _supervise(
+        self, supervised: _Supervised, request: dict[str, Any], env: dict[str, str], room: Room | None
+    ) -> None:
         ours, theirs = socket.socketpair()
         process: subprocess.Popen[bytes] | None = None
         writer: asyncio.StreamWriter | None = None
         try:
             with theirs:
-                process = await asyncio.to_thread(_spawn, theirs, env)
+                if room is None:
+                    process = await asyncio.to_thread(_spawn, theirs, env)
+                elif not await room.start_supervisor(theirs):
+                    raise OSError("its sandbox is gone")
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
             if not supervised.stop.is_set():
                 writer.write(json.dumps(request).encode() + b"\n")
@@ -175,6 +191,16 @@ class Commands:
             if not supervised.result.done():
                 supervised.result.set_exception(ToolError("The command was stopped from outside."))
             supervised.result.exception()  # seen: a cancelled caller does not ask any more
+
+
+def limits(memory: int, *, isolated: bool) -> dict[str, int]:
+    """Limits of one process, as names of `resource`."""
+    found = {**LIMITS, "RLIMIT_DATA": memory}
+    # Counted per user and user namespace: outside of a sandbox the user's other processes would count, and
+    # root has no limit anywhere. The supervisor's own count holds in each case.
+    if isolated and os.getuid() != 0:
+        found["RLIMIT_NPROC"] = MAX_PROCESSES
+    return found
 
 
 async def _answer(reader: asyncio.StreamReader, result: asyncio.Future[Ran]) -> None:

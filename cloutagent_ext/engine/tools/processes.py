@@ -24,6 +24,7 @@ TERM_GRACE_S = 1.5
 """Longer than a supervisor's own grace: it tidies up what only it can find."""
 GIVE_UP_S = 10.0
 _POLL_S = 0.02
+_OURS = ("engine/tools/supervisor.py", "engine/tools/warden.py")
 
 
 async def end_all(*execution_ids: str) -> int:
@@ -37,7 +38,7 @@ async def end_all(*execution_ids: str) -> int:
 
 async def end_tree(pid: int) -> list[int]:
     """Kill everything below `pid`, which is stopped first and left stopped; the pids that were below it."""
-    return await asyncio.to_thread(_end_below, pid)
+    return await asyncio.to_thread(end_below, pid)
 
 
 async def below(pid: int) -> list[tuple[int, float]]:
@@ -68,7 +69,7 @@ def _end_all(execution_ids: frozenset[str]) -> int:
     return count
 
 
-def _end_below(pid: int) -> list[int]:
+def end_below(pid: int) -> list[int]:
     _signal(_processes([pid]), signal.SIGSTOP)
     ended: set[int] = set()
     give_up = time.monotonic() + GIVE_UP_S
@@ -137,8 +138,9 @@ def _living(processes: Iterable[Any]) -> list[Any]:
 
 
 def _is_supervisor(process: Any) -> bool:
+    """A supervisor, or the sandbox around an execution's commands."""
     try:
-        return any(word.endswith("engine/tools/supervisor.py") for word in process.cmdline()[:5])
+        return any(word.endswith(_OURS) for word in process.cmdline())
     except psutil.Error:
         return False
 

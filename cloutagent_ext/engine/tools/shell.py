@@ -1,11 +1,12 @@
 """`bash`: one command in the execution's workspace.
 
 Trust model. Confined: the environment (an allow-list, `environment`), time, output,
-size of a file, number of processes; every process it starts ends with the execution at
-the latest (`supervisor`). Not confined: it runs as the server's own user, so it can
-read and write whatever that user can, see that user's processes, and use the network.
-A sandbox goes around it in `isolation.command_argv`; until one does, the execution
-carries the warning NOT_ISOLATED.
+size of a file and of the workspace, memory, number of processes; every process it starts
+ends with the execution at the latest (`supervisor`). Where bubblewrap works, all commands
+of an execution share one sandbox (`room`): the machine's programs read-only, the
+workspace and the named folders, the network only where the project has it. Where it does
+not, a command runs as the server's own user, can read and write whatever that user can,
+see that user's processes and use the network; the execution carries NOT_ISOLATED.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Bash(BuiltinTool):
         command = _checked(arguments["command"])
         timeout_s = arguments.get("timeout_s", DEFAULT_TIMEOUT_S)
         resources = self.resources
-        await resources.warn_not_isolated(context)
+        room = await resources.room(context)
         workspace = str(context.workspace)
         cwd = resources.directories.get(context.agent, workspace)
         ran = await resources.commands.run(
@@ -76,6 +77,8 @@ class Bash(BuiltinTool):
             env=context.env,
             timeout_s=timeout_s,
             report_fd=_REPORT_FD,
+            room=room,
+            disk=context.workspace.parent if room else context.workspace,
         )
         if ran.report:
             resources.directories[context.agent] = context.keep["directory"] = ran.report
@@ -123,6 +126,10 @@ def _notes(ran: Ran, timeout_s: int, *, silent: bool) -> list[str]:
         notes.append(f"[stopped after {ran.total:,} bytes of output; redirect it to a file or filter it]")
     elif ran.why == "processes":
         notes.append("[stopped: it had started too many processes]")
+    elif ran.why == "memory":
+        notes.append("[stopped: it used more memory than commands may have here]")
+    elif ran.why == "disk":
+        notes.append("[stopped: the workspace holds more than it may; delete what is not needed]")
     elif ran.why == "killed":
         notes.append("[stopped: its supervisor was told to end]")
     elif ran.exit_code is not None and ran.exit_code < 0:

@@ -1,11 +1,11 @@
 """The small process above one command: nothing that the command starts can outlive it unseen.
 
-Runs as `python -I -S supervisor.py`, alone: standard library only, nothing of this
-package. It makes itself the reaper of orphans (PR_SET_CHILD_SUBREAPER), so whatever
-the command does to get away (`setsid`, double fork, `env -i`, ignoring TERM), it stays
-a descendant of this process. Everything is ended (TERM, a grace, KILL until no child
+Runs as `python -I -S supervisor.py`: standard library and `watches` only. It makes
+itself the reaper of orphans (PR_SET_CHILD_SUBREAPER), so whatever the command does to
+get away (`setsid`, double fork, `env -i`, ignoring TERM), it stays a descendant of this
+process. Everything is ended (TERM, a grace, KILL until no child
 is left) when the owner hangs up, when the owner's process dies, at the time limit, at
-the output limit, and when there are too many processes.
+the output limit, and when there are too many processes, too much memory or disk.
 
 Its standard input is a socket to the owner:
     → one line of JSON, the request (`main` shows the fields)
@@ -20,7 +20,7 @@ a command that kills this very process with SIGKILL takes only the command itsel
 it (PR_SET_PDEATHSIG); `processes.end_all` finds the rest by its marker.
 """
 
-# ruff: noqa: PTH110, PTH123, PTH208
+# ruff: noqa: PTH100, PTH110, PTH120, PTH123, PTH208
 # Start-up counts: pathlib, or typing, would take as long as all the rest.
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
+
+    from . import watches
+else:
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import watches
 
 TAIL_BYTES = 32 * 1024
 FIRST_LINE_BYTES = 4096
@@ -134,6 +139,16 @@ def end_everything(statuses: dict[int, int]) -> None:
             frozen |= moving
         send(descendants(), signal.SIGKILL)
         time.sleep(0.01)
+
+
+def overused(request: dict[str, Any], disk: watches.Disk) -> str:
+    """What there is too much of, or `exit`."""
+    living = descendants()
+    if len(living) > request["max_processes"]:
+        return "processes"
+    if watches.memory(living) > request["max_memory"]:
+        return "memory"
+    return "disk" if disk.full() else "exit"
 
 
 def names_of(pids: Iterable[int]) -> list[tuple[int, str]]:
@@ -276,8 +291,9 @@ def read_request(control: int) -> Any:
 
 def main() -> None:
     """Request: `argv`, `cwd`, `fallback` (cwd if that one is gone), `timeout_s`, `max_output`,
-    `max_processes`, `limits` (names of `resource` → value), `report_fd` (0, or a descriptor on
-    which the command may report up to 4 KiB about itself), `stdin` (text), `kept` (bytes of output
+    `max_processes`, `max_memory` (bytes of all together), `disk` and `max_disk` (a folder and the
+    bytes that it may hold), `limits` (names of `resource` → value), `report_fd` (0, or a descriptor
+    on which the command may report up to 4 KiB about itself), `stdin` (text), `kept` (bytes of output
     handed over), `apart` (standard error by itself), `may_go_on` (an answer as soon as it says so)."""
     control = os.dup(0)
     null = os.open(os.devnull, os.O_RDWR)
@@ -311,6 +327,7 @@ def main() -> None:
 
     output, errors = Output(output_read, request["kept"]), Output(errors_read, request["kept"])
     reading = [output, errors] if apart else [output]
+    disk = watches.Disk(request["disk"], request["max_disk"])
     poller = select.poll()
     for descriptor in (control, owner, wake_read, *(each.pipe for each in reading)):
         poller.register(descriptor, select.POLLIN)
@@ -338,8 +355,8 @@ def main() -> None:
         any_left = reap(statuses)
         if time.monotonic() >= watch:
             watch = time.monotonic() + WATCH_S
-            if any_left and len(descendants()) > request["max_processes"]:
-                why = "processes"
+            if any_left:
+                why = overused(request, disk)
         if told_to_stop:
             why = "killed"
         elif not answered and leader not in statuses:

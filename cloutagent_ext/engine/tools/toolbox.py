@@ -10,6 +10,7 @@ from ..ports import Kernels, Tool
 from . import processes
 from .base import Resources
 from .commands import Commands
+from .isolation import Isolation
 from .registry import builtin
 
 
@@ -20,9 +21,16 @@ class Toolbox:
     background, whatever happened inside; nothing is started by entering it.
     """
 
-    def __init__(self, *, kernels: Kernels, execution_id: str, past: Past | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        kernels: Kernels,
+        execution_id: str,
+        past: Past | None = None,
+        isolation: Isolation | None = None,
+    ) -> None:
         self._execution_id = execution_id
-        self._resources = Resources(kernels, past)
+        self._resources = Resources(kernels, past, isolation)
         self.tools: dict[str, Tool] = builtin(self._resources)
 
     @property
@@ -32,15 +40,11 @@ class Toolbox:
 
     async def close(self) -> int:
         """End everything; how many processes the last sweep still found. Safe to call twice."""
-        # Kernel and commands at the same time: a cancel has 5 s for both.
-        ended = await asyncio.gather(
-            self._resources.kernel.close(), self._resources.commands.close(), return_exceptions=True
-        )
-        # Looking at every process of the machine takes a while; what never started one needs no sweep.
-        swept = await processes.end_all(self._execution_id) if self._resources.started else 0
-        for outcome in ended:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        try:
+            await self._resources.close()
+        finally:
+            # Looking at every process of the machine takes a while; what never started one needs no sweep.
+            swept = await processes.end_all(self._execution_id) if self._resources.started else 0
         return swept
 
     async def __aenter__(self) -> Toolbox:

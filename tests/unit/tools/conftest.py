@@ -13,7 +13,9 @@ import psutil
 import pytest
 
 from cloutagent_ext.engine.ports import ToolContext, ToolError
+from cloutagent_ext.engine.tools import bubblewrap
 from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+from cloutagent_ext.engine.tools.isolation import Isolation
 from cloutagent_ext.engine.tools.toolbox import Toolbox
 from cloutagent_ext.jupyter.kernels import LocalKernels
 
@@ -63,9 +65,28 @@ class Box:
         return str(caught.value)
 
 
+@pytest.fixture(scope="session")
+def bubblewrap_works() -> str | None:
+    """Why not, where it does not."""
+    return bubblewrap.problem()
+
+
 @pytest.fixture
-def make_box(tmp_path: Path) -> Callable[..., Box]:
-    def make(kernels: Any = None, **changes: Any) -> Box:
+def isolation() -> Isolation:
+    """The sandbox of `box`; modules whose promises hold with and without one have both."""
+    return Isolation()
+
+
+def with_and_without_a_sandbox(request: pytest.FixtureRequest, bubblewrap_works: str | None) -> Isolation:
+    """Body of a fixture `isolation` with the params `auto` and `off`."""
+    if request.param == "auto" and bubblewrap_works is not None:
+        pytest.skip(bubblewrap_works)
+    return Isolation(mode=request.param)
+
+
+@pytest.fixture
+def make_box(tmp_path: Path, isolation: Isolation) -> Callable[..., Box]:
+    def make(kernels: Any = None, isolation: Isolation = isolation, **changes: Any) -> Box:
         execution_id = str(uuid.uuid4())
         workspace, home = tmp_path / "workspace", tmp_path / "home"
         workspace.mkdir(exist_ok=True)
@@ -84,7 +105,7 @@ def make_box(tmp_path: Path) -> Callable[..., Box]:
             env=child_environment(execution_id, {}, home=home),
             warn=warn,
         )
-        toolbox = Toolbox(kernels=kernels or LocalKernels(), execution_id=execution_id)
+        toolbox = Toolbox(kernels=kernels or LocalKernels(), execution_id=execution_id, isolation=isolation)
         return Box(toolbox, replace(context, **changes), warnings)
 
     return make

@@ -10,9 +10,14 @@ import time
 import pytest
 
 from cloutagent_ext.engine.ports import ToolError
-from cloutagent_ext.engine.tools import isolation
+from cloutagent_ext.engine.tools.isolation import NOT_ISOLATED, Isolation
 
-from .conftest import Box
+from .conftest import Box, with_and_without_a_sandbox
+
+
+@pytest.fixture(params=["auto", "off"])
+def isolation(request: pytest.FixtureRequest, bubblewrap_works: str | None) -> Isolation:
+    return with_and_without_a_sandbox(request, bubblewrap_works)
 
 
 async def test_output_and_errors_come_back_as_they_came(box: Box) -> None:
@@ -143,10 +148,10 @@ async def test_commands_that_no_system_can_take_are_refused(box: Box, command: s
         await box.run("bash", command=command)
 
 
-async def test_an_execution_says_once_that_it_is_not_isolated(box: Box) -> None:
+async def test_an_execution_says_once_when_it_is_not_isolated(box: Box, isolation: Isolation) -> None:
     await box.run("bash", command="true")
     await box.run("bash", command="true")
-    assert box.warnings == [("NOT_ISOLATED", isolation.NOT_ISOLATED)]
+    assert box.warnings == ([("NOT_ISOLATED", NOT_ISOLATED)] if isolation.mode == "off" else [])
 
 
 async def test_core_dumps_are_off_and_a_file_cannot_grow_without_end(box: Box) -> None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+import pytest
 
-from .conftest import Box
+from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+from cloutagent_ext.engine.tools.isolation import Isolation
+
+from .conftest import Box, with_and_without_a_sandbox
+
+
+@pytest.fixture(params=["auto", "off"])
+def isolation(request: pytest.FixtureRequest, bubblewrap_works: str | None) -> Isolation:
+    return with_and_without_a_sandbox(request, bubblewrap_works)
 
 
 def nothing_of(canaries: dict[str, str], text: str) -> bool:
