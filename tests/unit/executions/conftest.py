@@ -43,6 +43,8 @@ class Office:
 
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         given = {"data_dir": data_dir, "simulated_pace": 0.0, "stop_grace_s": 0.0, **settings}
+        # Commands here wait for files of the test, which a sandbox would hide from them.
+        given.setdefault("isolation", "off")
         self.services: Services = build(Settings.from_environment({}, **given), kernels=NoKernels())
         self.executions = self.services.executions
 
