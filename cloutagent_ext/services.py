@@ -18,6 +18,8 @@ from .engine.ports import Clock, Kernels, Price
 from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
 from .executions.queue import Executions
+from .executions.trials import Trials
+from .executions.vault import Vault
 from .schema.admin import ModelCredentials
 from .settings import Settings
 from .store.backups import Backups
@@ -49,6 +51,7 @@ class Services:
     keys: Keys
     secrets: Secrets
     executions: Executions
+    trials: Trials
     models: ModelProvider
     backups: Backups
 
@@ -78,6 +81,7 @@ class Services:
 
     async def stop(self, grace_s: float | None = None) -> None:
         """End what runs (after `grace_s` seconds, else the setting's), close connections; repeatable."""
+        await self.trials.close()
         await self.executions.stop(grace_s)
         await self.backups.stop()
         await self.models.close()
@@ -90,6 +94,7 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
     prices = {model: Price(**price) for model, price in settings.price_overrides.items()}
     models = ModelProvider(lambda: model_settings(settings), price_overrides=prices)
     secrets = Secrets(settings.data_dir / "projects", KeyRing(settings.encryption_key, settings.key_file))
+    around = isolation(settings)
     executions = Executions(
         store,
         models,
@@ -97,7 +102,7 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
         kernels,
         secrets=secrets,
         clock=clock or SystemClock(),
-        isolation=isolation(settings),
+        isolation=around,
     )
     return Services(
         settings=settings,
@@ -106,6 +111,7 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
         keys=Keys(settings.data_dir / "projects"),
         secrets=secrets,
         executions=executions,
+        trials=Trials(store, Vault(secrets, models), settings.data_dir, settings.root_dir, around),
         models=models,
         backups=store.backups(keep_manual=settings.backups_keep_manual),
     )

@@ -87,12 +87,18 @@ class LocalDesk:
         known = stored.project.model_dump(include=set(ProjectRow.model_fields) - {"unreadable"})
         return ProjectRow(**known), key.api_key
 
-    async def validate(self, project: str) -> Validation:
+    async def validate(self, project: str, *, connect: bool) -> Validation:
         project_id = await self._services.store.resolve(project)
         stored = await self._services.store.read(project_id)
         known = set(Definition.model_fields)
         definition = Definition.model_validate(stored.project.model_dump(include=known))
-        return await self._services.executions.validate(definition, project_id)
+        found = await self._services.executions.validate(definition, project_id)
+        if connect:
+            try:
+                found = await self._services.trials.connected(project_id, definition, found)
+            finally:
+                await self._services.trials.close()
+        return found
 
     async def keys(self, project: str) -> list[KeyRow]:
         return list(await self._services.keys.list(await self._services.store.resolve(project)))

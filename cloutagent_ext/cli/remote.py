@@ -48,8 +48,8 @@ class RemoteDesk:
         made = await self._client.create_project(name, template=template)
         return made.row, made.api_key or ""
 
-    async def validate(self, project: str) -> Validation:
-        return await (await self._client.project(project)).validate()
+    async def validate(self, project: str, *, connect: bool) -> Validation:
+        return await (await self._client.project(project)).validate(connect=connect)
 
     async def keys(self, project: str) -> list[KeyRow]:
         return await (await self._client.project(project)).keys()

@@ -1,4 +1,4 @@
-"""`jupyter cloutagent validate`: what would keep a project from running. Starts nothing."""
+"""`jupyter cloutagent validate`: what would keep a project from running. Only `--connect` starts anything."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from ..client.display import money
+from ..errors import InvalidRequest
 from . import exits, folder
 from .desk import open_desk
 
@@ -24,16 +25,24 @@ def add(
     parser.add_argument(
         "project", help="name or id of the project, or the path of a project's folder (with a slash, or .)"
     )
+    parser.add_argument(
+        "--connect", action="store_true", help="also start its MCP servers and ask them for their tools"
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(command=validate)
 
 
 async def validate(arguments: argparse.Namespace) -> int:
     if folder.is_folder(arguments.project):
+        if arguments.connect:
+            raise InvalidRequest(
+                "--connect starts programs, and nobody has agreed to those of a folder. Import it as a "
+                "project, look at what it would run, and name the project here."
+            )
         found = await asyncio.to_thread(folder.validate, Path(arguments.project))
     else:
         async with open_desk(arguments) as desk:
-            found = await desk.validate(arguments.project)
+            found = await desk.validate(arguments.project, connect=arguments.connect)
     if arguments.json:
         print(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
         return exits.OK if found.ok else exits.FAILED

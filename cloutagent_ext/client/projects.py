@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow
 from ..schema.base import invalid_request
 from ..schema.execution import Accepted, ExecuteRequest
+from ..schema.mcps import McpTest
 from ..schema.project import Definition, PartialLimits, Project, ProjectRow, Validation
 from ..schema.versions import Version, VersionDiff, VersionRow
 from . import display
@@ -118,11 +119,24 @@ class AsyncProject:
         self._etag = answer.headers.get("etag")
         return parse(Project, answer.json())
 
-    async def validate(self) -> Validation:
-        """What would keep it from running, and what its first model call costs; nothing is started."""
-        return parse(
-            Validation, await self._transport.json("POST", f"{self._path}/validate", repeatable=True)
+    async def validate(self, *, connect: bool = False) -> Validation:
+        """What would keep it from running, and what its first model call costs.
+
+        Nothing is started, unless `connect` asks for its MCP servers to be tried. That raises
+        `NotTrusted` where nobody has agreed to what would be started.
+        """
+        params = {"connect": "true"} if connect else None
+        answer = await self._transport.json(
+            "POST", f"{self._path}/validate", params=params, repeatable=not connect
         )
+        return parse(Validation, answer)
+
+    async def test_mcp(self, mcp: str) -> McpTest:
+        """Connect to one of its MCP servers (by its id), list its tools, and let it go.
+
+        Raises `BadGateway` with the server's own words, and `NotTrusted`.
+        """
+        return parse(McpTest, await self._transport.json("POST", f"{self._path}/mcps/{segment(mcp)}/test"))
 
     async def files(self) -> list[FileRow]:
         """The project's own files."""

@@ -17,6 +17,7 @@ from ..errors import CloutError
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow, TemplateRow
 from ..schema.archives import BackupRow, Restored
 from ..schema.execution import ExecutionState, Result
+from ..schema.mcps import McpTest
 from ..schema.project import Definition, PartialLimits, ProjectRow, Validation
 from ..schema.project import Project as ProjectDefinition
 from ..schema.versions import Version, VersionDiff, VersionRow
@@ -188,9 +189,13 @@ class Project:
         """
         return self._loop.call(self._project.save(definition, draft=draft))
 
-    def validate(self) -> Validation:
-        """What would keep it from running, and what its first model call costs; nothing is started."""
-        return self._loop.call(self._project.validate())
+    def validate(self, *, connect: bool = False) -> Validation:
+        """What would keep it from running; with `connect` its MCP servers are tried too."""
+        return self._loop.call(self._project.validate(connect=connect))
+
+    def test_mcp(self, mcp: str) -> McpTest:
+        """Connect to one of its MCP servers (by its id), list its tools, and let it go."""
+        return self._loop.call(self._project.test_mcp(mcp))
 
     def files(self) -> list[FileRow]:
         """The project's own files."""

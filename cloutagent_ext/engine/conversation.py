@@ -16,9 +16,11 @@ from .compaction import Compaction
 from .context import Run, Totals
 from .dispatch import run_calls
 from .models.catalogue import facts_of
+from .past import PastConversation
 from .ports import EndExecution
 from .scope import Scope
 from .text import clean
+from .tools.mcp_listing import changed
 from .transcript import Transcript, settings_for
 from .turn import Turns
 
@@ -125,6 +127,7 @@ class Conversation:
             await self._transcript.start(self._scope.prompt, added)
             return None
         await self._transcript.go_on(past)
+        await self._tell_changed_tools(past)
         self._run.hooks.sent_back(self._scope, past.sent_back)
         if past.last is None and self._run.past.is_void(span := f"{self._scope.span}/{past.turns + 1}"):
             await self._run.warn(
@@ -135,6 +138,19 @@ class Conversation:
                 kind="interrupted",
             )
         return past.last
+
+    async def _tell_changed_tools(self, past: PastConversation) -> None:
+        """The tools that the model knows are those it began with; servers may have others by now."""
+        changes = changed(past.request, self._scope.tools.values()) if past.request is not None else []
+        if changes:
+            await self._run.warn(
+                "MCP_TOOLS_CHANGED",
+                f"The MCP tools of {self._scope.name} are not those that its conversation began with "
+                f"({'; '.join(changes)}). It keeps the list it began with.",
+                agent=self._scope.agent,
+                span=self._scope.span,
+                changes=changes,
+            )
 
     async def _converse(self) -> Answer:
         scope, transcript, past, hooks = self._scope, self._transcript, self._past, self._run.hooks
@@ -214,6 +230,8 @@ class Conversation:
                 "Raise `max_turns` of the limits.",
                 max_turns=self._scope.max_turns,
             )
+        if self._run.ports.servers is not None:
+            self._run.ports.servers.check()
         self.totals.turns += 1
         return f"{self._scope.span}/{self.totals.turns}"
 

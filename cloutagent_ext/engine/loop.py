@@ -64,7 +64,7 @@ async def _played(this: Run) -> Outcome:
                 await this.checks.load()
                 await _announce(this)
                 await _catch_up(this)
-                main = Conversation(this, _main_scope(this))
+                main = Conversation(this, await _main_scope(this))
                 answer = await main.run()
         return Outcome(
             "completed",
@@ -96,7 +96,7 @@ async def _last_words(this: Run, outcome: Outcome) -> None:
         log.exception("The last hooks of execution %s failed", this.job.execution_id)
 
 
-def _main_scope(this: Run) -> Scope:
+async def _main_scope(this: Run) -> Scope:
     job, agent = this.job, this.job.definition.agent
     return Scope(
         agent="main",
@@ -106,7 +106,7 @@ def _main_scope(this: Run) -> Scope:
         model=agent.model,
         system=fill(agent.system_prompt, job.variables, this.builtins),
         prompt=fill(job.prompt, job.variables, this.builtins),
-        tools=tools_of(this, None, this.budget),
+        tools=await tools_of(this, None, this.budget),
         rules=Rules(agent.permissions),
         budget=this.budget,
         max_turns=job.limits.max_turns,

@@ -241,6 +241,22 @@ class Approvals(Protocol):
         ...
 
 
+class Servers(Protocol):
+    """The MCP servers of one execution; whoever bound them ends them."""
+
+    async def tools(self, servers: Sequence[str]) -> list[Tool]:
+        """The tools of these servers (ids) as they are now; those not yet running are started, side by side.
+
+        One that cannot be reached is told in a warning, and its tools are not there. Raises
+        `EndExecution` MCP_CONNECTION_FAILED where it is essential.
+        """
+        ...
+
+    def check(self) -> None:
+        """Raise `EndExecution` MCP_CONNECTION_FAILED where an essential server is lost for good."""
+        ...
+
+
 class Secrets(Protocol):
     async def get(self, name: str) -> str:
         """Value of a project secret; raises `EndExecution` where it is missing or locked."""
@@ -311,6 +327,8 @@ class Ports:
     """Where none is bound, every hook counts as failed."""
     ceiling: Ceiling | None = None
     """The batch that this execution belongs to; None where it is alone."""
+    servers: Servers | None = None
+    """None: there are none, whatever the definition says."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from .permissions import Rules
 from .ports import EndExecution, Tool, ToolContext, ToolError
 from .prompt import fill
 from .scope import Scope
-from .wiring import PREFIX, children
+from .wiring import PREFIX, children, servers
 
 _ITS_OWN = frozenset({"MODEL_ERROR", "MODEL_REFUSED", "TURN_LIMIT_EXCEEDED"})
 """Endings of a subagent that its caller can react to; the others end the execution."""
@@ -77,7 +77,7 @@ class Delegation:
             owner=f"the subagent {self._subagent.name}",
         )
         timeout_s = limits.timeout_s if limits else None
-        scope = self._scope(prompt, context, budget)
+        scope = await self._scope(prompt, context, budget)
         past = self._run.past
         budget.go_on(past, scope.span)
         left_s = None if timeout_s is None else timeout_s - past.told.ran_s(scope.span)
@@ -108,7 +108,7 @@ class Delegation:
             )
         return ToolError(f"{message}\nIts last words: {said}" if said else message)
 
-    def _scope(self, prompt: str, context: ToolContext, budget: Budget) -> Scope:
+    async def _scope(self, prompt: str, context: ToolContext, budget: Budget) -> Scope:
         run, subagent, main = self._run, self._subagent, self._run.job.definition.agent
         label = run.past.instance(context.span, subagent.id)
         if label is None:
@@ -123,7 +123,7 @@ class Delegation:
             model=subagent.model or main.model,
             system=fill(subagent.prompt, run.job.variables, run.builtins),
             prompt=prompt,
-            tools=tools_of(run, subagent, budget),
+            tools=await tools_of(run, subagent, budget),
             rules=Rules(subagent.permissions),
             budget=budget,
             max_turns=min(own_turns or run.job.limits.max_turns, run.job.limits.max_turns),
@@ -135,11 +135,17 @@ class Delegation:
         )
 
 
-def tools_of(run: Run, agent: Subagent | None, budget: Budget) -> dict[str, Tool]:
-    """Tools of `agent` (None: the main one): its built-in ones and its subagents, by name."""
-    names = run.job.definition.agent.tools if agent is None else agent.tools
+async def tools_of(run: Run, agent: Subagent | None, budget: Budget) -> dict[str, Tool]:
+    """Tools of `agent` (None: the main one) by name: built-in ones, its subagents, its MCP servers'.
+
+    Starts the servers that do not run yet. Raises `EndExecution` where an essential one cannot be reached.
+    """
+    definition = run.job.definition
+    names = definition.agent.tools if agent is None else agent.tools
     tools: dict[str, Tool] = {name: run.tools[name] for name in names if name in run.tools}
-    for child in children(run.job.definition, agent):
+    for child in children(definition, agent):
         delegation: Tool = Delegation(run, child, budget)
         tools[delegation.name] = delegation
+    if run.ports.servers is not None and (used := servers(definition, agent)):
+        tools |= {tool.name: tool for tool in await run.ports.servers.tools(used)}
     return tools

@@ -1,4 +1,4 @@
-"""Who delegates to whom: subagents resolved from the definition's lists of ids.
+"""Who delegates to whom, and who uses which MCP server: resolved from the definition's lists of ids.
 
 Not here: whether that wiring is sound (`engine.plan`), and running it (`engine.subagents`).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..schema.project import Definition, Subagent
+from ..schema.project import Definition, McpServer, Subagent
 
 MAX_DEPTH = 3
 """Most subagents below one another."""
@@ -34,6 +34,20 @@ def children(definition: Definition, parent: Subagent | None) -> list[Subagent]:
     known = by_id(definition)
     ids = listed_by_agent(definition) if parent is None else parent.subagents
     return [known[i] for i in dict.fromkeys(ids) if i in known and known[i].enabled]
+
+
+def servers(definition: Definition, agent: Subagent | None) -> list[str]:
+    """Ids of the enabled MCP servers that `agent` (None: the main one, whose null means all) uses."""
+    there = [server.id for server in definition.mcps if server.enabled]
+    listed = definition.agent.mcps if agent is None else agent.mcps
+    return there if listed is None else [each for each in dict.fromkeys(listed) if each in there]
+
+
+def used_servers(definition: Definition) -> list[McpServer]:
+    """The enabled MCP servers that an agent which can run uses."""
+    agents: list[Subagent | None] = [None, *(path[-1] for path in paths(definition))]
+    used = {each for agent in agents for each in servers(definition, agent)}
+    return [server for server in definition.mcps if server.id in used]
 
 
 def paths(definition: Definition) -> Iterator[tuple[Subagent, ...]]:

@@ -101,9 +101,14 @@ class ProjectSecrets:
 
 
 def used(definition: Definition) -> frozenset[str]:
-    """Names of the secrets that an execution of `definition` hands to its children and hooks."""
+    """Names of the secrets that an execution of `definition` hands to its children, hooks and servers."""
     values = [*definition.agent.env.values()]
     for hook in definition.hooks:
         if hook.enabled:
             values += (hook.action.headers if isinstance(hook.action, HttpAction) else hook.env).values()
-    return frozenset(name for value in values for name in secrets_in(value))
+    named: list[str] = []
+    for server in definition.mcps:
+        if server.enabled:
+            values += (server.env if server.transport == "stdio" else server.headers).values()
+            named += server.credentials.values()
+    return frozenset(named) | {name for value in values for name in secrets_in(value)}

@@ -21,8 +21,10 @@ from ..engine.past import Past
 from ..engine.ports import Clock, EndExecution, Job, Kernels, Outcome, Ports
 from ..engine.tools.environment import child_environment
 from ..engine.tools.isolation import Isolation
+from ..engine.tools.mcp_process import Sandbox
 from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
+from ..engine.wiring import used_servers
 from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..schema.execution import Result
 from . import failures, history, hooks, records
@@ -31,6 +33,7 @@ from .approvals import Unattended
 from .batches import Batches
 from .journal import JournalFile
 from .live import Live, Stop
+from .servers import reaches
 from .vault import ProjectSecrets, Vault, used
 from .workspace import Workspace
 
@@ -104,6 +107,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         own = await secrets.filled(definition.agent.env)
         settings = None if spec.simulated else await _model_settings(spec.project_id, bindings.vault)
         secrets.confide(settings.api_key if settings else None)
+        reached = await reaches(used_servers(definition), secrets, workspace, spec.execution_id)
         models = await stack.enter_async_context(
             bindings.models.open(
                 definition=definition,
@@ -131,7 +135,10 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
                 copy_files=lambda target: store.copy_files(spec.project_id, target, version=version),
             )
         )
-        mask = secrets.mask
+        mask = secrets.mask  # of all that was given away above
+        gate = _Gate(live, mask if used(definition) else NOTHING)
+        sandbox = Sandbox(bindings.isolation, named, definition.agent.network)
+        servers = box.connect(reached, sandbox=sandbox, events=gate, mask=mask)
         if (ceiling := bindings.batches.join(spec)) is not None:
             stack.push_async_callback(ceiling.close)
         job = Job(
@@ -155,7 +162,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         ports = Ports(
             models=models,
             prices=bindings.models.prices,
-            events=_Gate(live, mask if used(definition) else NOTHING),
+            events=gate,
             journal=_JournalGate(live, journal),
             approvals=Unattended(),
             kernels=bindings.kernels,
@@ -163,6 +170,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             clock=bindings.clock,
             hooks=actions,
             ceiling=ceiling,
+            servers=servers,
         )
         return await loop.run(job, ports, tools=box.tools, past=past)
 

@@ -56,6 +56,11 @@ class SaveQuery(Model):
     """Save without making a version (autosave)."""
 
 
+class ValidateQuery(Model):
+    connect: bool = False
+    """Also start each MCP server that is switched on and ask it for its tools. Not for keys."""
+
+
 class ExportQuery(Model):
     format: Literal["zip", "tar.gz", "claude"] = "zip"
     """`claude`: a zip in the form of a Claude Code project."""

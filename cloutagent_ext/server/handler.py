@@ -42,7 +42,7 @@ from .context import Context
 from .gate import HEADER, foreign, missing
 from .rate_limits import client
 from .reply import Reply
-from .route import RawBody, Route
+from .route import Action, RawBody, Route
 from .spool import spool_of
 
 RESOURCE = "cloutagent"
@@ -105,6 +105,13 @@ class Endpoint(APIHandler):
         if self.principal is None:
             raise missing()
         return self.principal
+
+    async def must(self, action: Action) -> None:
+        """For what asks more than its row says: a Jupyter user who may `action`. Raises Forbidden."""
+        if self._by_key() or self.current_user is None:
+            raise Forbidden("This is for Jupyter users; a key cannot do it.")
+        if not await ensure_async(self.authorizer.is_authorized(self, self.current_user, action, RESOURCE)):
+            raise Forbidden(f"This user may not {action} here.")
 
     def url(self, path: str) -> str:
         """Address of `path` (below `API/`), from the root of this host."""

@@ -16,7 +16,7 @@ from ..schema.project import (
     ProjectRow,
     ProjectUpdate,
 )
-from ..schema.query import ProjectQuery, SaveQuery
+from ..schema.query import ProjectQuery, SaveQuery, ValidateQuery
 from .reply import NO_CONTENT, Reply
 from .route import Nothing
 
@@ -84,8 +84,13 @@ async def patch_ui(call: Endpoint, project_id: str, body: UiPatch) -> Reply:
     return Reply(await call.services.store.patch_ui(project_id, body))
 
 
-async def validate_project(call: Endpoint, project_id: str, body: Nothing) -> Reply:
-    """The dry check: no model is called, nothing of the project runs."""
+async def validate_project(call: Endpoint, project_id: str, query: ValidateQuery, body: Nothing) -> Reply:
+    """The dry check: no model is called, and nothing of the project runs unless `connect` asks for that."""
+    if query.connect:
+        await call.must("execute")
     stored = await call.services.store.read(project_id)
     definition = Definition.model_validate(stored.project.model_dump(exclude=set(READ_ONLY_FIELDS)))
-    return Reply(await call.services.executions.validate(definition, project_id))
+    found = await call.services.executions.validate(definition, project_id)
+    if query.connect:
+        found = await call.services.trials.connected(project_id, definition, found)
+    return Reply(found)

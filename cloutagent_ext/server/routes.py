@@ -27,6 +27,7 @@ from ..schema.base import Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.events import AnyEvent
 from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
+from ..schema.mcps import McpTest
 from ..schema.project import CreatedProject, Project, ProjectCreate, ProjectRow, ProjectUpdate, Validation
 from ..schema.query import (
     EventsQuery,
@@ -35,6 +36,7 @@ from ..schema.query import (
     ProjectQuery,
     SaveQuery,
     StreamQuery,
+    ValidateQuery,
     VersionQuery,
     WatchQuery,
 )
@@ -47,6 +49,7 @@ from . import (
     files,
     health,
     keys,
+    mcps,
     projects,
     secrets,
     stream,
@@ -118,7 +121,10 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", f"{_PROJECT}/ui", projects.patch_ui, "View state; the last write wins", "projects",
           JUPYTER, "write", ok(Ui), body=UiPatch),
     Route("POST", f"{_PROJECT}/validate", projects.validate_project, "The dry check: nothing runs",
-          "projects", READ, "read", ok(Validation), body=Nothing, poll=True),
+          "projects", READ, "read", ok(Validation), query=ValidateQuery, body=Nothing, poll=True),
+    Route("POST", f"{_PROJECT}/mcps/{{mcp}}/test", mcps.test_mcp,
+          "Connect to an MCP server and list its tools", "projects", JUPYTER, "execute",
+          ok(McpTest, "What it offers."), body=Nothing),
 
     Route("GET", "v1/backups", backups.list_backups, "Backups, newest first", "backups", JUPYTER, "read",
           ok(Page[BackupRow])),

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...schema.project import Definition, Problem
-from .findings import error, mcps, warning
+from .findings import error, warning
 
 _CODE = "NOT_SUPPORTED"
 
 
 def check(definition: Definition) -> Iterator[Problem]:
-    for node, path, server in mcps(definition):
-        message = f"MCP servers are not connected yet: switch {server.name} off to run without it."
-        yield error(_CODE, node, path, message)
     agent = definition.agent
     if agent.kernel == "notebook":
         yield error(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from ...schema.base import JsonObject
-from ...schema.events import OutputPart
+from ...schema.events import OutputPart, WarningCode
 from ..past import Past
 from ..ports import Kernels, ToolContext, ToolError
 from .commands import Commands
@@ -44,9 +45,13 @@ class Resources:
 
     async def warn_not_isolated(self, context: ToolContext) -> None:
         """Say once per execution what is not confined."""
+        await self.tell_not_isolated(context.warn)
+
+    async def tell_not_isolated(self, warn: Callable[[WarningCode, str], Awaitable[None]]) -> None:
+        """The same for what is started by no call of a tool."""
         if not self._warned:
             self._warned = True
-            await context.warn("NOT_ISOLATED", NOT_ISOLATED)
+            await warn("NOT_ISOLATED", NOT_ISOLATED)
 
     async def room(self, context: ToolContext) -> Room | None:
         """The sandbox of this execution's commands, opened at first use; None, and a warning, without one."""

@@ -12,6 +12,8 @@ Its standard input is a socket to the owner:
     ← one line of JSON when the command itself has exited (or, where the request allows that, has
       said `{"async": true}` in its first line), then its output as raw bytes
     ← end of file when the last descendant is gone
+A server that is spoken to through pipes of its own (`stdio`, descriptors that this
+process has inherited) runs in the same way: its output is then nobody's business here.
 What the command left running goes on until the owner hangs up; its output is thrown
 away, so that it neither blocks nor dies of a closed pipe.
 
@@ -120,10 +122,10 @@ def reap(statuses: dict[int, int]) -> bool:
         statuses[pid] = status
 
 
-def end_everything(statuses: dict[int, int]) -> None:
+def end_everything(statuses: dict[int, int], grace_s: float = TERM_GRACE_S) -> None:
     """TERM, a grace, then KILL until nothing is left. Frozen first: a fork bomb cannot outrun that."""
     send(descendants(), signal.SIGTERM, signal.SIGCONT)
-    patience = time.monotonic() + TERM_GRACE_S
+    patience = time.monotonic() + grace_s
     while time.monotonic() < patience:
         if not reap(statuses):
             return
@@ -200,8 +202,10 @@ def become(request: dict[str, Any], output: int, errors: int, report: int) -> No
         os.chdir(request["fallback"])
     if request["stdin"]:
         os.dup2(given(request["stdin"].encode("utf-8", "replace")), 0)
-    os.dup2(output, 1)
-    os.dup2(errors, 2)
+    for descriptor, taken in enumerate(request.get("stdio") or (0, output, errors)):
+        os.dup2(taken, descriptor)
+    for taken in request.get("stdio") or ():
+        os.set_inheritable(taken, False)  # only as 0, 1 and 2
     if request["report_fd"]:
         os.dup2(report, request["report_fd"])
     os.execvpe(request["argv"][0], request["argv"], os.environ)  # noqa: S606
@@ -294,7 +298,9 @@ def main() -> None:
     `max_processes`, `max_memory` (bytes of all together), `disk` and `max_disk` (a folder and the
     bytes that it may hold), `limits` (names of `resource` → value), `report_fd` (0, or a descriptor
     on which the command may report up to 4 KiB about itself), `stdin` (text), `kept` (bytes of output
-    handed over), `apart` (standard error by itself), `may_go_on` (an answer as soon as it says so)."""
+    handed over), `apart` (standard error by itself), `may_go_on` (an answer as soon as it says so),
+    `stdio` (three inherited descriptors for the command's input, output and errors, which are then
+    not kept here), `grace_s` (seconds between TERM and KILL when the owner hangs up)."""
     control = os.dup(0)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -321,6 +327,8 @@ def main() -> None:
     leader, problem = start(request, output_write, errors_write if apart else output_write, report_write)
     for descriptor in (output_write, errors_write, report_write):
         os.close(descriptor)
+    for descriptor in request.get("stdio") or ():
+        os.close(descriptor)  # or the owner would never see the command's own end of a pipe close
     if leader is None:
         hand_over(control, {"problem": problem})
         return
@@ -350,7 +358,9 @@ def main() -> None:
                 if not each.open:
                     poller.unregister(each.pipe)
         if control in ready or owner in ready:
-            end_everything(statuses)  # the owner says nothing but good-bye
+            # The owner says nothing but good-bye; a byte before it means that there is no time.
+            hurried = control in ready and os.read(control, 1) != b""
+            end_everything(statuses, TERM_GRACE_S if hurried else request.get("grace_s", TERM_GRACE_S))
             return
         any_left = reap(statuses)
         if time.monotonic() >= watch:

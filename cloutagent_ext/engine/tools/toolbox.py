@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 
+from ...schema.events import WarningCode
+from ..masking import Mask
 from ..past import Past
-from ..ports import Kernels, Tool
+from ..ports import Events, Kernels, Tool
 from . import processes
 from .base import Resources
 from .commands import Commands
 from .isolation import Isolation
+from .mcp import McpServers, Reach
+from .mcp_process import Sandbox
 from .registry import builtin
 
 
@@ -31,6 +37,7 @@ class Toolbox:
     ) -> None:
         self._execution_id = execution_id
         self._resources = Resources(kernels, past, isolation)
+        self._servers: McpServers | None = None
         self.tools: dict[str, Tool] = builtin(self._resources)
 
     @property
@@ -38,13 +45,38 @@ class Toolbox:
         """Its commands, for what else starts some in this execution (hooks): one owner, one end."""
         return self._resources.commands
 
-    async def close(self) -> int:
-        """End everything; how many processes the last sweep still found. Safe to call twice."""
-        try:
-            await self._resources.close()
-        finally:
-            # Looking at every process of the machine takes a while; what never started one needs no sweep.
-            swept = await processes.end_all(self._execution_id) if self._resources.started else 0
+    def connect(
+        self, reaches: Sequence[Reach], *, sandbox: Sandbox, events: Events, mask: Mask
+    ) -> McpServers:
+        """Its MCP servers, once: nothing is started yet, and whatever will be ends with it."""
+
+        async def warn(code: WarningCode, message: str) -> None:
+            await events.emit("warning", code=code, message=message)
+
+        self._servers = McpServers(
+            reaches,
+            events=events,
+            mask=mask,
+            sandbox=replace(sandbox, bare=lambda: self._resources.tell_not_isolated(warn)),
+        )
+        return self._servers
+
+    async def close(self, *, hurried: bool = False) -> int:
+        """End everything; how many processes the last sweep still found. Safe to call twice.
+
+        `hurried`: MCP servers get less time to end by themselves.
+        """
+        closing = [self._resources.close()]
+        if self._servers is not None:
+            closing.append(self._servers.close(hurried=hurried))
+        # At the same time: a cancel has 5 s for everything.
+        ended = await asyncio.gather(*closing, return_exceptions=True)
+        # Looking at every process of the machine takes a while; what never started one needs no sweep.
+        started = self._resources.started or (self._servers is not None and self._servers.started)
+        swept = await processes.end_all(self._execution_id) if started else 0
+        for outcome in ended:
+            if isinstance(outcome, BaseException):
+                raise outcome
         return swept
 
     async def __aenter__(self) -> Toolbox:
@@ -53,7 +85,8 @@ class Toolbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        closing = asyncio.ensure_future(self.close())
+        hurried = kind is not None and issubclass(kind, asyncio.CancelledError)
+        closing = asyncio.ensure_future(self.close(hurried=hurried))
         cancelled = False
         while not closing.done():
             try:

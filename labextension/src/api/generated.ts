@@ -441,6 +441,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/projects/{project_id}/mcps/{mcp}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Connect to an MCP server and list its tools
+         * @description Connect to the server, list its tools, and let it go.
+         */
+        post: operations["test_mcp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/projects/{project_id}/secrets": {
         parameters: {
             query?: never;
@@ -524,7 +544,7 @@ export interface paths {
         put?: never;
         /**
          * The dry check: nothing runs
-         * @description The dry check: no model is called, nothing of the project runs.
+         * @description The dry check: no model is called, and nothing of the project runs unless `connect` asks for that.
          */
         post: operations["validate_project"];
         delete?: never;
@@ -2496,6 +2516,84 @@ export interface components {
              */
             url: string | null;
         };
+        /**
+         * McpTest
+         * @description A server that was connected, asked for its tools, and let go.
+         */
+        McpTest: {
+            /**
+             * Duration Ms
+             * @description From the start until its tools were listed.
+             */
+            duration_ms: number;
+            /**
+             * Instructions
+             * @description What it asks of the model that uses it. Nobody is told: put it into the prompt where it is right.
+             */
+            instructions: string;
+            /**
+             * Left Out
+             * @description Those that it cannot be told, each with the reason.
+             */
+            left_out: string[];
+            /**
+             * Name
+             * @description What it calls itself; empty where it does not say.
+             */
+            name: string;
+            /**
+             * Protocol Version
+             * @description Version of the Model Context Protocol that it speaks.
+             */
+            protocol_version: string;
+            /**
+             * Server
+             * @description Its id inside the project.
+             */
+            server: string;
+            /**
+             * Stderr
+             * @description The last lines it wrote to its standard error.
+             */
+            stderr: string[];
+            /**
+             * Tools
+             * @description All its tools that a model can be told, those that `enabled_tools` leaves out included.
+             */
+            tools: components["schemas"]["McpToolRow"][];
+            /** Version */
+            version: string;
+        };
+        /**
+         * McpToolRow
+         * @description A tool that a server offers.
+         */
+        McpToolRow: {
+            /**
+             * Called
+             * @description What a model calls it, and permissions name: `mcp__<id>__<name>`, where necessary shortened.
+             */
+            called: string;
+            /**
+             * Description
+             * @description What the model reads.
+             */
+            description: string;
+            /** Input Schema */
+            input_schema: {
+                [key: string]: unknown;
+            };
+            /**
+             * Name
+             * @description What the server calls it: what `enabled_tools` lists.
+             */
+            name: string;
+            /**
+             * Read Only
+             * @description The server's own word that it changes nothing; such a tool does not ask by default.
+             */
+            read_only: boolean;
+        };
         /** ModelList */
         ModelList: {
             /**
@@ -3926,7 +4024,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "OUTCOME_UNKNOWN" | "WORKSPACE_AS_NOW" | "COST_ABOVE_RESERVED";
+            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "OUTCOME_UNKNOWN" | "WORKSPACE_AS_NOW" | "COST_ABOVE_RESERVED" | "MCP_FAILED" | "MCP_TOOLS_CHANGED" | "MCP_TOOLS_LEFT_OUT";
             /**
              * Details
              * @default {}
@@ -5082,6 +5180,42 @@ export interface operations {
             };
         };
     };
+    test_mcp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                mcp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description What it offers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpTest"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     list_secrets: {
         parameters: {
             query?: never;
@@ -5269,7 +5403,10 @@ export interface operations {
     };
     validate_project: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also start each MCP server that is switched on and ask it for its tools. Not for keys. */
+                connect?: boolean;
+            };
             header?: never;
             path: {
                 project_id: string;

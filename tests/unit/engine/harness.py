@@ -22,6 +22,7 @@ from cloutagent_ext.engine.ports import (
     Models,
     Outcome,
     Ports,
+    Servers,
     ToolError,
 )
 from cloutagent_ext.schema.events import EVENT, TextPart
@@ -172,6 +173,7 @@ class Bench:
         self.models = models
         self.workspace = workspace
         self.hooks: HookActions | None = None
+        self.servers: Servers | None = None
 
     async def run(
         self,
@@ -196,6 +198,7 @@ class Bench:
             secrets=Nothing(),
             clock=self.clock,
             hooks=self.hooks,
+            servers=self.servers,
         )
         bound = Job(
             execution_id="00000000-0000-4000-8000-000000000001",

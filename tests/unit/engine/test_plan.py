@@ -64,33 +64,6 @@ def test_a_sound_definition_has_no_problems():
             define(agent={**TASK, "system_prompt": "{{secret:TOKEN}}"}),
             ("error", "SECRET_IN_PROMPT", "agent", "agent.system_prompt"),
         ),
-        (
-            define(agent=TASK, hooks=[{**HOOK, "matcher": "(bash|view)"}]),
-            ("error", "BAD_MATCHER", "hook:h", "hooks.0.matcher"),
-        ),
-        (
-            define(agent=TASK, hooks=[{**HOOK, "matcher": "Bash|Edti"}]),
-            ("warning", "MATCHES_NOTHING", "hook:h", "hooks.0.matcher"),
-        ),
-        (
-            define(agent=TASK, hooks=[{**HOOK, "event": "SessionEnd", "on_failure": "block"}]),
-            ("warning", "BLOCK_IGNORED", "hook:h", "hooks.0.on_failure"),
-        ),
-        (
-            define(agent=TASK, hooks=[{**HOOK, "on_failure": "continue"}]),
-            ("info", "GUARD_OPEN", "hook:h", "hooks.0.on_failure"),
-        ),
-        (
-            define(
-                agent=TASK,
-                hooks=[{**HOOK, "matcher": "Bash"}, {**HOOK, "id": "i", "name": "I", "matcher": "b*"}],
-            ),
-            ("info", "HOOKS_IN_ORDER", "hook:i", "hooks.1"),
-        ),
-        (
-            define(agent=TASK, mcps=[{"id": "t", "name": "T", "command": "x"}]),
-            ("error", "NOT_SUPPORTED", "mcp:t", "mcps.0"),
-        ),
         (define(agent={**TASK, "memory": True}), ("error", "NOT_SUPPORTED", "agent", "agent.memory")),
         (
             define(agent={**TASK, "subagents": ["ghost"]}),

@@ -1,0 +1,279 @@
+"""MCP servers that misbehave: the others and the run unaffected, bounded time and memory, nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+
+from cloutagent_ext.engine.ports import EndExecution, ToolError
+from tests.support.mcp_bench import HOSTILE, McpBench
+
+STOP_S = 4.5
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("silent-exit", "exit code 0"),
+        ("crashes-always", "exit code 5"),
+        ("closes-output", "output"),
+        ("hangs-on-initialize", "not ready within 3 s"),
+        ("no-protocol", "tools.2.inputSchema.type"),
+    ],
+)
+async def test_a_server_that_never_gets_ready_keeps_nobody(tmp_path, how, why):
+    async with McpBench(tmp_path, start_s=3) as bench:
+        bench.hostile(how)
+        bench.hostile("well")
+        began = time.monotonic()
+        tools = await bench.tools(how, "well")
+        assert time.monotonic() - began < 3 + STOP_S + 1
+        assert set(tools) == {"mcp__well__echo", "mcp__well__pid"}
+        assert await bench.text(tools["mcp__well__echo"], text="fine") == "fine"
+        (warning,) = bench.warnings("MCP_FAILED")
+        assert why in warning["message"]
+        await bench.tools(how, "well")
+        assert len(bench.warnings("MCP_FAILED")) == 1
+
+
+async def test_a_call_that_hangs_ends_at_its_timeout_and_the_server_goes_on(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("hangs-on-call", timeout_s=1)
+        echo = (await bench.tools("hangs-on-call"))["mcp__hangs-on-call__echo"]
+        began = time.monotonic()
+        hung = asyncio.create_task(bench.error(echo, text="hang"))
+        assert await bench.text(echo, text="beside it") == "beside it"
+        assert "did not answer within 1 s" in await hung
+        assert time.monotonic() - began < 2
+        assert await bench.text(echo, text="after it") == "after it"
+    assert bench.events == []
+
+
+async def test_a_server_that_crashes_is_connected_again_three_times_and_then_lost(tmp_path):
+    async with McpBench(tmp_path, backoff_s=0.05) as bench:
+        bench.hostile("crashes-on-call")
+        tools = await bench.tools("crashes-on-call")
+        echo, pid = (tools[f"mcp__crashes-on-call__{name}"] for name in ("echo", "pid"))
+        seen = {await bench.text(pid)}
+        for attempt in range(1, 4):
+            error = await bench.error(echo, text="crash")
+            assert "exit code 7" in error
+            assert "not known" in error
+            # The next call waits for the new process, and is answered by it.
+            seen.add(await bench.text(pid))
+            assert len(seen) == attempt + 1
+        assert [warning["details"]["attempt"] for warning in bench.warnings("MCP_RECONNECTED")] == [1, 2, 3]
+        await bench.error(echo, text="crash")
+        assert "out of reach" in await bench.error(pid)
+        (warning,) = bench.warnings("MCP_FAILED")
+        assert "I crash now" in warning["details"]["stderr"]
+
+
+async def test_an_essential_server_that_is_lost_ends_the_execution_at_the_next_turn(tmp_path):
+    async with McpBench(tmp_path, backoff_s=0.01) as bench:
+        bench.hostile("dies-each-time", essential=True)
+        bench.hostile("well")
+        tools = await bench.tools("dies-each-time", "well")
+        bench.servers.check()
+        await bench.until(lambda: bool(bench.warnings("MCP_FAILED")))
+        with pytest.raises(EndExecution) as caught:
+            bench.servers.check()
+        assert caught.value.code == "MCP_CONNECTION_FAILED"
+        with pytest.raises(EndExecution):
+            await bench.run(tools["mcp__dies-each-time__echo"], text="x")
+
+
+@pytest.mark.parametrize("how", ["answers-twice", "wrong-ids", "garbage", "asks-back", "notifies"])
+async def test_what_nobody_asked_for_is_passed_over(tmp_path, how):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile(how)
+        echo = (await bench.tools(how))[f"mcp__{how}__echo"]
+        for number in range(3):
+            assert await bench.text(echo, text=f"n{number}") == f"n{number}"
+
+
+async def test_a_line_of_100_mb_costs_neither_memory_nor_the_other_calls(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("long-line")
+        bench.hostile("well")
+        tools = await bench.tools("long-line", "well")
+        gc.collect()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.monotonic()
+        hostile = asyncio.create_task(bench.error(tools["mcp__long-line__echo"], text="long"))
+        assert await bench.text(tools["mcp__well__echo"], text="x") == "x"
+        assert "longer than 16 MiB" in await hostile
+        assert await bench.text(tools["mcp__long-line__echo"], text="after it") == "after it"
+        assert time.monotonic() - began < 30
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert grown < 100 * 1024  # KiB
+
+
+async def test_an_answer_that_cannot_be_read_fails_its_call_at_once(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("unreadable")
+        echo = (await bench.tools("unreadable"))["mcp__unreadable__echo"]
+        assert "cannot be read" in await bench.error(echo, text="deep")
+        assert await bench.text(echo, text="after it") == "after it"
+
+
+@pytest.mark.parametrize("how", ["floods-stderr", "floods-stdout"])
+async def test_a_flood_costs_neither_the_loop_nor_the_disk(tmp_path, how):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile(how)
+        bench.hostile("well")
+        tools = await bench.tools(how, "well")
+        await asyncio.sleep(1)  # a flood needs time to become one
+        began, busy = time.monotonic(), time.process_time()
+        for number in range(5):
+            assert await bench.text(tools["mcp__well__echo"], text=f"n{number}") == f"n{number}"
+            await asyncio.sleep(0.2)
+        assert time.process_time() - busy < 0.6 * (time.monotonic() - began)
+        began = time.monotonic()
+        await bench.servers.close()
+        assert time.monotonic() - began < STOP_S + 0.5
+    assert sum(path.stat().st_size for path in bench.logs.iterdir()) < 2.2 * 1024 * 1024
+
+
+async def test_whatever_a_server_forks_ends_with_it(tmp_path):
+    pids = tmp_path / "pids"
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("forks", str(pids))
+        await bench.tools("forks")
+        while len(forked := pids.read_text().split()) < 3:
+            await asyncio.sleep(0.02)
+        assert all(alive(int(pid)) for pid in forked)
+        began = time.monotonic()
+        await bench.servers.close()
+        assert time.monotonic() - began < STOP_S + 0.5
+        assert not [pid for pid in forked if alive(int(pid))]
+
+
+@pytest.mark.parametrize(
+    ("how", "hurried", "seconds"),
+    [
+        ("well", False, 1.5),
+        ("ignores-term", False, 1.5),
+        ("dies-in-shutdown", False, 1.5),
+        ("ignores-everything", False, STOP_S),
+        ("ignores-everything", True, 2.5),
+    ],
+)
+async def test_stopping_takes_no_longer_than_it_may(tmp_path, how, hurried, seconds):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile(how)
+        tools = await bench.tools(how)
+        pid = int(await bench.text(tools[f"mcp__{how}__pid"]))
+        began = time.monotonic()
+        await bench.servers.close(hurried=hurried)
+        assert time.monotonic() - began < seconds + 0.5
+        assert not alive(pid)
+        with pytest.raises(ToolError, match="out of reach"):
+            await bench.run(tools[f"mcp__{how}__echo"], text="x")
+    assert bench.warnings("MCP_FAILED") == []
+
+
+async def test_stopping_in_the_middle_of_a_start_or_a_call_leaves_nothing(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("hangs-on-initialize")
+        bench.hostile("hangs-on-call")
+        tools = await bench.tools("hangs-on-call")
+        starting = asyncio.create_task(bench.tools("hangs-on-initialize"))
+        calling = asyncio.create_task(bench.error(tools["mcp__hangs-on-call__echo"], text="hang"))
+        while len(bench.processes()) < 4:  # each below its own supervisor
+            await asyncio.sleep(0.02)
+        began = time.monotonic()
+        await bench.servers.close(hurried=True)
+        assert time.monotonic() - began < 3
+        assert await starting == {}
+        assert "went away" in await calling
+
+
+async def test_ten_thousand_tools_are_cut_to_what_a_model_can_be_told(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("many-tools")
+        began = time.monotonic()
+        tools = await bench.tools("many-tools")
+        assert time.monotonic() - began < 10
+        assert len(tools) == 500
+        (warning,) = bench.warnings("MCP_TOOLS_LEFT_OUT")
+        assert "9500 more than fit" in warning["message"]
+    async with McpBench(tmp_path / "chosen") as bench:
+        bench.hostile("many-tools", enabled_tools=["tool-9999", "tool-5"])
+        assert set(await bench.tools("many-tools")) == {
+            "mcp__many-tools__tool-9999",
+            "mcp__many-tools__tool-5",
+        }
+
+
+async def test_tools_that_change_are_told_and_frozen(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("changes")
+        tools = await bench.tools("changes")
+        echo, pid = tools["mcp__changes__echo"], tools["mcp__changes__pid"]
+        assert await bench.text(echo, text="x") == "x"
+        await bench.until(lambda: bool(bench.warnings("MCP_TOOLS_CHANGED")))
+        (warning,) = bench.warnings("MCP_TOOLS_CHANGED")
+        assert warning["details"]["changes"] == [
+            "added: mcp__changes__new",
+            "removed: mcp__changes__pid",
+            "changed: mcp__changes__echo",
+        ]
+        assert echo.description == "Says it again."
+        assert "no longer has the tool pid" in await bench.error(pid)
+        # A conversation that begins now gets what there is now.
+        assert set(await bench.tools("changes")) == {"mcp__changes__echo", "mcp__changes__new"}
+
+
+async def test_a_supervisor_that_is_killed_takes_its_server_along_and_is_replaced(tmp_path):
+    async with McpBench(tmp_path, backoff_s=0.05) as bench:
+        bench.hostile("well")
+        tools = await bench.tools("well")
+        pid = int(await bench.text(tools["mcp__well__pid"]))
+        os.kill(psutil.Process(pid).ppid(), signal.SIGKILL)
+        await bench.until(lambda: bool(bench.warnings("MCP_RECONNECTED")))
+        assert await bench.text(tools["mcp__well__pid"]) != str(pid)
+        assert not alive(pid)
+
+
+async def test_a_server_outlives_no_server_process_that_is_killed(tmp_path):
+    """The process that runs executions dies by SIGKILL: its supervisors end everything."""
+    script = f"""
+import asyncio, sys
+sys.path.insert(0, {str(HOSTILE.parents[2])!r})
+from pathlib import Path
+from tests.support.mcp_bench import McpBench
+async def main():
+    bench = McpBench(Path({str(tmp_path)!r}))
+    bench.hostile("forks", {str(tmp_path / "pids")!r})
+    tools = await bench.tools("forks")
+    print(await bench.text(tools["mcp__forks__pid"]), flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    server = int(await process.stdout.readline())
+    while len(forked := (tmp_path / "pids").read_text().split()) < 3:
+        await asyncio.sleep(0.02)
+    process.kill()
+    await process.wait()
+    async with asyncio.timeout(10):
+        while any(alive(int(pid)) for pid in [server, *forked]):
+            await asyncio.sleep(0.05)
