@@ -254,7 +254,7 @@ class Connection:
                 self._reconnecting = why
         finally:
             self._client = None
-            if self.lost is None:
+            if self.lost is None and not self._was_there:
                 self.lost = "it was stopped"
             self._settled.set()
             self._announce()
