@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from cloutagent_ext.client import aconnect
+from cloutagent_ext.errors import BadGateway
 from tests.support.mcp_bench import HOSTILE
 
 from .caller import Caller, code
@@ -247,3 +249,20 @@ async def test_the_end_of_the_server_ends_a_test_in_the_middle(server: Caller) -
     answer = await testing
     assert (answer.status_code, code(answer)) == (503, "SHUTTING_DOWN")
     assert running() == []
+
+
+async def test_the_python_client_reaches_both(server: Caller) -> None:
+    project = await server.create(mcps=[TIME, hostile("silent-exit")])
+    address = str(server.http.base_url)
+    async with await aconnect(address, token=server.app.identity_provider.token) as client:
+        found = await client.project(project["id"])
+        assert {tool.name for tool in (await found.test_mcp("time")).tools} == {
+            "get_current_time",
+            "convert_time",
+        }
+        with pytest.raises(BadGateway) as caught:
+            await found.test_mcp("silent-exit")
+        assert caught.value.error_code == "MCP_CONNECTION_FAILED"
+        assert "MCP_CONNECTION_FAILED" not in {each.code for each in (await found.validate()).problems}
+        tried = await found.validate(connect=True)
+        assert [p.node for p in tried.problems if p.code == "MCP_CONNECTION_FAILED"] == ["mcp:silent-exit"]

@@ -24,6 +24,8 @@ MAX_FILES = 32
 MAX_IMAGES = 10
 """Pictures of one result that the model sees; more are files."""
 
+_SMALL = INLINE_BYTES // 8
+"""Characters; with all that is put around them they stay inline in any alphabet."""
 _SUFFIX = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 
 
@@ -35,6 +37,18 @@ def parts(content: list[Any], structured: Any, context: ToolContext) -> list[Out
     if structured is not None and not made.says(structured):
         made.text(json.dumps(structured, ensure_ascii=False, indent=2))
     return made.finished()
+
+
+def is_small(content: list[Any], structured: Any) -> bool:
+    """Whether it is little text and nothing else: no file will be written."""
+    size = 0
+    for block in content:
+        if block.type != "text":
+            return False
+        size += len(block.text)
+        if size > _SMALL:
+            return False
+    return structured is None or len(json.dumps(structured, ensure_ascii=False)) <= _SMALL
 
 
 class _Parts:

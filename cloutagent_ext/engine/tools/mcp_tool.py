@@ -17,6 +17,7 @@ from ...schema.events import OutputPart
 from ..arguments import describe, validator_for
 from ..ports import EndExecution, ToolContext, ToolError
 from .mcp_listing import Offer
+from .text import clean
 
 if TYPE_CHECKING:
     from .mcp_connection import Connection
@@ -55,24 +56,27 @@ class McpTool:
             if server.essential and connection.lost is not None:
                 raise lost(connection) from None
             raise ToolError(context.mask(str(failed))) from None
-        parts = await asyncio.to_thread(mcp_results.parts, result.content, result.structured_content, context)
+        content, structured = result.content, result.structured_content
+        if mcp_results.is_small(content, structured):  # nothing to write, and a thread costs more than it
+            parts = mcp_results.parts(content, structured, context)
+        else:
+            parts = await asyncio.to_thread(mcp_results.parts, content, structured, context)
         if result.is_error:
             text = "\n".join(part.text for part in parts if part.type == "text")
             raise ToolError(text or f"{server.name} says that the call failed, and not why.", parts=parts)
-        if (problem := await asyncio.to_thread(self._misfit, result.structured_content)) is not None:
+        if self._offer.output_schema is None:
+            return parts
+        if (problem := await asyncio.to_thread(self._misfit, structured)) is not None:
             raise ToolError(
                 f"{server.name} answered with a result that does not fit the tool's own output schema: "
-                f"{context.mask(problem)}",
+                f"{clean(context.mask(problem))}",
             )
         return parts
 
     def _misfit(self, structured: object) -> str | None:
-        schema = self._offer.output_schema
-        if schema is None:
-            return None
         if structured is None:
             return "there is no structured content in it"
-        return describe(validator_for(schema), structured)
+        return describe(validator_for(self._offer.output_schema or {}), structured)
 
 
 def lost(connection: Connection) -> EndExecution:
