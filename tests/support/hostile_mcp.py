@@ -97,7 +97,7 @@ def daemon(*, double: bool) -> None:
     """Leave processes behind in every way there is; their pids go to the file that is the argument."""
     code = "import os,signal,time;signal.signal(signal.SIGTERM,signal.SIG_IGN);time.sleep(600)"
     child = subprocess.Popen(
-        [sys.executable, "-c", code], start_new_session=True, stdin=subprocess.DEVNULL,
+        [sys.executable, "-c", code, ARGUMENT], start_new_session=True, stdin=subprocess.DEVNULL,
         env={} if double else None,
     )  # fmt: skip
     note(str(child.pid))

@@ -29,7 +29,14 @@ HOSTILE = Path(__file__).with_name("hostile_mcp.py")
 
 class McpBench:
     def __init__(
-        self, folder: Path, *, mask: Mask | None = None, links: Any = None, **patience: float
+        self,
+        folder: Path,
+        *,
+        mask: Mask | None = None,
+        links: Any = None,
+        isolation: Mode = "off",
+        program: str = "bwrap",
+        **patience: float,
     ) -> None:
         self.execution_id = str(uuid.uuid4())
         self.workspace = folder / "workspace"
@@ -43,7 +50,7 @@ class McpBench:
         self._mask = mask or Mask(())
         self.told_bare = 0
         """How often it was said that a server is not isolated."""
-        sandbox = Sandbox(Isolation(isolation), bare=self._bare)
+        sandbox = Sandbox(Isolation(isolation, program=program), bare=self._bare)
         self._options: dict[str, Any] = {"links": links, "sandbox": sandbox, **patience}
         self._servers: McpServers | None = None
         self._calls = 0

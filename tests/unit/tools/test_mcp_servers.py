@@ -6,12 +6,14 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 import time
 
 import pytest
 
 from cloutagent_ext.engine.masking import Mask
 from cloutagent_ext.engine.ports import EndExecution
+from cloutagent_ext.engine.tools.bubblewrap import problem
 from tests.support.mcp_bench import McpBench
 from tests.support.mcp_peers import EVERYTHING, everything_over_http, sse_server
 
@@ -237,3 +239,41 @@ async def test_nobody_at_an_address_is_told_in_words(tmp_path, transport):
         assert await bench.tools("gone") == {}
         (warning,) = bench.warnings("MCP_FAILED")
         assert "connect" in warning["message"].lower()
+
+
+@pytest.mark.parametrize("isolation", ["off", "auto"])
+async def test_a_server_works_with_and_without_a_sandbox_and_the_lack_of_one_is_told(tmp_path, isolation):
+    async with McpBench(tmp_path, isolation=isolation) as bench:
+        bench.add("time", command="mcp-server-time", args=["--local-timezone", "UTC"])
+        tools = await bench.tools("time")
+        assert "UTC" in await bench.text(tools["mcp__time__get_current_time"], timezone="UTC")
+    isolated = isolation == "auto" and problem() is None
+    assert bench.told_bare == (0 if isolated else 1)
+
+
+async def test_in_its_sandbox_a_server_sees_its_workspace_and_no_home(tmp_path):
+    if (why := problem()) is not None:
+        pytest.skip(f"no sandbox here: {why}")
+    secret = tmp_path / "other" / "secret.txt"
+    secret.parent.mkdir()
+    secret.write_text("not for servers")
+    async with McpBench(tmp_path / "own", isolation="require") as bench:
+        (bench.workspace / "mine.txt").write_text("for it")
+        look = (
+            "import json,os,sys\n"
+            f"seen = [os.path.exists(p) for p in ('mine.txt', {str(secret)!r}, '/root/.bashrc')]\n"
+            "print(json.dumps(seen), file=sys.stderr)\n"
+        )
+        bench.add("look", command=sys.executable, args=["-c", look])
+        assert await bench.tools("look") == {}
+        (warning,) = bench.warnings("MCP_FAILED")
+        assert warning["details"]["stderr"] == ["[true, false, false]"]
+
+
+async def test_without_the_sandbox_that_must_be_there_no_server_starts(tmp_path):
+    async with McpBench(tmp_path, isolation="require", program="no-such-bubblewrap") as bench:
+        bench.hostile("sentinel", str(bench.workspace / "sentinel"))
+        assert await bench.tools("sentinel") == {}
+        (warning,) = bench.warnings("MCP_FAILED")
+        assert "cannot be isolated here" in warning["message"]
+        assert not (bench.workspace / "sentinel").exists()
