@@ -15,6 +15,7 @@ from uuid import UUID
 
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecuteRequest, ExecutionState
 from ..schema.project import ProjectRow, Validation
 
@@ -90,6 +91,18 @@ class Desk(Protocol):
     async def restore(self, backup: str, project: str | None) -> Restored:
         """Put back `project`, else all; a deleted one is named by its id."""
         ...
+
+    async def save_cassette(self, execution_id: str, *, tools: bool) -> str:
+        """Id of the new cassette."""
+        ...
+
+    async def cassettes(self, project: str) -> list[CassetteRow]: ...
+
+    async def download_cassette(self, project: str, cassette_id: str) -> bytes: ...
+
+    async def upload_cassette(self, project: str, data: bytes) -> CassetteRow: ...
+
+    async def delete_cassette(self, project: str, cassette_id: str) -> None: ...
 
     async def start(self, project: str, request: ExecuteRequest) -> Started: ...
 

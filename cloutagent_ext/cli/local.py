@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Rotation, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.cassettes import CassetteRow
 from ..schema.events import EVENT
 from ..schema.execution import ExecuteRequest, ExecutionState
 from ..schema.project import Definition, ProjectRow, Validation
@@ -150,6 +151,24 @@ class LocalDesk:
             return bool(await self._services.executions.unfinished(project_id))
 
         return await self._services.backups.restore(backup, project_id=project, busy=busy)
+
+    async def save_cassette(self, execution_id: str, *, tools: bool) -> str:
+        return await self._services.executions.record(execution_id, tools=tools)
+
+    async def cassettes(self, project: str) -> list[CassetteRow]:
+        return await self._services.executions.cassettes.rows(await self._services.store.resolve(project))
+
+    async def download_cassette(self, project: str, cassette_id: str) -> bytes:
+        project_id = await self._services.store.resolve(project)
+        return await self._services.executions.cassettes.read(project_id, cassette_id)
+
+    async def upload_cassette(self, project: str, data: bytes) -> CassetteRow:
+        project_id = await self._services.store.resolve(project)
+        return await self._services.executions.cassettes.take(project_id, data)
+
+    async def delete_cassette(self, project: str, cassette_id: str) -> None:
+        project_id = await self._services.store.resolve(project)
+        await self._services.executions.cassettes.delete(project_id, cassette_id)
 
     async def start(self, project: str, request: ExecuteRequest) -> Started:
         from ..auth.principal import Principal

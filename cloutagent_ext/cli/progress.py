@@ -100,6 +100,8 @@ class Progress:
         self._began = time.monotonic()
         self._cap = event.limits.max_cost_usd
         played = " (simulated: no model is asked)" if event.simulated else ""
+        if event.replay:
+            played = f" (cassette {printable(event.replay)}: no model is asked)"
         self._line(f"running {printable(event.model)}{played}")
 
     def _on_agent_start(self, event: Any) -> None:

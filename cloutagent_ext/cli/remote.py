@@ -11,6 +11,7 @@ from ..client.runs import AsyncRun
 from ..errors import Conflict, Unreachable
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecuteRequest, ExecutionState
 from ..schema.project import ProjectRow, Validation
 from .desk import Desk, Format, Started, is_id
@@ -87,9 +88,28 @@ class RemoteDesk:
             project = str((await self._client.project(project)).id)
         return await self._client.restore(backup, project)
 
+    async def save_cassette(self, execution_id: str, *, tools: bool) -> str:
+        return await (await self._client.execution(execution_id)).save_cassette(tools=tools)
+
+    async def cassettes(self, project: str) -> list[CassetteRow]:
+        return await (await self._client.project(project)).cassettes()
+
+    async def download_cassette(self, project: str, cassette_id: str) -> bytes:
+        return await (await self._client.project(project)).download_cassette(cassette_id)
+
+    async def upload_cassette(self, project: str, data: bytes) -> CassetteRow:
+        return await (await self._client.project(project)).upload_cassette(data)
+
+    async def delete_cassette(self, project: str, cassette_id: str) -> None:
+        await (await self._client.project(project)).delete_cassette(cassette_id)
+
     async def start(self, project: str, request: ExecuteRequest) -> Started:
         found = await self._client.project(project)
-        return RemoteRun(await found.run(request.prompt, limits=request.limits, values=request.variables))
+        return RemoteRun(
+            await found.run(
+                request.prompt, limits=request.limits, values=request.variables, replay=request.replay
+            )
+        )
 
 
 class RemoteRun:

@@ -49,6 +49,9 @@ def add(
         metavar="NAME=VALUE",
         help="value of a project variable; repeatable",
     )
+    parser.add_argument(
+        "--replay", metavar="CASSETTE", help="play a recording instead of asking a model; it costs nothing"
+    )
     parser.add_argument("--max-cost", type=float, metavar="USD", help="lower the project's money limit")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="lower the project's token limit")
     parser.add_argument("--timeout", type=int, metavar="S", help="lower the project's time limit, in seconds")
@@ -77,6 +80,8 @@ def request_of(arguments: argparse.Namespace) -> ExecuteRequest:
     }
     given = {name: value for name, value in limits.items() if value is not None}
     body = {"prompt": arguments.prompt, "variables": variables, "limits": given or None}
+    if arguments.replay is not None:
+        body["replay"] = arguments.replay
     try:
         return ExecuteRequest.model_validate(body)
     except ValidationError as error:

@@ -51,6 +51,8 @@ def facts(state: ExecutionState) -> list[str]:
     told += [seconds(state.duration_ms), f"{tokens:,} tokens", money(state.total_cost_usd)]
     if state.simulated:
         told.append("simulated model")
+    if state.replay:
+        told.append("replay of a recording")
     return [fact for fact in told if fact]
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow
 from ..schema.base import invalid_request
+from ..schema.cassettes import CassetteRow
 from ..schema.execution import Accepted, ExecuteRequest
 from ..schema.mcps import McpTest
 from ..schema.project import Definition, PartialLimits, Project, ProjectRow, Validation
@@ -66,13 +67,15 @@ class AsyncProject:
         limits: PartialLimits | Mapping[str, Any] | None = None,
         files: Files | None = None,
         values: Mapping[str, Any] | None = None,
+        replay: str | None = None,
         **variables: Any,
     ) -> AsyncRun:
         """Start an execution, and with `wait` stay until it has ended.
 
         `prompt` stands in place of the project's task; `variables` are the project's, by name
         (`values` takes those whose name is also a parameter here); `limits` lower the project's
-        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace.
+        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace;
+        `replay` is a cassette that plays the model's part, at no cost and without a key.
         Raises what the server refuses, before anything has started.
         """
         asked = {
@@ -80,6 +83,7 @@ class AsyncProject:
             "variables": _texts({**(values or {}), **variables}),
             "limits": limits,
             "files": _input_files(files),
+            "replay": replay,
         }
         try:
             request = ExecuteRequest.model_validate({name: value for name, value in asked.items() if value})
@@ -249,6 +253,28 @@ class AsyncProject:
     async def executions(self, *, status: str | None = None, limit: int = 20) -> list[AsyncRun]:
         """Its latest executions, newest first."""
         return await latest(self._transport, project=self.id, status=status, limit=limit)
+
+    async def cassettes(self) -> list[CassetteRow]:
+        """Recordings of its executions, newest first; `run(replay=row.id)` plays one."""
+        page = await self._transport.json("GET", f"{self._path}/cassettes")
+        return [parse(CassetteRow, item) for item in page["items"]]
+
+    async def download_cassette(self, cassette_id: str) -> bytes:
+        """One of them as a file, to keep or to give away."""
+        return (await self._transport.request("GET", self._cassette(cassette_id))).content
+
+    async def upload_cassette(self, data: bytes) -> CassetteRow:
+        """Keep a recording made elsewhere. It decides which tools a replay calls: take it from friends."""
+        headers = {"Content-Type": "application/gzip"}
+        made = await self._transport.json("POST", f"{self._path}/cassettes", content=data, headers=headers)
+        return parse(CassetteRow, made)
+
+    async def delete_cassette(self, cassette_id: str) -> None:
+        """Delete a recording. Raises `NotFound`."""
+        await self._transport.request("DELETE", self._cassette(cassette_id))
+
+    def _cassette(self, cassette_id: str) -> str:
+        return f"{self._path}/cassettes/{segment(cassette_id)}"
 
     async def delete(self) -> None:
         """Delete it, files and executions included; the server keeps a backup."""

@@ -122,6 +122,14 @@ class AsyncRun:
         await asyncio.to_thread(Path(to).write_bytes, data)
         return Path(to)
 
+    async def save_cassette(self, *, tools: bool = False) -> str:
+        """Record it for replay, once it has ended; the cassette's id.
+
+        `tools`: with the results of its tools, so that a replay runs none. Secrets are taken out.
+        """
+        made = await self._transport.json("POST", f"{self._path}/cassette", body={"tools": tools})
+        return str(made["cassette_id"])
+
     async def _settled(self) -> ExecutionState:
         """The final state; the log's last event may be visible a moment before it."""
         async with asyncio.timeout(_SETTLE_S):

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import CloutError
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow, TemplateRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecutionState, Result
 from ..schema.mcps import McpTest
 from ..schema.project import Definition, PartialLimits, ProjectRow, Validation
@@ -166,16 +167,19 @@ class Project:
         limits: PartialLimits | Mapping[str, Any] | None = None,
         files: Files | None = None,
         values: Mapping[str, Any] | None = None,
+        replay: str | None = None,
         **variables: Any,
     ) -> Run:
         """Start an execution, and with `wait` stay until it has ended.
 
         `prompt` stands in place of the project's task; `variables` are the project's, by name
         (`values` takes those whose name is also a parameter here); `limits` lower the project's
-        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace.
+        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace;
+        `replay` is a cassette that plays the model's part, at no cost and without a key.
         Raises what the server refuses, before anything has started.
         """
-        started = self._project.run(prompt, wait=wait, limits=limits, files=files, values=values, **variables)
+        options: dict[str, Any] = {"limits": limits, "files": files, "values": values, "replay": replay}
+        started = self._project.run(prompt, wait=wait, **options, **variables)
         return Run(self._loop, self._loop.call(started), self._client)
 
     def definition(self) -> ProjectDefinition:
@@ -288,6 +292,22 @@ class Project:
         runs = self._loop.call(self._project.executions(status=status, limit=limit))
         return [Run(self._loop, run, self._client) for run in runs]
 
+    def cassettes(self) -> list[CassetteRow]:
+        """Recordings of its executions, newest first; `run(replay=row.id)` plays one."""
+        return self._loop.call(self._project.cassettes())
+
+    def download_cassette(self, cassette_id: str) -> bytes:
+        """One of them as a file, to keep or to give away."""
+        return self._loop.call(self._project.download_cassette(cassette_id))
+
+    def upload_cassette(self, data: bytes) -> CassetteRow:
+        """Keep a recording made elsewhere. It decides which tools a replay calls: take it from friends."""
+        return self._loop.call(self._project.upload_cassette(data))
+
+    def delete_cassette(self, cassette_id: str) -> None:
+        """Delete a recording. Raises `NotFound`."""
+        self._loop.call(self._project.delete_cassette(cassette_id))
+
     def delete(self) -> None:
         """Delete it, files and executions included; the server keeps a backup."""
         self._loop.call(self._project.delete())
@@ -353,6 +373,13 @@ class Run:
     def save(self, path: str, target: str | Path | None = None) -> Path:
         """A file of its workspace, written to `target` (here, under its own name, if None)."""
         return self._loop.call(self._run.save(path, target))
+
+    def save_cassette(self, *, tools: bool = False) -> str:
+        """Record it for replay, once it has ended; the cassette's id.
+
+        `tools`: with the results of its tools, so that a replay runs none. Secrets are taken out.
+        """
+        return self._loop.call(self._run.save_cassette(tools=tools))
 
     def _seen(self) -> None:
         """Refresh what is shown, as far as a server answers: showing a handle never fails."""

@@ -166,6 +166,7 @@ class Conversation:
                 reply = await self._reply(span, room)
                 if reply.stop_reason == "max_tokens" and _ends_in_a_call(reply):
                     room = self._more_room(room)
+                    await transcript.drop_reply(reply, span=span)
                     await self._run.warn(
                         "RETRYING",
                         f"The reply was cut inside a tool call; asking again with room for {room} tokens.",

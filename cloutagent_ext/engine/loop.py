@@ -119,7 +119,12 @@ async def _main_scope(this: Run) -> Scope:
 
 async def _announce(this: Run) -> None:
     job = this.job
-    if job.simulated:
+    if job.replay is not None:
+        await this.warn_once(
+            "REPLAYED",
+            f"The cassette {job.replay} plays the model's part: no model is asked, and nothing is charged.",
+        )
+    elif job.simulated:
         await this.warn_once(
             "SIMULATED", "The simulated model plays this run: no model is asked, and nothing is charged."
         )

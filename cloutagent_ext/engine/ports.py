@@ -72,6 +72,7 @@ class ModelFailure(Exception):
         code: EndCode = "MODEL_ERROR",
         kind: str = "",
         request_id: str | None = None,
+        details: JsonObject | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -81,6 +82,12 @@ class ModelFailure(Exception):
         self.kind = kind
         """The service's own word (`overloaded_error`, `connection`, `incomplete`, …)."""
         self.request_id = request_id
+        self.details = details or {}
+        """What else is known; it becomes part of how the execution ends."""
+
+
+CASSETTE_MISS = "cassette_miss"
+"""`kind` of a failure: a replay was asked what its recording does not have."""
 
 
 # ---------------------------------------------------------------- model
@@ -350,6 +357,8 @@ class Job:
     """The base URL is Anthropic's own (or the simulated model's): its betas may be used."""
     local_prices: bool = False
     """The base URL is not Anthropic's: an unknown price counts as 0 and is shown as local."""
+    replay: str | None = None
+    """Cassette that plays the model's part."""
     folders: Mapping[Path, Literal["read", "write"]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     mask: Mask = NOTHING

@@ -129,6 +129,18 @@ class Transcript:
         for message in messages:
             self._append(message)
 
+    async def drop_reply(self, reply: Reply, *, span: str) -> None:
+        """A complete reply that is asked for again, so that it does not enter; a recording has it too."""
+        await self._journal.record(
+            "reply_dropped",
+            agent=self._agent,
+            span=span,
+            content=reply.content,
+            stop_reason=reply.stop_reason,
+            usage=reply.usage,
+            message_id=reply.message_id,
+        )
+
     async def add_user(self, content: list[Wire], *, span: str, why: str = "results") -> None:
         """Tool results, all of one turn in one message, or another word of ours (`why` it is said)."""
         message = {"role": "user", "content": content}

@@ -272,7 +272,7 @@ class Turns:
 
 def _end(failure: ModelFailure, tries: int) -> EndExecution:
     tried = f" (tried {tries} times)" if tries > 1 else ""
-    details = {"kind": failure.kind, "tries": tries}
+    details = {**failure.details, "kind": failure.kind, "tries": tries}
     if failure.retry_after_s is not None:
         details["retry_after_s"] = failure.retry_after_s
     if failure.request_id:

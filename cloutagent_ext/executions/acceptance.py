@@ -17,16 +17,18 @@ from ..errors import (
     InvalidProject,
     InvalidRequest,
     MissingVariable,
+    NotFound,
     PriceUnknown,
     SecretsLocked,
     UnknownVariable,
     UnreadableFile,
 )
-from ..schema.base import timestamp
+from ..schema.base import JsonObject, timestamp
 from ..schema.execution import ExecuteRequest, Origin, Spec
 from ..schema.project import Definition, Folder, PartialLimits, Problem, Validation
 from ..settings import Settings
 from .batches import Batches, scope_of
+from .cassettes import Cassettes
 from .ids import made_at
 from .vault import Vault
 
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
 _NOT_BUILT = {
     "continue_from": "going on with a finished conversation",
     "step": "asking before every tool call",
-    "replay": "playing a cassette",
 }
 """Fields of the request that this version cannot honour. Refused by name: never ignored."""
 
@@ -54,6 +55,7 @@ class Acceptance:
         tools: frozenset[str],
         vault: Vault,
         batches: Batches,
+        cassettes: Cassettes,
     ) -> None:
         self._store = store
         self._models = models
@@ -61,6 +63,7 @@ class Acceptance:
         self._tools = tools
         self._vault = vault
         self._batches = batches
+        self._cassettes = cassettes
 
     async def check(
         self,
@@ -81,19 +84,24 @@ class Acceptance:
             project_id, version=asked, published=by_key, author=author
         )
         await self._store.check_trust(project_id, version=version)
-        simulated = definition.agent.simulate
-        if not simulated:
+        recorded = await self._recording(project_id, request.replay)
+        simulated = definition.agent.simulate and recorded is None
+        if not simulated and recorded is None:
             settings = await self._vault.model_settings(project_id)
             simulated = self._models.simulated(definition, settings)
         names = await self._vault.names(project_id, definition)
-        await self._valid(definition, simulated=simulated, secrets=names)
-        prompt = request.prompt if request.prompt is not None else definition.agent.task
+        await self._valid(definition, simulated=simulated or recorded is not None, secrets=names)
+        prompt, given = request.prompt, request.variables
+        if recorded is not None:
+            prompt = recorded["prompt"] if prompt is None else prompt
+            given = {n: v for n, v in recorded["variables"].items() if n in definition.variables} | given
+        prompt = definition.agent.task if prompt is None else prompt
         if not prompt.strip():
             raise InvalidRequest(
                 "There is nothing to do: give a `prompt`, or write the agent's task in the project.",
                 fields=[{"path": "prompt", "message": "needed, since the project has no task"}],
             )
-        variables = _variables(definition, request.variables)
+        variables = _variables(definition, given)
         if definition.agent.folders:
             await asyncio.to_thread(folders, definition, self._settings.root_dir)
         self._has_model(definition, by_key=by_key, simulated=simulated)
@@ -112,6 +120,7 @@ class Acceptance:
             limits=(request.limits or PartialLimits()).lower(definition.limits),
             origin="key" if by_key else origin,
             simulated=simulated,
+            replay=request.replay,
             priority=1 if by_key else 0,
             idempotency_key=idempotency_key,
             batch=request.batch,
@@ -184,6 +193,20 @@ class Acceptance:
             f"The project cannot run. {errors[0].message}{more}",
             problems=[each.model_dump(mode="json") for each in errors],
         )
+
+    async def _recording(self, project_id: str, cassette_id: str | None) -> JsonObject | None:
+        """What the cassette to be played says about itself; it invents nothing, so keys may ask for it."""
+        if cassette_id is None:
+            return None
+        try:
+            header = await self._cassettes.header(project_id, cassette_id)
+        except NotFound:
+            raise InvalidRequest(
+                f"The project has no cassette {cassette_id[:40]!r}. Its cassettes: GET …/cassettes, or "
+                "`jupyter cloutagent cassette list`.",
+                fields=[{"path": "replay", "message": "no such cassette"}],
+            ) from None
+        return header
 
     def _has_model(self, definition: Definition, *, by_key: bool, simulated: bool) -> None:
         """No invented answers: a program that calls with a key gets a model's, or none."""

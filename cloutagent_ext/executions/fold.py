@@ -72,6 +72,7 @@ def initial(spec: Spec) -> Folded:
         version=spec.version,
         model=spec.definition.agent.model,
         simulated=spec.simulated,
+        replay=spec.replay,
         origin=spec.origin,
         limits=spec.limits,
         created_at=spec.created_at,
@@ -112,6 +113,7 @@ def _start(state: Folded, event: Mapping[str, Any]) -> None:
     state.model = event["model"]
     state.limits = _model(Limits, event["limits"])
     state.simulated = event["simulated"]
+    state.replay = event.get("replay")
     state.resumed_from = event.get("resumed_from")
     state.forked_from = event.get("forked_from")
     state.continued_from = event.get("continued_from")

@@ -28,6 +28,7 @@ from ..settings import Settings
 from . import fold, listing, records, recovery, worker
 from .acceptance import Acceptance
 from .batches import Batches
+from .cassettes import Cassettes
 from .ids import Ids
 from .live import Live, Order
 from .log import EventLog
@@ -66,8 +67,12 @@ class Executions:
         self._settings = settings
         vault = Vault(secrets, models)
         self._batches = Batches(settings.data_dir)
-        self._acceptance = Acceptance(store, models, settings, frozenset(builtin()), vault, self._batches)
         self._records = Records(store)
+        self.cassettes = Cassettes(store.cassettes, self._records, vault, settings.data_dir)
+        """Recordings of executions."""
+        self._acceptance = Acceptance(
+            store, models, settings, frozenset(builtin()), vault, self._batches, self.cassettes
+        )
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
         self._ids = Ids()
@@ -82,6 +87,7 @@ class Executions:
             vault=vault,
             batches=self._batches,
             isolation=isolation or Isolation(),
+            cassettes=self.cassettes,
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),
@@ -297,6 +303,10 @@ class Executions:
         """Where a file of its workspace lies, resolved and safe. Raises NotFound."""
         await self.project_of(execution_id)
         return await self._workspace(execution_id).file(path)
+
+    async def record(self, execution_id: str, *, tools: bool) -> str:
+        """Save it as a cassette; its id. Raises what `Cassettes.save` does."""
+        return await self.cassettes.save(execution_id, await self.state(execution_id), tools=tools)
 
     def _workspace(self, execution_id: str) -> Workspace:
         return Workspace(self._settings.data_dir, execution_id)

@@ -57,6 +57,21 @@ class Vault:
             await self._secrets.get(project_id, locked[0])  # says why
         return frozenset(row.name for row in rows)
 
+    async def values(self, project_id: str, *, strict: bool) -> frozenset[str]:
+        """Everything that must not be written down: all of the project's secrets, and the model's key.
+
+        `strict`: raise `SecretsLocked`, `UnreadableFile` where one cannot be read; else do without it.
+        """
+        found = {self._models.settings.api_key or ""}
+        try:
+            names = [row.name for row in await self._secrets.list(project_id)]
+            for name in names:
+                found.add(await self._secrets.get(project_id, name) or "")
+        except (SecretsLocked, UnreadableFile):
+            if strict:
+                raise
+        return frozenset(found - {""})
+
     def of(self, project_id: str) -> ProjectSecrets:
         """One execution's secrets."""
         return ProjectSecrets(self._secrets, project_id)

@@ -31,8 +31,10 @@ from . import failures, history, hooks, records
 from .acceptance import folders
 from .approvals import Unattended
 from .batches import Batches
+from .cassettes import Cassettes
 from .journal import JournalFile
 from .live import Live, Stop
+from .replay import Replay
 from .servers import reaches
 from .vault import ProjectSecrets, Vault, used
 from .workspace import Workspace
@@ -61,6 +63,7 @@ class Bindings:
     root_dir: Path | None
     vault: Vault
     batches: Batches
+    cassettes: Cassettes
     isolation: Isolation = field(default_factory=Isolation)
 
 
@@ -104,19 +107,20 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     async with contextlib.AsyncExitStack() as stack:
         journal = await JournalFile.open(live.folder, live.log)
         stack.push_async_callback(journal.close)
+        replay = await Replay.of(spec, bindings.cassettes)
         own = await secrets.filled(definition.agent.env)
-        settings = None if spec.simulated else await _model_settings(spec.project_id, bindings.vault)
+        unasked = spec.simulated or replay is not None
+        settings = None if unasked else await _model_settings(spec.project_id, bindings.vault)
         secrets.confide(settings.api_key if settings else None)
         reached = await reaches(used_servers(definition), secrets, workspace, spec.execution_id)
-        models = await stack.enter_async_context(
-            bindings.models.open(
-                definition=definition,
-                scenario=scenario,
-                simulated=spec.simulated,
-                variables=spec.variables,
-                settings=settings,
-            )
+        opened = bindings.models.open(
+            definition=definition,
+            scenario=scenario,
+            simulated=spec.simulated,
+            variables=spec.variables,
+            settings=settings,
         )
+        models = await stack.enter_async_context(replay.models() if replay else opened)
         box = await stack.enter_async_context(
             Toolbox(
                 kernels=bindings.kernels,
@@ -153,6 +157,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             simulated=spec.simulated,
             own_service=spec.simulated or not bindings.models.local(),
             local_prices=bindings.models.local(),
+            replay=spec.replay,
             folders=named,
             env=child_environment(spec.execution_id, own, home=workspace.home),
             mask=mask,
@@ -161,10 +166,10 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         )
         ports = Ports(
             models=models,
-            prices=bindings.models.prices,
+            prices=replay.prices if replay else bindings.models.prices,
             events=gate,
             journal=_JournalGate(live, journal),
-            approvals=Unattended(),
+            approvals=replay.approvals(Unattended()) if replay else Unattended(),
             kernels=bindings.kernels,
             secrets=secrets,
             clock=bindings.clock,
@@ -172,7 +177,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             ceiling=ceiling,
             servers=servers,
         )
-        return await loop.run(job, ports, tools=box.tools, past=past)
+        return await loop.run(job, ports, tools=replay.tools(box.tools) if replay else box.tools, past=past)
 
 
 class CannotGoOn(Exception):
@@ -205,6 +210,7 @@ async def _begin(live: Live) -> None:
         model=spec.definition.agent.model,
         limits=spec.limits.model_dump(),
         simulated=spec.simulated,
+        replay=spec.replay,
         origin=spec.origin,
     )
 

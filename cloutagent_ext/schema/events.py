@@ -88,6 +88,8 @@ class Start(Event):
     model: str
     limits: Limits
     simulated: bool
+    replay: str | None = None
+    """Cassette that plays the model's part; nothing is charged then."""
     origin: Origin
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
@@ -229,7 +231,7 @@ WarningCode = Literal[
     "LOG_REPAIRED", "STALLED", "NOT_ISOLATED", "SIMULATED", "PRICE_LOCAL", "OUTPUT_LOWERED", "KERNEL_LOST",
     "USAGE_LOWER_BOUND", "COMPACTION_FAILED", "OUTCOME_UNKNOWN", "WORKSPACE_AS_NOW",
     "COST_ABOVE_RESERVED",
-    "MCP_FAILED", "MCP_TOOLS_CHANGED", "MCP_TOOLS_LEFT_OUT",
+    "MCP_FAILED", "MCP_TOOLS_CHANGED", "MCP_TOOLS_LEFT_OUT", "REPLAYED",
 ]  # fmt: skip
 
 

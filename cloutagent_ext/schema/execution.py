@@ -124,7 +124,8 @@ class ExecuteRequest(Model):
     step: bool = False
     """Ask before every tool call (Jupyter callers)."""
     replay: str | None = None
-    """Cassette to play the model's replies from."""
+    """Cassette to play the model's replies from: no key, no cost. `prompt` and `variables` that are not
+    given are those of the recording."""
     batch: Batch | None = None
     metadata: JsonObject = {}
     """Anything of the caller's; shown with the execution."""
@@ -182,6 +183,8 @@ class Spec(Model):
     origin: Origin
     simulated: bool
     """Whether the simulated model plays it."""
+    replay: str | None = None
+    """Cassette that plays the model's part."""
     priority: int = 0
     """0: panel and other Jupyter callers; 1: API keys. Lower starts first."""
     files: list[InputFile] = []
@@ -207,6 +210,8 @@ class ExecutionState(Model):
     version: int
     model: str
     simulated: bool
+    replay: str | None = None
+    """Cassette that plays the model's part; nothing is charged then."""
     origin: Origin
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None

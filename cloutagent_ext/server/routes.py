@@ -25,6 +25,7 @@ from ..schema.admin import (
 from ..schema.archives import BackupRow, ImportedProject, Restored, RestoreRequest
 from ..schema.base import Page
 from ..schema.canvas import Ui, UiPatch
+from ..schema.cassettes import CassetteCreate, CassetteCreated, CassetteRow
 from ..schema.events import AnyEvent
 from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
 from ..schema.mcps import McpTest
@@ -44,6 +45,7 @@ from ..schema.versions import TrustConfirm, Version, VersionCreate, VersionDiff,
 from . import (
     archives,
     backups,
+    cassettes,
     catalogue,
     executions,
     files,
@@ -181,6 +183,17 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{_PROJECT}/secrets/{{name}}", secrets.delete_secret, "Forget a secret", "secrets",
           JUPYTER, "write", _GONE),
 
+    Route("GET", f"{_PROJECT}/cassettes", cassettes.list_cassettes, "Its cassettes, newest first",
+          "cassettes", JUPYTER, "read", ok(Page[CassetteRow])),
+    Route("POST", f"{_PROJECT}/cassettes", cassettes.upload_cassette, "Keep a cassette made elsewhere",
+          "cassettes", JUPYTER, "write",
+          {201: Answer("Kept.", CassetteRow, headers={"Location": "Where it is."})},
+          body=RawBody(media_types=(cassettes.MEDIA_TYPE,))),
+    Route("GET", f"{_PROJECT}/cassettes/{{cassette_id}}", cassettes.read_cassette, "Download a cassette",
+          "cassettes", JUPYTER, "read", {200: Answer("It.", media_type=cassettes.MEDIA_TYPE)}),
+    Route("DELETE", f"{_PROJECT}/cassettes/{{cassette_id}}", cassettes.delete_cassette, "Delete a cassette",
+          "cassettes", JUPYTER, "write", _GONE),
+
     Route("POST", f"{_PROJECT}/execute", executions.execute, "Run the agent", "executions", EXECUTE,
           "execute", _EXECUTE, body=ExecuteRequest),
     Route("GET", "v1/executions", executions.list_executions, "Executions, newest first", "executions", READ,
@@ -195,6 +208,9 @@ ROUTES: tuple[Route, ...] = (
           "executions", READ, "read", ok(Page[AnyEvent]), query=EventsQuery, poll=True),
     Route("GET", f"{_EXECUTION}/stream", stream.stream_execution, "Its events as they happen", "executions",
           READ, "read", _STREAM, query=StreamQuery, stream=True),
+    Route("POST", f"{_EXECUTION}/cassette", cassettes.create_cassette,
+          "Keep its model replies, and on wish its tool results, for replay", "cassettes", JUPYTER, "write",
+          {201: Answer("Made.", CassetteCreated, headers={"Location": "Where it is."})}, body=CassetteCreate),
     Route("GET", f"{_EXECUTION}/files", files.list_execution_files, "Files of its workspace", "executions",
           READ, "read", ok(Page[FileRow]), poll=True),
     Route("GET", f"{_EXECUTION}/files/{{path...}}", files.read_execution_file, "One file of its workspace",

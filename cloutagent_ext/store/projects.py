@@ -28,6 +28,7 @@ from ..schema.versions import Version, VersionDiff, VersionRow
 from . import diff, history, layout, project_files, tree, trust, versions
 from .archive import Archives
 from .backups import KEPT_MANUAL, Backups, local_now
+from .cassettes import CassetteFiles
 from .definitions import Definitions
 from .frozen import Frozen
 from .history import History
@@ -59,6 +60,8 @@ class ProjectStore:
         self._frozen = Frozen()
         self.archives = Archives(self._projects, self._shelf, self._listing)
         """Copies of whole projects."""
+        self.cassettes = CassetteFiles(self._projects)
+        """Recordings of their executions. Blocking."""
         self._turns = Turns()
 
     @property

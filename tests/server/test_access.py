@@ -30,6 +30,7 @@ def address(route: Route, project: str = UNKNOWN, execution: str = UNKNOWN) -> s
         "path...": "a.txt",
         "key_id": "nobody",
         "name": "NOBODY",
+        "cassette_id": "0123456789abcdef",
         "version": "1",
         "other": "1",
     }

@@ -1,7 +1,7 @@
-"""Models an agent can talk to: live (`anthropic`), simulated, and what they cost.
+"""Models an agent can talk to: live (`anthropic`), simulated, recorded, and what they cost.
 
-`ModelProvider` decides which one an execution gets and opens it. Live and simulated
-both enter below the SDK, so every run parses the same wire.
+`ModelProvider` decides which one an execution gets and opens it. Live, simulated and
+recorded all enter below the SDK, so every run parses the same wire.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ from .prices import ListPrices
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
+
+    from .canonical import Canon
+    from .cassette import Cassette
 
 SIMULATED_URL = "http://simulated.invalid"
 """Address of the simulated model; never looked up, its transport answers."""
+RECORDED_URL = "http://recorded.invalid"
+"""Address of a cassette; likewise."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +57,16 @@ class ModelSettings:
 
 
 class ClientModels:
-    """`ports.Models` on one client; the simulated one is told which agent is speaking."""
+    """`ports.Models` on one client; with `names` it is told which agent is speaking."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, *, simulated: bool = False) -> None:
+    def __init__(self, client: anthropic.AsyncAnthropic, *, names: bool = False) -> None:
         self._client = client
-        self._simulated = simulated
+        self._names = names
 
     def for_agent(self, agent: str) -> Model:
         from .anthropic import LiveModel
 
-        if not self._simulated:
+        if not self._names:
             return LiveModel(self._client)
         from .simulated import AGENT_HEADER
 
@@ -149,17 +155,40 @@ async def open_simulated(
     *, scenario: JsonObject | None, variables: Mapping[str, str], pace: float = 0.0
 ) -> AsyncIterator[Models]:
     """The simulated model of one execution; `pace` in words a second, 0 for at once."""
-    client = await asyncio.to_thread(_simulated_client, scenario, dict(variables), pace)
+
+    def transport() -> httpx2.AsyncBaseTransport:
+        from .simulated import SimulatedTransport
+
+        return SimulatedTransport(scenario, dict(variables), pace)
+
+    async with _below_the_sdk(SIMULATED_URL, transport) as models:
+        yield models
+
+
+@asynccontextmanager
+async def open_recorded(cassette: Cassette, canon: Canon) -> AsyncIterator[Models]:
+    """A cassette in the model's place, for one execution; `canon` is that execution's."""
+
+    def transport() -> httpx2.AsyncBaseTransport:
+        from .recorded import RecordedTransport
+
+        return RecordedTransport(cassette, canon)
+
+    async with _below_the_sdk(RECORDED_URL, transport) as models:
+        yield models
+
+
+@asynccontextmanager
+async def _below_the_sdk(url: str, make: Callable[[], httpx2.AsyncBaseTransport]) -> AsyncIterator[Models]:
+    """A client whose requests `make`'s transport answers; nothing leaves this process."""
+
+    def client() -> anthropic.AsyncAnthropic:
+        from .anthropic import build_client
+
+        return build_client(None, url, transport=make())
+
+    opened = await asyncio.to_thread(client)
     try:
-        yield ClientModels(client, simulated=True)
+        yield ClientModels(opened, names=True)
     finally:
-        await client.close()
-
-
-def _simulated_client(
-    scenario: JsonObject | None, variables: Mapping[str, str], pace: float
-) -> anthropic.AsyncAnthropic:
-    from .anthropic import build_client
-    from .simulated import SimulatedTransport
-
-    return build_client(None, SIMULATED_URL, transport=SimulatedTransport(scenario, variables, pace))
+        await opened.close()

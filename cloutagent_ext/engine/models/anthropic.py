@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from ..ports import PROMPT_TOO_LONG, ModelFailure, Wire
+from ..ports import CASSETTE_MISS, PROMPT_TOO_LONG, ModelFailure, Wire
 from .sse import BadStream, EventDecoder
 
 if TYPE_CHECKING:
@@ -297,6 +297,8 @@ def _classify(error: Exception, request_id: str | None) -> ModelFailure:
 def _refused(error: anthropic.APIStatusError) -> ModelFailure:
     status = error.status_code
     said = error.api_message or ""
+    if error.type == CASSETTE_MISS:
+        return ModelFailure(said, retryable=False, kind=CASSETTE_MISS, details=_details(error.body))
     advice = _ADVICE.get(status) or f"The model service answered with status {status}"
     retry = error.response.headers.get("x-should-retry")
     retryable = status in _RETRYABLE_STATUS or status >= 500
@@ -314,6 +316,13 @@ def _refused(error: anthropic.APIStatusError) -> ModelFailure:
         kind=kind,
         request_id=error.request_id,
     )
+
+
+def _details(body: object) -> dict[str, Any]:
+    """`error.details` of a body of ours."""
+    error = body.get("error") if isinstance(body, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    return details if isinstance(details, dict) else {}
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -117,6 +117,16 @@ class ListPrices:
         return float(result.total_price)
 
 
+class NoPrices:
+    """`ports.Prices` of a replay, which nobody is charged for."""
+
+    def of(self, model: str) -> Price | None:
+        return Price(input=0.0, output=0.0, cache_read=0.0, cache_write_5m=0.0)
+
+    def cost(self, model: str, usage: Wire) -> float | None:
+        return 0.0
+
+
 _INPUTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 

@@ -1,0 +1,276 @@
+"""A cassette: what a model replied in one execution, and on wish what tools gave back, as data.
+
+Written from the execution's journal, whose records hold each reply as the wire had it, and each
+message that went out. A gzip file of JSON lines: a header, then conversations, messages, replies
+and tool results in the order in which they were journalled; requests are not repeated, a reply's
+request is the conversation up to it. Everything is in canonical form (`canonical`): without
+secrets, with marks for what was that run's own.
+
+Not here: playing it (`recorded`), where it lies (`store.cassettes`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...schema.base import JsonObject
+from ..ports import Wire
+from .canonical import Canon, Difference, difference, digest_of, extended, shown
+
+FORMAT, VERSION = "cloutagent-cassette", 1
+MAX_BYTES = 128 * 1024 * 1024
+"""Longest cassette, unpacked."""
+
+
+class BadCassette(ValueError):
+    """The bytes are no cassette that this version can play; the message says why."""
+
+
+@dataclass
+class Reply:
+    """One recorded reply and the request it answered."""
+
+    agent: str
+    """`main`, or a subagent's id."""
+    frozen: Wire
+    """The request without its messages, canonical."""
+    messages: list[Any]
+    """The request's messages: the first `at` of its conversation's."""
+    at: int
+    wire: Wire
+    """`content`, `stop_reason`, `usage` and what else the wire had."""
+    used: bool = False
+
+    def differs(self, frozen: Wire, messages: list[Any]) -> Difference | None:
+        """Where the request it answered and another differ first."""
+        own = {**self.frozen, "messages": self.messages[: self.at]}
+        return difference(own, {**frozen, "messages": messages})
+
+    def likeness(self, agent: str, frozen: Wire, messages: list[Any]) -> tuple[int, ...]:
+        """How much its request is like another one: greater is nearer."""
+        same = 0
+        for mine, theirs in zip(self.messages[: self.at], messages, strict=False):
+            if mine != theirs:
+                break
+            same += 1
+        return (
+            not self.used,
+            self.agent == agent,
+            self.frozen == frozen,
+            same,
+            -abs(self.at - len(messages)),
+        )
+
+
+@dataclass
+class ToolResult:
+    """What one tool call gave back."""
+
+    call_id: str
+    is_error: bool
+    output: list[JsonObject]
+    """Parts, as the event had them (`schema.events`)."""
+    images: dict[str, str] = field(default_factory=dict)
+    """Bytes of its pictures by path, base64."""
+
+
+@dataclass
+class Cassette:
+    """One recording, read."""
+
+    header: JsonObject
+    replies: list[Reply] = field(default_factory=list)
+    results: dict[str, list[ToolResult]] = field(default_factory=dict)
+    """Tool results by call id; several where the ids of a model repeat."""
+    _found: dict[bytes, list[Reply]] = field(default_factory=dict)
+
+    @property
+    def plays_tools(self) -> bool:
+        return self.header.get("tool_results") is not None
+
+    def find(self, frozen: Wire, messages: list[Any]) -> list[Reply]:
+        """The replies to exactly this request, in the order they were recorded."""
+        digest = digest_of(frozen)
+        for message in messages:
+            digest = extended(digest, message)
+        return self._found.get(digest, [])
+
+    def nearest(self, agent: str, frozen: Wire, messages: list[Any]) -> Reply | None:
+        """The reply whose request is most like this one."""
+        return max(self.replies, key=lambda each: each.likeness(agent, frozen, messages), default=None)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def lines_of(
+    records: Iterable[Mapping[str, Any]], canon: Canon, *, events: Iterable[Mapping[str, Any]] | None
+) -> tuple[list[JsonObject], int, int]:
+    """The lines below the header, how many replies and how many tool results are among them.
+
+    `records`: of the journal. `events`: of the log, where tool results are to be kept.
+    """
+    found: list[JsonObject] = []
+    known: dict[str, int] = {}
+    replies = 0
+    for record in records:
+        agent = str(record.get("agent", "main"))
+        kind = record.get("kind")
+        if kind == "conversation":
+            known[agent] = len(known) if agent not in known else known[agent]
+            request, first = record["request"], record.get("messages") or [record["message"]]
+            found.append(
+                {
+                    "kind": "conversation",
+                    "of": agent,
+                    "agent": agent.partition("#")[0],
+                    "frozen": canon.frozen(request),
+                    "messages": [canon.value(message) for message in first],
+                }
+            )
+        elif kind in ("assistant", "reply_dropped") and agent in known:
+            replies += 1
+            wire = {name: record[name] for name in _WIRE if record.get(name) is not None}
+            found.append(
+                {"kind": "reply", "of": agent, "dropped": kind == "reply_dropped", **canon.value(wire)}
+            )
+        elif kind == "user" and agent in known:
+            found.append({"kind": "message", "of": agent, "message": canon.value(record["message"])})
+    if events is None:
+        return found, replies, 0
+    results = _tool_lines(records, events, canon)
+    return [*found, *results], replies, len(results)
+
+
+_WIRE = ("content", "stop_reason", "stop_details", "usage", "message_id", "model")
+
+
+def _tool_lines(
+    records: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]], canon: Canon
+) -> list[JsonObject]:
+    wires: dict[str, list[Wire]] = {}
+    for record in records:
+        if record.get("kind") == "tool_done":
+            wires.setdefault(record["call_id"], []).append(record["result"])
+    found = []
+    delegations = set()
+    for event in events:
+        if event.get("type") == "tool_call" and event.get("source") == "subagent":
+            delegations.add(event["call_id"])
+        if event.get("type") != "tool_result" or event["call_id"] in delegations:
+            continue
+        wire = (wires.get(event["call_id"]) or [{}]).pop(0)
+        found.append(
+            {
+                "kind": "tool",
+                "call_id": event["call_id"],
+                "tool": event["tool"],
+                "is_error": event["is_error"],
+                "output": canon.value(event["output"]),
+                "images": _images(event["output"], wire),
+            }
+        )
+    return found
+
+
+def _images(output: Iterable[Mapping[str, Any]], wire: Wire) -> dict[str, str]:
+    """Bytes of the pictures of a result, as the model got them."""
+    content = wire.get("content")
+    blocks = [block for block in content if block.get("type") == "image"] if isinstance(content, list) else []
+    paths = [part["path"] for part in output if part.get("type") == "image"]
+    return {
+        path: block["source"]["data"] for path, block in zip(paths, blocks, strict=False) if "source" in block
+    }
+
+
+def dump(header: JsonObject, lines: Iterable[JsonObject]) -> bytes:
+    """A cassette's file. Raises `BadCassette` where it would be too long. Slow: use a thread."""
+    text = [json.dumps({"format": FORMAT, "format_version": VERSION, **header}), *map(json.dumps, lines)]
+    data = "\n".join([*text, ""]).encode()
+    if len(data) > MAX_BYTES:
+        raise BadCassette(f"it would be longer than {MAX_BYTES // 1024 // 1024} MB")
+    return gzip.compress(data, 6, mtime=0)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def header_of(data: bytes) -> JsonObject:
+    """The first line of a cassette's file. Raises `BadCassette`."""
+    return _header(_unpacked(data).partition(b"\n")[0])
+
+
+def load(data: bytes) -> Cassette:
+    """A cassette's file, read. Raises `BadCassette`. Slow: use a thread."""
+    first, *rest = _unpacked(data).split(b"\n")
+    cassette = Cassette(_header(first))
+    conversations: dict[str, tuple[str, Wire, list[Any], list[bytes]]] = {}
+    try:
+        for number, line in enumerate(rest, 2):  # noqa: B007 - told by the error below
+            if line:
+                _take(cassette, conversations, json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadCassette(f"its line {number} cannot be read ({error})") from error
+    return cassette
+
+
+def _take(cassette: Cassette, conversations: dict[str, Any], line: JsonObject) -> None:
+    kind = line["kind"]
+    if kind == "tool":
+        images = {str(path): str(data) for path, data in line["images"].items()}
+        result = ToolResult(line["call_id"], bool(line["is_error"]), list(line["output"]), images)
+        cassette.results.setdefault(result.call_id, []).append(result)
+        return
+    if kind == "conversation":
+        messages = list(line["messages"])
+        digests = [digest_of(line["frozen"])]
+        for message in messages:
+            digests.append(extended(digests[-1], message))
+        conversations[line["of"]] = (line["agent"], line["frozen"], messages, digests)
+        return
+    agent, frozen, messages, digests = conversations[line["of"]]
+    if kind == "reply":
+        wire = {name: line[name] for name in _WIRE if name in line}
+        if not isinstance(wire["content"], list):
+            raise TypeError("a reply without content")
+        reply = Reply(agent, frozen, messages, len(messages), wire)
+        cassette.replies.append(reply)
+        cassette._found.setdefault(digests[len(messages)], []).append(reply)
+        if line.get("dropped"):
+            return
+    more = line["message"] if kind == "message" else {"role": "assistant", "content": wire["content"]}
+    messages.append(more)
+    digests.append(extended(digests[-1], more))
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The lines; never more than `MAX_BYTES` of memory, whatever the bytes claim."""
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        lines = unpack.decompress(data, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise BadCassette("it is no gzip file") from error
+    if len(lines) > MAX_BYTES:
+        raise BadCassette(f"it is longer than {MAX_BYTES // 1024 // 1024} MB")
+    if not unpack.eof or unpack.unused_data:
+        raise BadCassette("it is cut, or something follows it")
+    return lines
+
+
+def _header(line: bytes) -> JsonObject:
+    try:
+        header = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadCassette("its first line is no JSON") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise BadCassette("it is no cassette of CloutAgent")
+    if header.get("format_version") != VERSION:
+        raise BadCassette(
+            f"its format is {shown(header.get('format_version'))}, this version plays {VERSION}"
+        )
+    return header

@@ -1,0 +1,66 @@
+"""An execution that a cassette plays: what it is bound to in place of a model, and of tools.
+
+Not here: cassettes (`cassettes`, `engine.models.cassette`), binding the rest (`worker`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from ..engine.models import open_recorded
+from ..engine.models.canonical import Canon
+from ..engine.models.cassette import Cassette
+from ..engine.models.prices import NoPrices
+from ..engine.ports import CASSETTE_MISS, Approvals, EndExecution, Models, Prices, Tool
+from ..errors import NotFound, UnreadableFile
+from ..schema.execution import Spec
+from .cassettes import Cassettes
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One cassette, about to be played once."""
+
+    cassette: Cassette
+    canon: Canon
+
+    @classmethod
+    async def of(cls, spec: Spec, cassettes: Cassettes) -> Replay | None:
+        """What plays the execution; None where a model does. Raises `EndExecution`."""
+        if spec.replay is None:
+            return None
+        try:
+            cassette = await cassettes.load(spec.project_id, spec.replay)
+        except NotFound:
+            raise EndExecution(
+                "MODEL_ERROR",
+                f"The cassette {spec.replay} is gone: it was deleted after this execution was accepted.",
+                kind=CASSETTE_MISS,
+            ) from None
+        except UnreadableFile as error:
+            raise EndExecution("MODEL_ERROR", error.message, kind=CASSETTE_MISS) from None
+        return cls(cassette, await cassettes.canon(spec))
+
+    def models(self) -> AbstractAsyncContextManager[Models]:
+        return open_recorded(self.cassette, self.canon)
+
+    def tools(self, tools: Mapping[str, Tool]) -> Mapping[str, Tool]:
+        """Those that really run, or those of the recording where it has results."""
+        if not self.cassette.plays_tools:
+            return tools
+        from ..engine.tools.played import played
+
+        return played(tools, self.cassette, self.canon.places)
+
+    def approvals(self, approvals: Approvals) -> Approvals:
+        if not self.cassette.plays_tools:
+            return approvals
+        from ..engine.tools.played import Recording
+
+        return Recording()
+
+    @property
+    def prices(self) -> Prices:
+        return NoPrices()
