@@ -65,7 +65,9 @@ class Compaction:
         self._next = float(limit)
         """Tokens from which the next compaction is due; above the limit after one that saved little."""
         self._by_service = run.job.own_service and (
-            run.job.simulated or (facts is not None and facts.summarises)
+            run.job.simulated
+            or run.job.replay is not None  # then `own_service` says what was recorded
+            or (facts is not None and facts.summarises)
         )
 
     async def make_room(self, span: str, room: int) -> None:
@@ -75,6 +77,7 @@ class Compaction:
             return
         counted = await self._model.count_tokens(transcript.request(room))
         if counted is not None:
+            await transcript.note_count(counted)
             transcript.counted(counted)
         if (counted or transcript.likely_tokens()) <= self._next:
             return
@@ -124,6 +127,7 @@ class Compaction:
         await transcript.begin_segment(beginning, span=span, by=by)
         after = await self._model.count_tokens(transcript.request(scope.max_tokens))
         if after is not None:
+            await transcript.note_count(after)
             transcript.counted(after)
         after = after or transcript.likely_tokens()
         self._next = max(self._limit, after + _GROWTH * self._limit)

@@ -141,6 +141,23 @@ class Transcript:
             message_id=reply.message_id,
         )
 
+    async def note_aside(self, request: Wire, reply: Reply, *, span: str) -> None:
+        """A request beside the conversation and its reply: for a recording of the execution."""
+        await self._journal.record(
+            "aside",
+            agent=self._agent,
+            span=span,
+            request=request,
+            content=reply.content,
+            stop_reason=reply.stop_reason,
+            usage=reply.usage,
+            message_id=reply.message_id,
+        )
+
+    async def note_count(self, tokens: int) -> None:
+        """The service's count of the next request: it decides what a recording must decide again."""
+        await self._journal.record("counted", agent=self._agent, span=self._span, tokens=tokens)
+
     async def add_user(self, content: list[Wire], *, span: str, why: str = "results") -> None:
         """Tool results, all of one turn in one message, or another word of ours (`why` it is said)."""
         message = {"role": "user", "content": content}

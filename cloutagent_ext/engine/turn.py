@@ -104,9 +104,11 @@ class Turns:
         """
         lowered = self.lowered
         try:
-            return await self._ask(span, replace(ask, shown=False))
+            reply = await self._ask(span, replace(ask, shown=False))
         finally:
             self.lowered = lowered
+        await self._transcript.note_aside(ask.build(0), reply, span=span)
+        return reply
 
     async def _ask(self, span: str, ask: Ask) -> Reply:
         """The reply to `ask`, again where the service fails for a while. Raises as `summary` does."""

@@ -62,5 +62,10 @@ class Replay:
         return Recording()
 
     @property
+    def own_service(self) -> bool:
+        """Whether the service itself had summarised what grew too long."""
+        return self.cassette.own_service
+
+    @property
     def prices(self) -> Prices:
         return NoPrices()

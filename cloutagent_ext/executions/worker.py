@@ -155,7 +155,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             workspace=workspace.path,
             created_at=spec.created_at,
             simulated=spec.simulated,
-            own_service=spec.simulated or not bindings.models.local(),
+            own_service=replay.own_service if replay else spec.simulated or not bindings.models.local(),
             local_prices=bindings.models.local(),
             replay=spec.replay,
             folders=named,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +91,12 @@ class Canon:
 _CACHE = frozenset({"cache_control"})
 
 
-def digest_of(frozen: Wire) -> bytes:
-    """Digest of a conversation's canonical beginning; `extended` goes on with it."""
-    return hashlib.sha256(_bytes(frozen)).digest()
+def digest_of(frozen: Wire, messages: Iterable[Any]) -> bytes:
+    """Digest of a canonical request; `extended` goes on with it."""
+    digest = hashlib.sha256(_bytes(frozen)).digest()
+    for message in messages:
+        digest = extended(digest, message)
+    return digest
 
 
 def extended(digest: bytes, message: Any) -> bytes:

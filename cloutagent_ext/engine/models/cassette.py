@@ -79,6 +79,9 @@ class ToolResult:
     """Bytes of its pictures by path, base64."""
 
 
+_INPUTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+
+
 @dataclass
 class Cassette:
     """One recording, read."""
@@ -87,7 +90,14 @@ class Cassette:
     replies: list[Reply] = field(default_factory=list)
     results: dict[str, list[ToolResult]] = field(default_factory=dict)
     """Tool results by call id; several where the ids of a model repeat."""
+    counts: dict[bytes, int] = field(default_factory=dict)
+    """Tokens of requests that the service had counted, by digest."""
     _found: dict[bytes, list[Reply]] = field(default_factory=dict)
+
+    @property
+    def own_service(self) -> bool:
+        """Whether the service had summarised a conversation on demand."""
+        return any("compaction" in reply.frozen for reply in self.replies)
 
     @property
     def plays_tools(self) -> bool:
@@ -95,10 +105,21 @@ class Cassette:
 
     def find(self, frozen: Wire, messages: list[Any]) -> list[Reply]:
         """The replies to exactly this request, in the order they were recorded."""
-        digest = digest_of(frozen)
-        for message in messages:
-            digest = extended(digest, message)
-        return self._found.get(digest, [])
+        return self._found.get(digest_of(frozen, messages), [])
+
+    def count(self, frozen: Wire, messages: list[Any]) -> int | None:
+        """Tokens of this request as they were counted, or as its reply was charged."""
+        digest = digest_of(frozen, messages)
+        if digest in self.counts:
+            return self.counts[digest]
+        found = self._found.get(digest)
+        usage = (found[0].wire.get("usage") or {}) if found else None
+        return None if usage is None else sum(int(usage.get(name) or 0) for name in _INPUTS)
+
+    def add(self, reply: Reply, digest: bytes) -> None:
+        """One more; `digest` is that of its request."""
+        self.replies.append(reply)
+        self._found.setdefault(digest, []).append(reply)
 
     def nearest(self, agent: str, frozen: Wire, messages: list[Any]) -> Reply | None:
         """The reply whose request is most like this one."""
@@ -135,16 +156,31 @@ def lines_of(
             )
         elif kind in ("assistant", "reply_dropped") and agent in known:
             replies += 1
-            wire = {name: record[name] for name in _WIRE if record.get(name) is not None}
-            found.append(
-                {"kind": "reply", "of": agent, "dropped": kind == "reply_dropped", **canon.value(wire)}
-            )
+            dropped = kind == "reply_dropped"
+            found.append({"kind": "reply", "of": agent, "dropped": dropped, **_reply(record, canon)})
         elif kind == "user" and agent in known:
             found.append({"kind": "message", "of": agent, "message": canon.value(record["message"])})
+        elif kind == "segment" and agent in known:
+            messages = [canon.value(message) for message in record["messages"]]
+            found.append({"kind": "segment", "of": agent, "messages": messages})
+        elif kind == "counted" and agent in known:
+            found.append({"kind": "counted", "of": agent, "tokens": record["tokens"]})
+        elif kind == "aside":
+            replies += 1
+            request = record["request"]
+            beside = {"frozen": canon.frozen(request), "messages": canon.messages(request)}
+            found.append(
+                {"kind": "aside", "agent": agent.partition("#")[0], **beside, **_reply(record, canon)}
+            )
     if events is None:
         return found, replies, 0
     results = _tool_lines(records, events, canon)
     return [*found, *results], replies, len(results)
+
+
+def _reply(record: Mapping[str, Any], canon: Canon) -> Wire:
+    wire: Wire = canon.value({name: record[name] for name in _WIRE if record.get(name) is not None})
+    return wire
 
 
 _WIRE = ("content", "stop_reason", "stop_details", "usage", "message_id", "model")
@@ -209,7 +245,7 @@ def load(data: bytes) -> Cassette:
     """A cassette's file, read. Raises `BadCassette`. Slow: use a thread."""
     first, *rest = _unpacked(data).split(b"\n")
     cassette = Cassette(_header(first))
-    conversations: dict[str, tuple[str, Wire, list[Any], list[bytes]]] = {}
+    conversations: dict[str, _Conversation] = {}
     try:
         for number, line in enumerate(rest, 2):  # noqa: B007 - told by the error below
             if line:
@@ -219,33 +255,59 @@ def load(data: bytes) -> Cassette:
     return cassette
 
 
-def _take(cassette: Cassette, conversations: dict[str, Any], line: JsonObject) -> None:
+def _take(cassette: Cassette, conversations: dict[str, _Conversation], line: JsonObject) -> None:
     kind = line["kind"]
     if kind == "tool":
         images = {str(path): str(data) for path, data in line["images"].items()}
         result = ToolResult(line["call_id"], bool(line["is_error"]), list(line["output"]), images)
         cassette.results.setdefault(result.call_id, []).append(result)
         return
+    if kind == "aside":
+        messages = list(line["messages"])
+        beside = Reply(line["agent"], line["frozen"], messages, len(messages), _wire(line))
+        cassette.add(beside, digest_of(beside.frozen, messages))
+        return
     if kind == "conversation":
         messages = list(line["messages"])
-        digests = [digest_of(line["frozen"])]
-        for message in messages:
-            digests.append(extended(digests[-1], message))
-        conversations[line["of"]] = (line["agent"], line["frozen"], messages, digests)
+        digest = digest_of(line["frozen"], messages)
+        conversations[line["of"]] = _Conversation(line["agent"], line["frozen"], messages, digest)
         return
-    agent, frozen, messages, digests = conversations[line["of"]]
-    if kind == "reply":
-        wire = {name: line[name] for name in _WIRE if name in line}
-        if not isinstance(wire["content"], list):
-            raise TypeError("a reply without content")
-        reply = Reply(agent, frozen, messages, len(messages), wire)
-        cassette.replies.append(reply)
-        cassette._found.setdefault(digests[len(messages)], []).append(reply)
-        if line.get("dropped"):
-            return
-    more = line["message"] if kind == "message" else {"role": "assistant", "content": wire["content"]}
-    messages.append(more)
-    digests.append(extended(digests[-1], more))
+    this = conversations[line["of"]]
+    if kind == "segment":
+        this.messages = list(line["messages"])
+        this.digest = digest_of(this.frozen, this.messages)
+    elif kind == "counted":
+        cassette.counts[this.digest] = int(line["tokens"])
+    elif kind == "message":
+        this.append(line["message"])
+    elif kind == "reply":
+        wire = _wire(line)
+        cassette.add(Reply(this.agent, this.frozen, this.messages, len(this.messages), wire), this.digest)
+        if not line.get("dropped"):
+            this.append({"role": "assistant", "content": wire["content"]})
+    else:
+        raise ValueError(f"nobody knows what {kind!r} is")
+
+
+@dataclass
+class _Conversation:
+    """One as far as it was read."""
+
+    agent: str
+    frozen: Wire
+    messages: list[Any]
+    digest: bytes
+
+    def append(self, message: Any) -> None:
+        self.messages.append(message)
+        self.digest = extended(self.digest, message)
+
+
+def _wire(line: JsonObject) -> Wire:
+    wire = {name: line[name] for name in _WIRE if name in line}
+    if not isinstance(wire["content"], list):
+        raise TypeError("a reply without content")
+    return wire
 
 
 def _unpacked(data: bytes) -> bytes:

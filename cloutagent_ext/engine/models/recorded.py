@@ -17,12 +17,11 @@ import httpx2
 from ...schema.base import JsonObject
 from ..ports import CASSETTE_MISS, Wire
 from .canonical import Canon, Difference, shown
-from .cassette import Cassette, Reply
+from .cassette import Cassette
 from .simulated import AGENT_HEADER
 
 _PIECE = 4096
 """Characters in one delta."""
-_INPUTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 class RecordedTransport(httpx2.AsyncBaseTransport):
@@ -37,7 +36,7 @@ class RecordedTransport(httpx2.AsyncBaseTransport):
         frozen, messages = self._canon.frozen(body), self._canon.messages(body)
         found = self._cassette.find(frozen, messages)
         if request.url.path.endswith("/count_tokens"):
-            return self._count(found)
+            return _counted(self._cassette.count(frozen, messages))
         reply = next((each for each in found if not each.used), None)
         if reply is None:
             agent = request.headers.get(AGENT_HEADER, "main")
@@ -46,13 +45,6 @@ class RecordedTransport(httpx2.AsyncBaseTransport):
         wire = self._canon.places.put_in(reply.wire)
         headers = {"content-type": "text/event-stream", "request-id": "req_recorded"}
         return httpx2.Response(200, headers=headers, stream=_Wire(wire, body.get("model")))
-
-    def _count(self, found: list[Reply]) -> httpx2.Response:
-        if not found:
-            reason = {"type": "not_found_error", "message": "not on the cassette"}
-            return httpx2.Response(404, json={"type": "error", "error": reason})
-        usage = found[0].wire.get("usage") or {}
-        return httpx2.Response(200, json={"input_tokens": sum(int(usage.get(n) or 0) for n in _INPUTS)})
 
     def _miss(self, agent: str, frozen: Wire, messages: list[Any], times: int) -> httpx2.Response:
         message, details = self._explained(agent, frozen, messages, times)
@@ -82,6 +74,13 @@ class RecordedTransport(httpx2.AsyncBaseTransport):
             f"{_quoted(found.expected)}, got {_quoted(found.got)}.{end} Record it anew, or undo the change."
         )
         return said, details
+
+
+def _counted(tokens: int | None) -> httpx2.Response:
+    if tokens is None:
+        reason = {"type": "not_found_error", "message": "not on the cassette"}
+        return httpx2.Response(404, json={"type": "error", "error": reason})
+    return httpx2.Response(200, json={"input_tokens": tokens})
 
 
 def _quoted(value: Any) -> str:

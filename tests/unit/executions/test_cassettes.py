@@ -80,8 +80,8 @@ def project(**fields: Any) -> Definition:
 _OWN = ("id", "ts", "execution_id", "duration_ms", "total_cost_usd", "turn_cost_usd", "percent_of_limit")
 
 
-_NOTES = ("REPLAYED", "NOT_ISOLATED")
-"""Warnings that a replay has more, or that one without tools has less."""
+_NOTES = ("REPLAYED", "NOT_ISOLATED", "SIMULATED")
+"""Warnings about what plays and what runs, not about what is told."""
 
 
 def told(events: list[Json]) -> dict[str, list[Json]]:
@@ -312,6 +312,39 @@ async def test_a_reply_that_was_asked_for_again_is_on_the_cassette_too(studio: S
     again = await player.run(project_id, replay=cassette)
     assert (again.status, again.error) == ("completed", None)
     assert told(await player.events(again.execution_id)) == told(events)
+
+
+async def test_a_summary_that_made_room_is_on_the_cassette_too(studio: Studio) -> None:
+    long = "for i in $(seq 4000); do printf 'word%s ' $i; done"
+    turns = [Call("bash", {"command": long}), Call("bash", {"command": f"{long}; echo"}), Say("Done.")]
+
+    def script(body: Json, number: int) -> Scripted:
+        last = body["messages"][-1]["content"]
+        if any("Write that summary" in block.get("text", "") for block in last):
+            return Say("SUMMARY: words, many.")
+        return turns.pop(0)
+
+    small = project(agent=agent(compact_at_tokens=10_000))
+    project_id, first, events, cassette = await studio.record(small, script)
+    assert [e for e in events if e.get("code") == "COMPACTED"]
+    player = await studio.player()
+    again = await player.run(project_id, replay=cassette)
+    assert (again.status, again.error) == ("completed", None)
+    assert told(await player.events(again.execution_id)) == told(events)
+    assert again.usage == first.usage
+
+
+async def test_what_the_simulated_service_summarised_replays_too(office: Office) -> None:
+    long = "for i in $(seq 4000); do printf 'word%s ' $i; done"
+    turns = [{"tools": [{"name": "bash", "input": {"command": f"{long}; echo {n}"}}]} for n in range(3)]
+    project_id = await office.project(*turns, agent=agent(compact_at_tokens=10_000))
+    first = await office.run(project_id)
+    events = await office.events(first.execution_id)
+    assert [e["details"]["by"] for e in events if e.get("code") == "COMPACTED"] == ["service"]
+    cassette = await office.executions.record(first.execution_id, tools=True)
+    again = await office.run(project_id, replay=cassette)
+    assert (again.status, again.error) == ("completed", None)
+    assert told(await office.events(again.execution_id)) == told(events)
 
 
 async def test_a_refusal_is_refused_again(studio: Studio) -> None:
