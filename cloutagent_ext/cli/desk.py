@@ -16,8 +16,8 @@ from uuid import UUID
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
 from ..schema.cassettes import CassetteRow
-from ..schema.execution import ExecuteRequest, ExecutionState
-from ..schema.project import ProjectRow, Validation
+from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.project import Project, ProjectRow, Validation
 
 Format = Literal["zip", "tar.gz", "claude"]
 
@@ -55,6 +55,10 @@ class Desk(Protocol):
     """For people: `http://…`, or the data folder."""
 
     async def projects(self) -> list[ProjectRow]: ...
+
+    async def definition(self, project: str) -> Project:
+        """The project as it is saved."""
+        ...
 
     async def create(self, name: str, template: str | None) -> tuple[ProjectRow, str]:
         """The new project and the text of its first key."""
@@ -136,12 +140,20 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
-def open_desk(arguments: argparse.Namespace, *, executes: bool = False) -> AbstractAsyncContextManager[Desk]:
-    """The desk that the options choose; `executes` when executions are to run in this process."""
+def open_desk(
+    arguments: argparse.Namespace, *, executes: bool = False, origin: Origin = "cli"
+) -> AbstractAsyncContextManager[Desk]:
+    """The desk that the options choose; `executes` when executions are to run in this process.
+
+    `origin`: what the state of its executions says about who started them.
+    """
     from . import local, remote
 
+    def here() -> AbstractAsyncContextManager[Desk]:
+        return local.open_desk(arguments.data_dir, executes=executes, origin=origin)
+
     if arguments.in_process or arguments.data_dir:
-        return local.open_desk(arguments.data_dir, executes=executes)
+        return here()
     if arguments.url:
-        return remote.open_desk(arguments.url, arguments.token)
-    return remote.open_desk(None, arguments.token, otherwise=lambda: local.open_desk(None, executes=executes))
+        return remote.open_desk(arguments.url, arguments.token, origin=origin)
+    return remote.open_desk(None, arguments.token, otherwise=here, origin=origin)

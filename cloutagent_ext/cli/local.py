@@ -21,8 +21,8 @@ from ..schema.admin import CreatedKey, FileRow, KeyRow, Rotation, SecretRow
 from ..schema.archives import BackupRow, Restored
 from ..schema.cassettes import CassetteRow
 from ..schema.events import EVENT
-from ..schema.execution import ExecuteRequest, ExecutionState
-from ..schema.project import Definition, ProjectRow, Validation
+from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.project import Definition, Project, ProjectRow, Validation
 from .desk import Desk, Format, Started, is_id
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ FIRST_KEY = "First key"
 
 
 @asynccontextmanager
-async def open_desk(data_dir: Path | None, *, executes: bool) -> AsyncIterator[Desk]:
+async def open_desk(data_dir: Path | None, *, executes: bool, origin: Origin = "cli") -> AsyncIterator[Desk]:
     """A desk of this process; its executions are ended with it."""
-    async with open_local(data_dir, executes=executes) as desk:
+    async with open_local(data_dir, executes=executes, origin=origin) as desk:
         yield desk
 
 
 @asynccontextmanager
-async def open_local(data_dir: Path | None, *, executes: bool = False) -> AsyncIterator[LocalDesk]:
+async def open_local(
+    data_dir: Path | None, *, executes: bool = False, origin: Origin = "cli"
+) -> AsyncIterator[LocalDesk]:
     """The same, with what only a data folder can be asked."""
     from ..jupyter.kernels import LocalKernels
     from ..services import build
@@ -53,19 +55,20 @@ async def open_local(data_dir: Path | None, *, executes: bool = False) -> AsyncI
     services = await asyncio.to_thread(build, settings, kernels=LocalKernels())
     if not executes:
         await services.store.open()
-        yield LocalDesk(services)
+        yield LocalDesk(services, origin)
         return
     # What a dead server left unfinished is the next server's business, not a single command's.
     await services.start(recover=False)
     try:
-        yield LocalDesk(services)
+        yield LocalDesk(services, origin)
     finally:
         await services.stop()
 
 
 class LocalDesk:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, origin: Origin = "cli") -> None:
         self._services = services
+        self._origin = origin
         self.where = str(services.settings.data_dir)
 
     async def projects(self) -> list[ProjectRow]:
@@ -77,6 +80,9 @@ class LocalDesk:
             cursor = page.next_cursor
             if cursor is None:
                 return rows
+
+    async def definition(self, project: str) -> Project:
+        return (await self._services.store.read(await self._services.store.resolve(project))).project
 
     async def create(self, name: str, template: str | None) -> tuple[ProjectRow, str]:
         definition, files = Definition(name=name), dict[str, bytes]()
@@ -175,7 +181,7 @@ class LocalDesk:
 
         project_id = await self._services.store.resolve(project)
         accepted = await self._services.executions.accept(
-            project_id, request, principal=Principal(kind="user", name=getpass.getuser()), origin="cli"
+            project_id, request, principal=Principal(kind="user", name=getpass.getuser()), origin=self._origin
         )
         return LocalRun(self._services, accepted.execution_id)
 

@@ -12,8 +12,8 @@ from ..errors import Conflict, Unreachable
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
 from ..schema.cassettes import CassetteRow
-from ..schema.execution import ExecuteRequest, ExecutionState
-from ..schema.project import ProjectRow, Validation
+from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.project import Project, ProjectRow, Validation
 from .desk import Desk, Format, Started, is_id
 
 
@@ -22,11 +22,12 @@ async def open_desk(
     url: str | None,
     token: str | None,
     *,
+    origin: Origin = "cli",
     otherwise: Callable[[], AbstractAsyncContextManager[Desk]] | None = None,
 ) -> AsyncIterator[Desk]:
     """The server at `url`, or this user's; where none runs, what `otherwise` opens."""
     try:
-        client = await AsyncClient.connect(url, token=token, origin="cli")
+        client = await AsyncClient.connect(url, token=token, origin=origin)
     except Unreachable:
         if otherwise is None:
             raise
@@ -44,6 +45,9 @@ class RemoteDesk:
 
     async def projects(self) -> list[ProjectRow]:
         return await self._client.projects()
+
+    async def definition(self, project: str) -> Project:
+        return await (await self._client.project(project)).definition()
 
     async def create(self, name: str, template: str | None) -> tuple[ProjectRow, str]:
         made = await self._client.create_project(name, template=template)
