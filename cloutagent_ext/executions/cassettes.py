@@ -8,11 +8,8 @@ came. Not here: the format (`engine.models.cassette`), the disk (`store.cassette
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -25,7 +22,7 @@ from ..schema.base import JsonObject, timestamp
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import ENDED, ExecutionState, Spec
 from ..store.cassettes import MAX_FILE_BYTES, CassetteFiles
-from . import journal, logfile
+from . import journal
 from .records import Records
 from .vault import Vault
 from .workspace import Workspace
@@ -139,9 +136,7 @@ def _recorded(
     cassette_id: str, folder: Path, spec: Spec, state: ExecutionState, canon: Canon, tools: bool
 ) -> bytes:
     """The cassette's file. Blocking."""
-    records = list(_lines(folder / journal.NAME))
-    events = list(_lines(folder / logfile.NAME)) if tools else None
-    lines, replies, results = tapes.lines_of(records, canon, events=events)
+    lines, replies, results = tapes.lines_of(list(journal.read(folder)), canon, tools=tools)
     if not replies:
         raise Conflict("This execution has no model reply to keep.", status=state.status)
     header = {
@@ -175,21 +170,6 @@ def _too_large() -> TooLarge:
         f"{tapes.MAX_BYTES // 1024 // 1024} MB unpacked; this one would have more. "
         "Save it without tool results, or a shorter execution."
     )
-
-
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    """Whole lines of a log; what a crash left half written at the end is none."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return
-    for line in data[: data.rfind(b"\n") + 1].split(b"\n"):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            yield record
 
 
 def _row(cassette_id: str, data: bytes) -> CassetteRow:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...schema.base import JsonObject
 from ..ports import Wire
+from ..wiring import PREFIX
 from .canonical import Canon, Difference, difference, digest_of, extended, shown
 
 FORMAT, VERSION = "cloutagent-cassette", 1
@@ -130,20 +131,20 @@ class Cassette:
 
 
 def lines_of(
-    records: Iterable[Mapping[str, Any]], canon: Canon, *, events: Iterable[Mapping[str, Any]] | None
+    records: Sequence[Mapping[str, Any]], canon: Canon, *, tools: bool
 ) -> tuple[list[JsonObject], int, int]:
     """The lines below the header, how many replies and how many tool results are among them.
 
-    `records`: of the journal. `events`: of the log, where tool results are to be kept.
+    `records`: of the journal. `tools`: with tool results.
     """
     found: list[JsonObject] = []
-    known: dict[str, int] = {}
+    known: set[str] = set()
     replies = 0
     for record in records:
         agent = str(record.get("agent", "main"))
         kind = record.get("kind")
         if kind == "conversation":
-            known[agent] = len(known) if agent not in known else known[agent]
+            known.add(agent)
             request, first = record["request"], record.get("messages") or [record["message"]]
             found.append(
                 {
@@ -163,6 +164,8 @@ def lines_of(
         elif kind == "segment" and agent in known:
             messages = [canon.value(message) for message in record["messages"]]
             found.append({"kind": "segment", "of": agent, "messages": messages})
+        elif kind == "frozen" and agent in known:
+            found.append({"kind": "frozen", "of": agent, "frozen": canon.frozen(record["request"])})
         elif kind == "counted" and agent in known:
             found.append({"kind": "counted", "of": agent, "tokens": record["tokens"]})
         elif kind == "aside":
@@ -172,9 +175,7 @@ def lines_of(
             found.append(
                 {"kind": "aside", "agent": agent.partition("#")[0], **beside, **_reply(record, canon)}
             )
-    if events is None:
-        return found, replies, 0
-    results = _tool_lines(records, events, canon)
+    results = _tool_lines(records, canon) if tools else []
     return [*found, *results], replies, len(results)
 
 
@@ -186,42 +187,42 @@ def _reply(record: Mapping[str, Any], canon: Canon) -> Wire:
 _WIRE = ("content", "stop_reason", "stop_details", "usage", "message_id", "model")
 
 
-def _tool_lines(
-    records: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]], canon: Canon
-) -> list[JsonObject]:
-    wires: dict[str, list[Wire]] = {}
-    for record in records:
-        if record.get("kind") == "tool_done":
-            wires.setdefault(record["call_id"], []).append(record["result"])
+def _tool_lines(records: Iterable[Mapping[str, Any]], canon: Canon) -> list[JsonObject]:
     found = []
-    delegations = set()
-    for event in events:
-        if event.get("type") == "tool_call" and event.get("source") == "subagent":
-            delegations.add(event["call_id"])
-        if event.get("type") != "tool_result" or event["call_id"] in delegations:
+    names: dict[tuple[str, str], str] = {}
+    for record in records:
+        kind = record.get("kind")
+        if kind == "tool_started":
+            names[record["span"], record["call_id"]] = record["tool"]
+        if kind != "tool_done" or "output" not in record:
             continue
-        wire = (wires.get(event["call_id"]) or [{}]).pop(0)
+        name = names.get((record["span"], record["call_id"]), "")
+        if name.startswith(PREFIX):  # a subagent: what it said is among the replies
+            continue
         found.append(
             {
                 "kind": "tool",
-                "call_id": event["call_id"],
-                "tool": event["tool"],
-                "is_error": event["is_error"],
-                "output": canon.value(event["output"]),
-                "images": _images(event["output"], wire),
+                "call_id": record["call_id"],
+                "tool": name,
+                "is_error": bool(record["result"].get("is_error")),
+                "output": canon.value(record["output"]),
+                "images": _images(record["output"], record["result"], canon),
             }
         )
     return found
 
 
-def _images(output: Iterable[Mapping[str, Any]], wire: Wire) -> dict[str, str]:
-    """Bytes of the pictures of a result, as the model got them."""
+def _images(output: Iterable[Mapping[str, Any]], wire: Wire, canon: Canon) -> dict[str, str]:
+    """Bytes of the pictures of a result, as the model got them; none that a secret shows through."""
     content = wire.get("content")
     blocks = [block for block in content if block.get("type") == "image"] if isinstance(content, list) else []
     paths = [part["path"] for part in output if part.get("type") == "image"]
-    return {
-        path: block["source"]["data"] for path, block in zip(paths, blocks, strict=False) if "source" in block
-    }
+    found = {}
+    for path, block in zip(paths, blocks, strict=False):
+        data = (block.get("source") or {}).get("data")
+        if isinstance(data, str) and canon.mask(data) == data:
+            found[canon.text(path)] = data
+    return found
 
 
 def dump(header: JsonObject, lines: Iterable[JsonObject]) -> bytes:
@@ -275,6 +276,9 @@ def _take(cassette: Cassette, conversations: dict[str, _Conversation], line: Jso
     this = conversations[line["of"]]
     if kind == "segment":
         this.messages = list(line["messages"])
+        this.digest = digest_of(this.frozen, this.messages)
+    elif kind == "frozen":
+        this.frozen = line["frozen"]
         this.digest = digest_of(this.frozen, this.messages)
     elif kind == "counted":
         cassette.counts[this.digest] = int(line["tokens"])
