@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import InvalidRequest
 from . import exits
 from .desk import Format, open_desk
+from .targets import check_free, write
 
 _FORMATS = ("zip", "tar.gz", "claude")
 
@@ -52,13 +53,12 @@ def add(
 async def _export(arguments: argparse.Namespace) -> int:
     target: Path = arguments.file
     form: Format = arguments.format or ("tar.gz" if target.name.endswith((".tar.gz", ".tgz")) else "zip")
-    if not arguments.force and await asyncio.to_thread(target.exists):
-        raise InvalidRequest(f"{target} is there already; name another file, or add --force.")
+    await check_free(target, force=arguments.force)
     async with open_desk(arguments) as desk:
         data = await desk.export(
             arguments.project, form, ui=not arguments.no_ui, executions=arguments.executions
         )
-    await asyncio.to_thread(_replace, target, data)
+    await write(target, data)
     if arguments.json:
         print(json.dumps({"file": str(target), "format": form, "size": len(data)}))
     else:
@@ -106,14 +106,3 @@ async def _restore(arguments: argparse.Namespace) -> int:
     for name in done.kept:
         print(f"What was replaced is kept as {name}")
     return exits.OK
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """All of it under its name, or nothing."""
-    staged = target.with_name(f".{target.name}.part")
-    try:
-        staged.write_bytes(data)
-        staged.replace(target)
-    except OSError as error:
-        staged.unlink(missing_ok=True)
-        raise InvalidRequest(f"{target} cannot be written: {error.strerror}.") from error

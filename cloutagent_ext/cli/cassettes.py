@@ -14,6 +14,7 @@ from ..errors import InvalidRequest
 from . import exits
 from .desk import open_desk
 from .progress import printable
+from .targets import check_free, write
 
 _PROMPT = 60
 """Characters of a prompt in a list."""
@@ -53,6 +54,7 @@ def add(
         each.add_argument("cassette", help="id of the cassette")
     for each in (downloading, uploading):
         each.add_argument("file", type=Path, help="the file, usually *.jsonl.gz")
+    downloading.add_argument("--force", action="store_true", help="replace the file if it is there")
 
 
 async def _save(arguments: argparse.Namespace) -> int:
@@ -77,14 +79,10 @@ async def _list(arguments: argparse.Namespace) -> int:
 
 
 async def _download(arguments: argparse.Namespace) -> int:
-    if await asyncio.to_thread(arguments.file.exists):
-        raise InvalidRequest(f"{arguments.file} is there already; name another file.")
+    await check_free(arguments.file, force=arguments.force)
     async with open_desk(arguments) as desk:
         data = await desk.download_cassette(arguments.project, arguments.cassette)
-    try:
-        await asyncio.to_thread(arguments.file.write_bytes, data)
-    except OSError as error:
-        raise InvalidRequest(f"{arguments.file} cannot be written: {error.strerror}.") from error
+    await write(arguments.file, data)
     size = {"file": str(arguments.file), "size": len(data)}
     print(json.dumps(size) if arguments.json else f"{arguments.file}  {len(data):,} bytes")
     return exits.OK

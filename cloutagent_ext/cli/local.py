@@ -161,6 +161,9 @@ class LocalDesk:
     async def save_cassette(self, execution_id: str, *, tools: bool) -> str:
         return await self._services.executions.record(execution_id, tools=tools)
 
+    async def notebook(self, execution_id: str) -> bytes:
+        return await self._services.executions.notebook(execution_id)
+
     async def cassettes(self, project: str) -> list[CassetteRow]:
         return await self._services.executions.cassettes.rows(await self._services.store.resolve(project))
 

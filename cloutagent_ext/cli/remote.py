@@ -95,6 +95,9 @@ class RemoteDesk:
     async def save_cassette(self, execution_id: str, *, tools: bool) -> str:
         return await (await self._client.execution(execution_id)).save_cassette(tools=tools)
 
+    async def notebook(self, execution_id: str) -> bytes:
+        return await (await self._client.execution(execution_id)).notebook()
+
     async def cassettes(self, project: str) -> list[CassetteRow]:
         return await (await self._client.project(project)).cassettes()
 

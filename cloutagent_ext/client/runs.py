@@ -122,6 +122,10 @@ class AsyncRun:
         await asyncio.to_thread(Path(to).write_bytes, data)
         return Path(to)
 
+    async def notebook(self) -> bytes:
+        """It as an executed notebook, the bytes of an `.ipynb`: reasoning, tool calls, their outputs."""
+        return (await self._transport.request("GET", f"{self._path}/notebook")).content
+
     async def save_cassette(self, *, tools: bool = False) -> str:
         """Record it for replay, once it has ended; the cassette's id.
 

@@ -374,6 +374,10 @@ class Run:
         """A file of its workspace, written to `target` (here, under its own name, if None)."""
         return self._loop.call(self._run.save(path, target))
 
+    def notebook(self) -> bytes:
+        """It as an executed notebook, the bytes of an `.ipynb`: reasoning, tool calls, their outputs."""
+        return self._loop.call(self._run.notebook())
+
     def save_cassette(self, *, tools: bool = False) -> str:
         """Record it for replay, once it has ended; the cassette's id.
 

@@ -25,7 +25,7 @@ from ..schema.base import Page
 from ..schema.execution import ENDED, Accepted, ExecuteRequest, ExecutionState, Origin, Spec
 from ..schema.project import Definition, Validation
 from ..settings import Settings
-from . import fold, listing, records, recovery, worker
+from . import fold, listing, notebooks, records, recovery, worker
 from .acceptance import Acceptance
 from .batches import Batches
 from .cassettes import Cassettes
@@ -303,6 +303,11 @@ class Executions:
         """Where a file of its workspace lies, resolved and safe. Raises NotFound."""
         await self.project_of(execution_id)
         return await self._workspace(execution_id).file(path)
+
+    async def notebook(self, execution_id: str) -> bytes:
+        """It as the bytes of an `.ipynb`, as far as it has come. Raises NotFound, UnreadableFile."""
+        state, log = await self.state(execution_id), await self.log(execution_id)
+        return await notebooks.of(state, log, self._workspace(execution_id))
 
     async def record(self, execution_id: str, *, tools: bool) -> str:
         """Save it as a cassette; its id. Raises what `Cassettes.save` does."""

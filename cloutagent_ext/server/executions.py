@@ -15,6 +15,7 @@ from ..schema.base import JsonObject, Page
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
 from ..schema.query import EventsQuery, ExecutionQuery
 from . import stream
+from .files import attachment
 from .gate import foreign
 from .reply import NO_CONTENT, Reply
 from .sse import MEDIA_TYPE, either
@@ -112,6 +113,13 @@ async def list_executions(call: Endpoint, query: ExecutionQuery) -> Reply:
 
 async def read_execution(call: Endpoint, execution_id: str) -> Reply:
     return Reply(await call.services.executions.state(execution_id))
+
+
+async def read_notebook(call: Endpoint, execution_id: str) -> Reply:
+    """Reasoning as Markdown, each tool call a cell with its output; of one that runs, what there is."""
+    data = await call.services.executions.notebook(execution_id)
+    kind = "application/x-ipynb+json"
+    return Reply(data, media_type=kind, headers=attachment(f"{execution_id}.ipynb", kind))
 
 
 async def delete_execution(call: Endpoint, execution_id: str) -> Reply:

@@ -211,6 +211,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_EXECUTION}/cassette", cassettes.create_cassette,
           "Keep its model replies, and on wish its tool results, for replay", "cassettes", JUPYTER, "write",
           {201: Answer("Made.", CassetteCreated, headers={"Location": "Where it is."})}, body=CassetteCreate),
+    Route("GET", f"{_EXECUTION}/notebook", executions.read_notebook, "The run as an executed notebook",
+          "executions", READ, "read", {200: Answer("An .ipynb.", media_type="application/x-ipynb+json")}),
     Route("GET", f"{_EXECUTION}/files", files.list_execution_files, "Files of its workspace", "executions",
           READ, "read", ok(Page[FileRow]), poll=True),
     Route("GET", f"{_EXECUTION}/files/{{path...}}", files.read_execution_file, "One file of its workspace",
