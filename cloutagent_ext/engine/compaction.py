@@ -17,7 +17,6 @@ from collections.abc import Callable
 from .assembly import Reply
 from .context import Run
 from .digest import as_text, images_of
-from .models.catalogue import facts_of
 from .ports import PROMPT_TOO_LONG, EndExecution, Model, ModelFailure, Wire
 from .scope import Scope
 from .text import clean, clip, most_tokens
@@ -54,7 +53,7 @@ class Compaction:
         self._transcript = transcript
         self._turns = turns
         self._model = model
-        facts = facts_of(scope.model)
+        facts = run.facts(scope.model)
         self._window = facts.context_window if facts else None
         limit = run.job.definition.agent.compact_at_tokens
         if self._window is not None:  # a window that is full before the limit is the limit

@@ -17,6 +17,7 @@ from ..schema.execution import ContextWindow, PercentOfLimit, Usage
 from .arguments import ArgumentChecks
 from .budget import Budget, Settled
 from .hooks.runner import Hooks
+from .models.catalogue import ModelFacts, facts_of
 from .past import Past
 from .ports import Clock, Job, Ports, Tool
 from .warmup import Warmup
@@ -98,6 +99,10 @@ class Run:
             "project_name": self.job.project_name,
             "execution_id": self.job.execution_id,
         }
+
+    def facts(self, model: str) -> ModelFacts | None:
+        """What is known about a model, or None."""
+        return (self.ports.facts or facts_of)(model)
 
     async def warn(
         self, code: WarningCode, message: str, *, agent: str = "main", span: str = "main", **details: object

@@ -15,7 +15,6 @@ from .assembly import Reply
 from .compaction import Compaction
 from .context import Run, Totals
 from .dispatch import run_calls
-from .models.catalogue import facts_of
 from .past import PastConversation
 from .ports import EndExecution
 from .scope import Scope
@@ -60,14 +59,14 @@ class Conversation:
             system=scope.system,
             tools=scope.tools.values(),
             settings=settings_for(
-                scope.model,
+                run.facts(scope.model),
                 thinking=scope.thinking,
                 effort=scope.effort,
                 output_schema=scope.output_schema,
             ),
             journal=run.ports.journal,
         )
-        facts = facts_of(scope.model)
+        facts = run.facts(scope.model)
         # A prefix that is too short for the cache is not worth waiting for.
         cacheable = facts is not None and self._transcript.prefix_tokens >= facts.cache_minimum
         self._largest = facts.max_output_tokens if facts else _UNKNOWN_MODEL_OUTPUT

@@ -23,6 +23,7 @@ from .masking import NOTHING, Mask
 
 if TYPE_CHECKING:
     from .tools.isolation import Isolation
+    from .models.catalogue import ModelFacts
 
 Wire = dict[str, Any]
 """One JSON object exactly as the Messages API sends or takes it."""
@@ -336,6 +337,8 @@ class Ports:
     """The batch that this execution belongs to; None where it is alone."""
     servers: Servers | None = None
     """None: there are none, whatever the definition says."""
+    facts: Callable[[str], ModelFacts | None] | None = None
+    """What is known about a model; None: what the catalogue says."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable
 
 from .assembly import Reply
-from .models.catalogue import ABOVE_HIGH, facts_of
+from .models.catalogue import ABOVE_HIGH, ModelFacts
 from .output_schema import adapted
 from .past import PastConversation
 from .ports import Journal, Tool, Wire
@@ -225,9 +225,10 @@ def _frozen(model: str, system: str, tools: Iterable[Tool], settings: Wire) -> W
     return {**request, **settings}
 
 
-def settings_for(model: str, *, thinking: str, effort: str | None, output_schema: Wire | None) -> Wire:
+def settings_for(
+    facts: ModelFacts | None, *, thinking: str, effort: str | None, output_schema: Wire | None
+) -> Wire:
     """How to think and answer, as fields of a request; fixed for a conversation, or its cache is lost."""
-    facts = facts_of(model)
     settings: Wire = {}
     if facts is not None:
         # Some models can do without thinking only at a low effort; asked for both, the effort stands.

@@ -17,7 +17,6 @@ from .assembly import Assembly, Reply
 from .budget import Budget, Reservation, context_tokens
 from .coalesce import Coalescer, Kind
 from .context import Run, Totals
-from .models.catalogue import facts_of
 from .ports import EndExecution, Model, ModelFailure, Wire
 from .retry import retrying
 from .transcript import COUNT_MARGIN, Transcript
@@ -72,7 +71,7 @@ class Turns:
         self._stream = Coalescer(run.ports.events, agent)
         self._last_cost: float | None = None
         self._tries = 0
-        facts = facts_of(transcript.model)
+        facts = run.facts(transcript.model)
         self._window = facts.context_window if facts is not None else None
         self.lowered = False
         """Whether the last reply had less room than the agent's `max_tokens`, for want of budget."""

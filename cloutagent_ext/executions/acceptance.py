@@ -85,6 +85,7 @@ class Acceptance:
         )
         await self._store.check_trust(project_id, version=version)
         recorded = await self._recording(project_id, request.replay)
+        await self._models.prepare(definition)
         simulated = definition.agent.simulate and recorded is None
         if not simulated and recorded is None:
             settings = await self._vault.model_settings(project_id)
@@ -160,6 +161,7 @@ class Acceptance:
                 problems.append(
                     Problem(severity="error", code=error.error_code, node="agent", message=error.message)
                 )
+        await self._models.prepare(definition)
         simulated = self._models.simulated(definition, settings)
         problems += await self._problems(definition, simulated=simulated, secrets=names)
         told = {problem.path for problem in problems}
@@ -175,10 +177,12 @@ class Acceptance:
     async def _problems(
         self, definition: Definition, *, simulated: bool, secrets: frozenset[str] | None
     ) -> list[Problem]:
-        await self._models.prices.load()
         unpriced = simulated or self._models.local()
         prices = None if unpriced else self._models.prices
-        return plan.validate(definition, prices=prices, tools=self._tools, secrets=secrets)
+        found = [] if simulated else self._models.problems(definition)
+        return found + plan.validate(
+            definition, prices=prices, tools=self._tools, secrets=secrets, facts=self._models.facts
+        )
 
     async def _valid(
         self, definition: Definition, *, simulated: bool, secrets: frozenset[str] | None

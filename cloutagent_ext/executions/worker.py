@@ -26,7 +26,7 @@ from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
 from ..engine.wiring import used_servers
 from ..errors import CloutError, SecretsLocked, UnreadableFile
-from ..schema.execution import Result
+from ..schema.execution import Result, Spec
 from . import failures, history, hooks, records
 from .acceptance import folders
 from .approvals import Unattended
@@ -110,7 +110,8 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         replay = await Replay.of(spec, bindings.cassettes)
         own = await secrets.filled(definition.agent.env)
         unasked = spec.simulated or replay is not None
-        settings = None if unasked else await _model_settings(spec.project_id, bindings.vault)
+        await bindings.models.prepare(definition)
+        settings = None if unasked else await _model_settings(spec, bindings)
         secrets.confide(settings.api_key if settings else None)
         reached = await reaches(used_servers(definition), secrets, workspace, spec.execution_id)
         opened = bindings.models.open(
@@ -119,6 +120,8 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             simulated=spec.simulated,
             variables=spec.variables,
             settings=settings,
+            secret=secrets.get,
+            mask=lambda: secrets.mask,
         )
         models = await stack.enter_async_context(replay.models() if replay else opened)
         box = await stack.enter_async_context(
@@ -176,6 +179,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             hooks=actions,
             ceiling=ceiling,
             servers=servers,
+            facts=bindings.models.facts,
         )
         return await loop.run(job, ports, tools=replay.tools(box.tools) if replay else box.tools, past=past)
 
@@ -215,13 +219,13 @@ async def _begin(live: Live) -> None:
     )
 
 
-async def _model_settings(project_id: str, vault: Vault) -> ModelSettings:
+async def _model_settings(spec: Spec, bindings: Bindings) -> ModelSettings:
     """Key and address of a live model, as they are now; raises `EndExecution`."""
     try:
-        settings = await vault.model_settings(project_id)
+        settings = await bindings.vault.model_settings(spec.project_id)
     except (SecretsLocked, UnreadableFile) as error:
         raise EndExecution("MODEL_ERROR", error.message) from None
-    if not settings.usable:
+    if not settings.usable and bindings.models.needs_key(spec.definition):
         raise EndExecution(
             "MODEL_ERROR",
             "The model key that there was when this was accepted is gone. Set ANTHROPIC_API_KEY as a secret "

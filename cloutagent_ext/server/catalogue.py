@@ -22,6 +22,7 @@ async def list_tools(call: Endpoint) -> Reply:
 async def list_models(call: Endpoint) -> Reply:
     models = call.services.models
     await models.prices.load()
+    await models.suppliers.load(None)
     settings = models.settings
     return Reply(ModelList(items=models.models(), credentials=settings.source, base_url=settings.base_url))
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...schema.admin import ModelCredentials, ModelRow
 from ...schema.base import JsonObject
-from ...schema.project import Definition
-from ..ports import Model, Models, Price
-from .catalogue import rows
+from ...schema.project import Definition, Problem
+from ..masking import NOTHING, Mask
+from ..ports import EndExecution, Model, ModelFailure, Models, Price, Wire
+from .catalogue import ModelFacts, facts_of, rows
 from .prices import ListPrices
+from .suppliers import Secret, Suppliers
 
 if TYPE_CHECKING:
     import anthropic
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from .canonical import Canon
     from .cassette import Cassette
+
+Mask_ = Callable[[], Mask]
+"""The mask as it is at that moment: secrets are added while an execution runs."""
 
 SIMULATED_URL = "http://simulated.invalid"
 """Address of the simulated model; never looked up, its transport answers."""
@@ -73,6 +78,57 @@ class ClientModels:
         return LiveModel(self._client, headers={AGENT_HEADER: agent})
 
 
+class RoutedModels:
+    """`ports.Models` where packages bring some: each request goes where its model's id says."""
+
+    def __init__(self, ours: Models | None, suppliers: Suppliers, secret: Secret, mask: Mask_) -> None:
+        self._ours = ours
+        self._suppliers = suppliers
+        self._secret = secret
+        self._mask = mask
+        self._theirs: dict[str, Model] = {}
+
+    def for_agent(self, agent: str) -> Model:
+        return _Routed(self, None if self._ours is None else self._ours.for_agent(agent))
+
+    def theirs(self, model: str) -> Model | None:
+        """A supplier's endpoint for this id; None where the id is no supplier's."""
+        if not self._suppliers.supplies(model):
+            return None
+        if model not in self._theirs:
+            self._theirs[model] = self._suppliers.open(model, self._secret, self._mask)
+        return self._theirs[model]
+
+
+class _Routed:
+    def __init__(self, models: RoutedModels, ours: Model | None) -> None:
+        self._models = models
+        self._ours = ours
+
+    def _chosen(self, request: Wire) -> Model:
+        found = self._models.theirs(str(request.get("model"))) or self._ours
+        if found is None:
+            raise ModelFailure(
+                f"There is no model key and no base URL for {request.get('model')}.",
+                retryable=False,
+                kind="no_key",
+            )
+        return found
+
+    async def stream(self, request: Wire) -> AsyncIterator[Wire]:
+        """See `ports.Model.stream`."""
+        async with aclosing(self._chosen(request).stream(request)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield event
+
+    async def count_tokens(self, request: Wire) -> int | None:
+        """See `ports.Model.count_tokens`."""
+        try:
+            return await self._chosen(request).count_tokens(request)
+        except ModelFailure:
+            return None
+
+
 class ModelProvider:
     """Opens models for executions. One connection pool per key and address, until `close`."""
 
@@ -80,7 +136,9 @@ class ModelProvider:
         self, settings: Callable[[], ModelSettings], *, price_overrides: Mapping[str, Price] | None = None
     ) -> None:
         self._settings = settings
-        self._prices = ListPrices(price_overrides)
+        self.suppliers = Suppliers()
+        """Models that other packages bring."""
+        self._prices = ListPrices(price_overrides, self.suppliers.price)
         self._clients: dict[tuple[str | None, str | None], anthropic.AsyncAnthropic] = {}
         self._opening = asyncio.Lock()
 
@@ -98,9 +156,41 @@ class ModelProvider:
         """Whether a live model can be called: a key or a base URL is set."""
         return self.settings.usable
 
+    async def prepare(self, definition: Definition) -> None:
+        """Load price lists and the packages that bring models of `definition`: before anything else is asked.
+
+        One that cannot be loaded is a finding (`problems`), never a failure here.
+        """
+        await self._prices.load()
+        await self.suppliers.load(models_of(definition))
+
     def simulated(self, definition: Definition, settings: ModelSettings | None = None) -> bool:
         """Whether the simulated model plays `definition`; `settings`: its project's own, where it has any."""
-        return definition.agent.simulate or not (settings or self.settings).usable
+        usable = (settings or self.settings).usable or not self.needs_key(definition)
+        return definition.agent.simulate or not usable
+
+    def needs_key(self, definition: Definition) -> bool:
+        """Whether one of its models is asked at the Messages API, rather than at a package's own service."""
+        return any(not self.suppliers.supplies(model) for model in models_of(definition))
+
+    def problems(self, definition: Definition) -> list[Problem]:
+        """What is wrong with the packages that bring its models."""
+        found = []
+        places = [("agent", "agent.model", definition.agent.model)]
+        for index, each in enumerate(definition.subagents):
+            if each.enabled and each.model is not None:
+                places.append((f"subagent:{each.id}", f"subagents.{index}.model", each.model))
+        for node, path, model in places:
+            if (why := self.suppliers.broken(model)) is not None:
+                said = f"{why[0].upper()}{why[1:]}. Mend or reinstall the package, or choose another model."
+                found.append(
+                    Problem(severity="error", code="MODEL_PROVIDER", node=node, path=path, message=said)
+                )
+        return found
+
+    def facts(self, model: str) -> ModelFacts | None:
+        """What is known about a model, whoever brings it."""
+        return self.suppliers.facts(model) or facts_of(model)
 
     def local(self) -> bool:
         """Whether calls go to an address that is not Anthropic's, where an unknown price counts as 0."""
@@ -108,8 +198,8 @@ class ModelProvider:
         return host is not None and host != "anthropic.com" and not host.endswith(".anthropic.com")
 
     def models(self) -> list[ModelRow]:
-        """The table of known models with their prices."""
-        return rows(self._prices)
+        """The table of known models with their prices, those of loaded packages last."""
+        return [*rows(self._prices), *self.suppliers.rows()]
 
     @asynccontextmanager
     async def open(
@@ -120,14 +210,22 @@ class ModelProvider:
         simulated: bool,
         variables: Mapping[str, str],
         settings: ModelSettings | None = None,
+        secret: Secret | None = None,
+        mask: Mask_ = lambda: NOTHING,
     ) -> AsyncIterator[Models]:
         """One execution's models, price lists loaded: `async with provider.open(…) as models`.
 
-        `settings`: its project's own, where it has any.
+        `settings`: its project's own, where it has any. `secret`, `mask`: what packages may ask for,
+        and what is taken out of their errors.
         """
-        await self._prices.load()
+        await self.prepare(definition)
         if not simulated:
-            yield ClientModels(await self._client(settings or self.settings))
+            chosen = settings or self.settings
+            ours = ClientModels(await self._client(chosen)) if chosen.usable else None
+            if ours is not None and not any(map(self.suppliers.supplies, models_of(definition))):
+                yield ours
+                return
+            yield RoutedModels(ours, self.suppliers, secret or _no_secrets, mask)
             return
         async with open_simulated(
             scenario=scenario, variables=variables, pace=self.settings.simulated_pace
@@ -139,6 +237,7 @@ class ModelProvider:
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.close()
+        await self.suppliers.close()
 
     async def _client(self, settings: ModelSettings) -> anthropic.AsyncAnthropic:
         address = (settings.api_key, settings.base_url)
@@ -148,6 +247,16 @@ class ModelProvider:
 
                 self._clients[address] = await connect(*address)
             return self._clients[address]
+
+
+def models_of(definition: Definition) -> set[str]:
+    """Ids of the models that its agent and its enabled subagents think with."""
+    subagents = {each.model for each in definition.subagents if each.enabled and each.model is not None}
+    return {definition.agent.model, *subagents}
+
+
+async def _no_secrets(name: str) -> str:
+    raise EndExecution("MODEL_ERROR", f"There is no project here whose secret {name} could be used.")
 
 
 @asynccontextmanager

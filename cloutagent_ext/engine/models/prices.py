@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from ..ports import Price, Wire
@@ -23,8 +23,13 @@ _MISSING_UPSTREAM: dict[str, Price] = {
 class ListPrices:
     """`ports.Prices` over the offline tables; an entry of `overrides` replaces a model's whole price."""
 
-    def __init__(self, overrides: Mapping[str, Price] | None = None) -> None:
+    def __init__(
+        self,
+        overrides: Mapping[str, Price] | None = None,
+        supplied: Callable[[str], Price | None] = lambda _: None,
+    ) -> None:
         self._overrides = {**_MISSING_UPSTREAM, **(overrides or {})}
+        self._supplied = supplied
         self._found: dict[str, Price | None] = {}
         self._flats: dict[str, Price | None] = {}
         self._tables: ModuleType | None = None
@@ -46,8 +51,10 @@ class ListPrices:
 
     def of(self, model: str) -> Price | None:
         """Highest list price of `model`: where a price grows with the prompt, that of the longest prompt."""
+        if (given := self._given(model)) is not None:
+            return given
         if model not in self._found:
-            self._found[model] = self._overrides.get(model) or self._highest(model)
+            self._found[model] = self._highest(model)
         return self._found[model]
 
     def cost(self, model: str, usage: Wire) -> float | None:
@@ -64,8 +71,10 @@ class ListPrices:
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     def _cost(self, model: str, usage: Wire) -> float | None:
+        if (given := self._given(model)) is not None:
+            return linear_cost(given, usage)
         flat = self._flat(model)
-        if flat is not None and (model in self._overrides or "server_tool_use" not in usage):
+        if flat is not None and "server_tool_use" not in usage:
             return linear_cost(flat, usage)
         fresh, written, read = (_count(usage, name) for name in _INPUTS)
         tools = usage.get("server_tool_use") or {}
@@ -79,13 +88,16 @@ class ListPrices:
             web_searches=_count(tools, "web_search_requests"),
         )
 
+    def _given(self, model: str) -> Price | None:
+        """What the settings say, else who brings the model."""
+        return self._overrides.get(model) or self._supplied(model)
+
     def _flat(self, model: str) -> Price | None:
         """The price of `model` where it is the same for every length of prompt: simple to calculate with."""
         if model not in self._flats:
-            self._flats[model] = self._overrides.get(model)
             highest = self.of(model)
-            if self._flats[model] is None and highest is not None and self._at(model, 1000) == highest:
-                self._flats[model] = highest
+            flat = highest is not None and self._at(model, 1000) == highest
+            self._flats[model] = highest if flat else None
         return self._flats[model]
 
     def _highest(self, model: str) -> Price | None:

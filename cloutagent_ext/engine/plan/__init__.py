@@ -8,11 +8,12 @@ an execution from starting; warnings and hints do not. One file per noun, each w
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from ...schema.base import Severity
 from ...schema.project import Definition, Problem
 from ..estimate import estimate
+from ..models.catalogue import ModelFacts, facts_of
 from ..ports import Prices
 from . import (
     agents,
@@ -41,12 +42,14 @@ def validate(
     prices: Prices | None = None,
     tools: Collection[str] | None = None,
     secrets: Collection[str] | None = None,
+    facts: Callable[[str], ModelFacts | None] = facts_of,
 ) -> list[Problem]:
     """All findings, errors first.
 
     `prices`: None where no price is needed (a simulated run, or a base URL that is not
     Anthropic's). `tools`: names of the built-in tools (None: those there are). `secrets`:
-    names of the project's secrets (None: not known, so that none is missed).
+    names of the project's secrets (None: not known, so that none is missed). `facts`: what is
+    known about a model.
     """
     if tools is None:
         from ..tools.registry import builtin
@@ -56,7 +59,7 @@ def validate(
     found = [
         *unbuilt.check(definition),
         *prompts.check(definition),
-        *agents.check(definition, prices),
+        *agents.check(definition, prices, facts),
         *toolbox.check(definition, known),
         *permissions.check(definition, known),
         *delegation.check(definition),

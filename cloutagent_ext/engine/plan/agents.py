@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...schema.project import Agent, Definition, Problem, Subagent
-from ..models.catalogue import ABOVE_HIGH, MODELS, ModelFacts, facts_of
+from ..models.catalogue import ABOVE_HIGH, MODELS, ModelFacts
 from ..ports import Prices
 from ..text import likely_tokens
 from .findings import agents, error, nearest, warning
@@ -15,7 +15,9 @@ _OURS = "claude-"
 """How the names of the models begin that the catalogue ought to know."""
 
 
-def check(definition: Definition, prices: Prices | None) -> Iterator[Problem]:
+def check(
+    definition: Definition, prices: Prices | None, facts_of: Callable[[str], ModelFacts | None]
+) -> Iterator[Problem]:
     for node, path, one in agents(definition):
         model = one.model
         if model is None:

@@ -50,7 +50,7 @@ def refusal(model: str, settings: dict) -> str | None:
 @pytest.mark.parametrize("facts", MODELS, ids=lambda facts: facts.id)
 def test_every_combination_is_a_legal_request_and_what_is_not_done_is_said(facts):
     for thinking, effort in itertools.product(("auto", "off"), EFFORTS):
-        settings = settings_for(facts.id, thinking=thinking, effort=effort, output_schema=None)
+        settings = settings_for(facts, thinking=thinking, effort=effort, output_schema=None)
         assert refusal(facts.id, settings) is None, (thinking, effort, settings)
         agent = {"task": "go", "model": facts.id, "thinking": thinking, "effort": effort}
         found = [
