@@ -137,6 +137,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/executions/{execution_id}/cassette": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep its model replies, and on wish its tool results, for replay */
+        post: operations["create_cassette"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/executions/{execution_id}/events": {
         parameters: {
             query?: never;
@@ -186,6 +203,26 @@ export interface paths {
          * @description Piece by piece: a workspace file may be larger than memory.
          */
         get: operations["read_execution_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}/notebook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The run as an executed notebook
+         * @description Reasoning as Markdown, each tool call a cell with its output; of one that runs, what there is.
+         */
+        get: operations["read_notebook"];
         put?: never;
         post?: never;
         delete?: never;
@@ -305,6 +342,45 @@ export interface paths {
         post?: never;
         /** Delete it; a zip goes to the backups first */
         delete: operations["delete_project"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/cassettes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its cassettes, newest first */
+        get: operations["list_cassettes"];
+        put?: never;
+        /**
+         * Keep a cassette made elsewhere
+         * @description One that was made elsewhere: it decides which tools a replay calls, so take it from friends.
+         */
+        post: operations["upload_cassette"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/projects/{project_id}/cassettes/{cassette_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download a cassette */
+        get: operations["read_cassette"];
+        put?: never;
+        post?: never;
+        /** Delete a cassette */
+        delete: operations["delete_cassette"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1126,6 +1202,88 @@ export interface components {
             usage: components["schemas"]["Usage"];
         };
         /**
+         * CassetteCreate
+         * @description Body of POST executions/{id}/cassette.
+         */
+        CassetteCreate: {
+            /**
+             * Tools
+             * @description Keep the results of tools too: a replay then plays them, and runs no tool.
+             * @default false
+             */
+            tools: boolean;
+        };
+        /**
+         * CassetteCreated
+         * @description Answer of POST executions/{id}/cassette.
+         */
+        CassetteCreated: {
+            /** Cassette Id */
+            cassette_id: string;
+        };
+        /**
+         * CassetteRow
+         * @description What a cassette says about itself.
+         */
+        CassetteRow: {
+            /**
+             * Created At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * Execution Id
+             * @description The execution that was recorded.
+             */
+            execution_id: string;
+            /** Id */
+            id: string;
+            /** Model */
+            model: string;
+            /** Project Name */
+            project_name: string;
+            /**
+             * Prompt
+             * @description What was asked, variables not filled in; played again where the request brings none.
+             */
+            prompt: string;
+            /**
+             * Replies
+             * @description Model replies on it.
+             */
+            replies: number;
+            /**
+             * Size
+             * @description Bytes on the disk.
+             * @default 0
+             */
+            size: number;
+            /**
+             * Status
+             * @description How the recorded execution ended.
+             * @enum {string}
+             */
+            status: "queued" | "running" | "waiting" | "interrupted" | "completed" | "failed" | "cancelled";
+            /**
+             * Tool Results
+             * @description Tool results on it; null where tools are to run again.
+             * @default null
+             */
+            tool_results: number | null;
+            /**
+             * Variables
+             * @default {}
+             */
+            variables: {
+                [key: string]: string;
+            };
+            /**
+             * Version
+             * @description Version of the project that ran.
+             */
+            version: number;
+        };
+        /**
          * CommandAction
          * @description Run a program: JSON on its standard input, exit code 2 blocks.
          */
@@ -1667,7 +1825,8 @@ export interface components {
             prompt: string | null;
             /**
              * Replay
-             * @description Cassette to play the model's replies from.
+             * @description Cassette to play the model's replies from: no key, no cost. `prompt` and `variables` that are not
+             *     given are those of the recording.
              * @default null
              */
             replay: string | null;
@@ -1800,6 +1959,12 @@ export interface components {
             project_id: string;
             /** Project Name */
             project_name: string;
+            /**
+             * Replay
+             * @description Cassette that plays the model's part; nothing is charged then.
+             * @default null
+             */
+            replay: string | null;
             /** @default null */
             result: components["schemas"]["Result"] | null;
             /**
@@ -3375,6 +3540,12 @@ export interface components {
              */
             prompt: string;
             /**
+             * Replay
+             * @description Cassette that plays the model's part.
+             * @default null
+             */
+            replay: string | null;
+            /**
              * Simulated
              * @description Whether the simulated model plays it.
              */
@@ -3424,6 +3595,12 @@ export interface components {
             origin: "panel" | "notebook" | "cli" | "mcp" | "key" | "api";
             /** Project Id */
             project_id: string;
+            /**
+             * Replay
+             * @description Cassette that plays the model's part; nothing is charged then.
+             * @default null
+             */
+            replay: string | null;
             /**
              * Resumed From
              * @default null
@@ -4024,7 +4201,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "OUTCOME_UNKNOWN" | "WORKSPACE_AS_NOW" | "COST_ABOVE_RESERVED" | "MCP_FAILED" | "MCP_TOOLS_CHANGED" | "MCP_TOOLS_LEFT_OUT";
+            code: "COST_80" | "TOKENS_80" | "TIME_80" | "RETRYING" | "COMPACTED" | "CONTEXT_EDITED" | "MCP_RECONNECTED" | "LOG_REPAIRED" | "STALLED" | "NOT_ISOLATED" | "SIMULATED" | "PRICE_LOCAL" | "OUTPUT_LOWERED" | "KERNEL_LOST" | "USAGE_LOWER_BOUND" | "COMPACTION_FAILED" | "OUTCOME_UNKNOWN" | "WORKSPACE_AS_NOW" | "COST_ABOVE_RESERVED" | "MCP_FAILED" | "MCP_TOOLS_CHANGED" | "MCP_TOOLS_LEFT_OUT" | "REPLAYED";
             /**
              * Details
              * @default {}
@@ -4381,6 +4558,43 @@ export interface operations {
             };
         };
     };
+    create_cassette: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CassetteCreate"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CassetteCreated"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -4485,6 +4699,37 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An .ipynb. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ipynb+json": unknown;
                 };
             };
             /** @description Every error has this shape. */
@@ -4794,6 +5039,144 @@ export interface operations {
             header?: never;
             path: {
                 project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_cassettes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Items */
+                        items: components["schemas"]["CassetteRow"][];
+                        /**
+                         * Next Cursor
+                         * @default null
+                         */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    upload_cassette: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/gzip": unknown;
+            };
+        };
+        responses: {
+            /** @description Kept. */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CassetteRow"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_cassette: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                cassette_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    delete_cassette: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                cassette_id: string;
             };
             cookie?: never;
         };
