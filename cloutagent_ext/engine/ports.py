@@ -22,8 +22,8 @@ from ..schema.project import Definition, Hook, Limits
 from .masking import NOTHING, Mask
 
 if TYPE_CHECKING:
-    from .tools.isolation import Isolation
     from .models.catalogue import ModelFacts
+    from .tools.isolation import Isolation
 
 Wire = dict[str, Any]
 """One JSON object exactly as the Messages API sends or takes it."""
