@@ -4,16 +4,13 @@ A scenario decides the order of steps and nothing else: its code really runs in 
 and each `{{result.<name>.<key>}}` in its words is filled from what a tool really gave
 back. It is written here, where code is readable, and stored as JSON.
 
-    python scripts/make_sales_scenario.py [TARGET]
+    python scripts/make_sales_scenario.py [FOLDER]
 """
 # ruff: noqa: E501 - the words of a scenario are prose; broken lines would be harder to read
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import Any
+from scenario import Turn, as_json, call, write
 
 CLEAN = """\
 import json
@@ -206,12 +203,7 @@ exported twice, {{result.figures.no_price}} had no price and {{result.figures.od
 The report is in `report.md`, the chart in `chart.png`, the cleaned rows in `clean.csv`."""
 
 
-def call(tool: str, name: str, **arguments: Any) -> dict[str, Any]:
-    """A tool call whose result later words can name."""
-    return {"name": tool, "as": name, "input": arguments}
-
-
-def scenario() -> dict[str, Any]:
+def agents() -> dict[str, list[Turn]]:
     """The turns of both agents, in order."""
     main = [
         {
@@ -283,19 +275,13 @@ def scenario() -> dict[str, Any]:
             "{{result.bootstrap}}"
         },
     ]
-    return {"schema_version": 1, "agents": {"main": main, "statistician": statistician}}
+    return {"main": main, "statistician": statistician}
 
 
-def text() -> str:
-    """The file as it is stored."""
-    return json.dumps(scenario(), indent=2, ensure_ascii=False) + "\n"
-
-
-def main() -> None:
-    default = Path(__file__).parent.parent / "cloutagent_ext/templates/sales-analyst/files/scenario.json"
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    target.write_text(text())
+def files() -> dict[str, str]:
+    """What is made for the project, path → text."""
+    return {"scenario.json": as_json(agents())}
 
 
 if __name__ == "__main__":
-    main()
+    write("sales-analyst", files())

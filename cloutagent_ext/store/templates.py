@@ -20,8 +20,8 @@ from .jsonfiles import invalid, load_object
 
 FOLDER = Path(__file__).parent.parent / "templates"
 _FILE = "template.json"
-_FIRST = ("sales-analyst", "empty")
-"""What a newcomer should see first; others follow by id."""
+_FIRST = ("sales-analyst", "literature-scout", "code-reviewer", "data-cleaner", "experiment-runner")
+"""What a newcomer should see first, in this order; others follow by id."""
 _ID = re.compile(r"[a-z0-9-]{1,64}")
 
 

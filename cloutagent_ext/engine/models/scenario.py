@@ -90,26 +90,27 @@ class _Values:
     def _value(self, path: str) -> str:
         first, *keys = path.split(".")
         if first == "result" and keys:
-            found = self._result(keys[0], keys[1:])
-        elif first == "prompt" and not keys:
-            found = _first_prompt(self._messages)
+            found = _inside(self._results.get(keys[0]), keys[1:])
+        elif first == "prompt":
+            found = _inside(_first_prompt(self._messages), keys)
         else:
             found = self._variables.get(path)
         return f"[no value: {path}]" if found is None else found
 
-    def _result(self, name: str, keys: list[str]) -> str | None:
-        text = self._results.get(name)
-        if text is None or not keys:
-            return text
-        value = _last_json(text)
-        for key in keys:
-            if isinstance(value, dict) and key in value:
-                value = value[key]
-            elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-                value = value[int(key)]
-            else:
-                return None
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+def _inside(text: str | None, keys: list[str]) -> str | None:
+    """`text` itself, or the value at `keys` in the JSON that it ends with; None where there is none."""
+    if text is None or not keys:
+        return text
+    value = _last_json(text)
+    for key in keys:
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _named_results(messages: list[Wire], steps: list[JsonObject]) -> dict[str, str]:
@@ -130,10 +131,11 @@ def _named_results(messages: list[Wire], steps: list[JsonObject]) -> dict[str, s
 
 
 def _last_json(text: str) -> Any:
-    for line in reversed(text.splitlines()):
-        if line.strip():
+    """The whole text as JSON, else its last line that is some: an object or a list, else None."""
+    for candidate in (text, *reversed(text.splitlines())):
+        if candidate.strip():
             try:
-                value = json.loads(line)
+                value = json.loads(candidate)
             except ValueError:
                 continue
             if isinstance(value, dict | list):

@@ -1,0 +1,1 @@
+"""A small shop: prices with discounts, and a basket that knows its shipping."""
