@@ -17,7 +17,9 @@ from tests.support.traversal import names
 async def test_shipped_templates_are_ordered_and_make_projects(store: ProjectStore) -> None:
     templates = Templates()
     rows = await asyncio.to_thread(templates.list)
-    assert [row.id for row in rows][:2] == ["sales-analyst", "empty"]
+    assert [row.id for row in rows] == [
+        "sales-analyst", "literature-scout", "code-reviewer", "data-cleaner", "experiment-runner", "empty",
+    ]  # fmt: skip
     for row in rows:
         definition, files = await templates.load(row.id)
         stored = await store.create(definition, files=files)
