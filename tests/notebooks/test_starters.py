@@ -1,4 +1,4 @@
-"""The other starter projects do their jobs on their own files; each figure is computed anew here, in other words.
+"""The other starter projects do their jobs on their own files; their figures are computed anew here.
 
 One run of each on the simulated model, which decides the order of steps and nothing else.
 """
@@ -138,40 +138,6 @@ def test_the_audit_has_a_line_for_each_change_and_each_command(review: Run) -> N
         if event.type == "tool_result" and not event.is_error and event.tool not in ("view", "glob", "grep")
     ]
     assert sorted(line["tool"].lower() for line in audit) == sorted(done)
-
-
-# ---------------------------------------------------------------- data cleaner
-
-
-def survey(run: Run) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(run.download("clean.csv").decode())))
-
-
-def test_nothing_changes_the_rules_before_a_person_has_allowed_it(client: Client) -> None:
-    run = client["Data cleaner"].run()
-    assert run.wait(60).status == "waiting"
-    (asked,) = run.approvals()
-    assert asked.tool == "str_replace"
-    assert asked.preview.kind == "diff"
-    assert '+  {"column": "height", "do": "centimetres"}' in asked.preview.content
-    run.allow(asked.call_id)
-    assert run.wait(60).status == "completed"
-    rows = survey(run)
-    assert {row["country"] for row in rows} == {"Germany", "France", "Norway", "Spain", ""}
-    heights = [float(row["height"]) for row in rows if row["height"]]
-    assert 100 <= min(heights) <= max(heights) <= 230
-    assert f"height is {statistics.fmean(heights):.1f} on average" in run.result.text
-    assert len(rows) == len({row["respondent"] for row in rows}) == 420
-    assert "by 4 rules: 420 of 433 rows stay" in run.result.text
-
-
-def test_refused_rules_are_not_applied_and_the_report_says_so(client: Client) -> None:
-    run = client["Data cleaner"].run()
-    run.wait(60)
-    run.deny(run.approvals()[0].call_id, "Leave the ages alone.")
-    assert run.wait(60).status == "completed"
-    assert "by 1 rules" in run.result.text
-    assert {row["country"] for row in survey(run)} > {"GER", "Deutschland"}
 
 
 # ---------------------------------------------------------------- experiment runner

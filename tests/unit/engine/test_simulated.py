@@ -43,6 +43,27 @@ async def play(tmp_path, scenario, definition=None, *, tools=(), variables=None,
     return outcome, bench
 
 
+async def test_one_script_serves_many_instances_by_a_value_in_their_prompts(tmp_path):
+    asked = [
+        {"name": "agent__helper", "as": name, "input": {"prompt": f'Look.\n{{"theme": "{name}"}}'}}
+        for name in ("tides", "winds")
+    ]
+    in_lines = '{\n "of": "{{prompt.theme}}"\n}'
+    scenario = {
+        "schema_version": 1,
+        "agents": {
+            "main": [{"tools": asked}, {"text": "{{result.tides}} {{result.winds}}"}],
+            "helper": [
+                {"tools": [{"name": "echo", "as": "said", "input": {"text": in_lines}}]},
+                {"text": "{{result.said.of}}, {{prompt.other}}."},
+            ],
+        },
+    }
+    definition = {"subagents": [subagent("helper", tools=["echo"])]}
+    outcome, _ = await play(tmp_path, scenario, definition, tools=[Echo()])
+    assert outcome.result.text == "tides, [no value: prompt.other]. winds, [no value: prompt.other]."
+
+
 async def test_a_scenario_is_played_with_values_of_real_results(tmp_path):
     definition = {"agent": {"tools": ["echo"]}, "subagents": [subagent("helper")]}
     outcome, bench = await play(
