@@ -66,6 +66,11 @@ class Services:
         if recover and self.settings.backup_enabled:
             self.backups.start()
 
+    @property
+    def read_only(self) -> str | None:
+        """Why projects, secrets or keys are no longer written (a failed fsync); None while all is well."""
+        return self.store.read_only or self.secrets.read_only or self.keys.read_only
+
     async def prune_versions(self, project_id: str) -> None:
         """Let go of versions that the settings no longer keep; called when one has been made.
 

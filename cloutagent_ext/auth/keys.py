@@ -81,6 +81,11 @@ class Keys:
         self._used: dict[str, tuple[float, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def read_only(self) -> str | None:
+        """Why nothing is written any more (a failed fsync), None while all is well."""
+        return self._guard.closed
+
     async def create(
         self, project_id: str, name: str, scopes: Sequence[Scope] = ("read", "execute")
     ) -> CreatedKey:

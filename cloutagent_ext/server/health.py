@@ -18,7 +18,7 @@ async def health(call: Endpoint) -> Reply:
     reason = None
     if call.context.closing.is_set():
         reason = "shutting down"
-    elif (read_only := call.services.store.read_only) is not None:
+    elif (read_only := call.services.read_only) is not None:
         reason = read_only
     elif not await asyncio.to_thread(_writable, call.services.settings.data_dir):
         reason = "the data folder cannot be written"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from cloutagent_ext.auth.keys import Keys
 from cloutagent_ext.errors import BadArchive, Conflict, NotFound, Unauthorized
+from cloutagent_ext.schema.project import Definition
 from cloutagent_ext.store.backups import KEPT_MANUAL, Backups
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.stored import Stored
@@ -265,3 +267,28 @@ async def test_the_clock_makes_one_by_itself_and_stops(store: ProjectStore, pid:
         await asked.wait()
     await backups.stop()
     assert await names(backups, "daily") == ["backup-2026-03-10.zip"]
+
+
+async def test_projects_backups_and_workspaces_may_be_different_file_systems(tmp_path: Path) -> None:
+    """A rename never leads from one to another: what is staged lies beside its target."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=memory) as other:
+        data_dir = tmp_path / "data"
+        data_dir.mkdir()
+        (data_dir / "backups").symlink_to(other)
+        store = ProjectStore(data_dir)
+        await store.open()
+        pid = str((await store.create(Definition(name="Here"), files={"a.csv": b"1"})).project.id)
+        backups = store.backups()
+        row = await backups.make()
+        await store.save(pid, Definition(name="Here", description="newer"))
+        done = await backups.restore(row.name, project_id=pid, busy=idle)
+        assert len(done.kept) == 1
+        await store.delete(pid)
+        assert len(list(Path(other).glob("*.zip"))) == 3
+        await backups.restore(row.name, project_id=pid, busy=idle)
+        assert (await store.read(pid)).project.description == ""
+        await store.copy_files(pid, Path(other) / "workspace")
+        assert (Path(other) / "workspace/a.csv").read_bytes() == b"1"
