@@ -16,10 +16,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .live_server import bare_environment, free_port, stop
+from .live_server import bare_environment, free_port
 
 EVERYTHING = Path(__file__).parents[2] / "labextension/node_modules/.bin/mcp-server-everything"
-SSE = Path(__file__).with_name("sse_mcp.py")
+SDK = Path(__file__).with_name("sdk_mcp.py")
 START_S = 30
 
 
@@ -59,16 +59,16 @@ async def everything_over_http(folder: Path, wanted: bool = True) -> AsyncIterat
 
 
 @asynccontextmanager
-async def sse_server(folder: Path) -> AsyncIterator[str]:
-    """A server of ours on the older transport."""
-    port = free_port()
-    async with _process(folder / "sse", [sys.executable, str(SSE), str(port)], port):
-        yield f"http://127.0.0.1:{port}/sse"
+async def sdk_server(folder: Path, transport: str, port: int | None = None) -> AsyncIterator[str]:
+    """A server of ours on the SDK: `sse`, `streamable-http`, or `json` (the same without streams)."""
+    port = port or free_port()
+    async with _process(folder, [sys.executable, str(SDK), transport, str(port)], port):
+        yield f"http://127.0.0.1:{port}/{'sse' if transport == 'sse' else 'mcp'}"
 
 
 @asynccontextmanager
 async def _process(folder: Path, command: list[str], port: int) -> AsyncIterator[None]:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     env = {**bare_environment(folder), "PORT": str(port)}
     log = (folder / "server.log").open("ab")
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -88,4 +88,5 @@ async def _process(folder: Path, command: list[str], port: int) -> AsyncIterator
         yield
     finally:
         log.close()
-        await asyncio.to_thread(stop, process)
+        process.kill()  # it would wait for connections that are kept open
+        await asyncio.to_thread(process.wait)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from ...schema.project import Definition, McpServer, Problem
 from .addresses import has_password, wrong_headers, wrong_url
 from .findings import LONGEST_TOOL_NAME, agents, error, mcps, nearest, repeated, warning
+
+_DOWNLOADS = frozenset({"npx", "bunx", "uvx", "pipx"})
+"""Programs that fetch a server before they start it."""
 
 
 def check(definition: Definition) -> Iterator[Problem]:
@@ -29,6 +33,8 @@ def check(definition: Definition) -> Iterator[Problem]:
             yield warning("LISTED_TWICE", node, f"{path}.mcps.{index}", message)
     for node, path, mcp in mcps(definition):
         yield from _program(mcp, node, path) if mcp.transport == "stdio" else _address(mcp, node, path)
+        if mcp.transport == "stdio" and not definition.agent.network:
+            yield from _download(mcp, node, path)
         yield from _tools(mcp, node, path)
         if mcp.id not in used:
             message = f"No agent uses {mcp.name}: connect it, or switch it off."
@@ -57,6 +63,18 @@ def _program(mcp: McpServer, node: str, path: str) -> Iterator[Problem]:
     if mcp.headers:
         message = f"{mcp.name} is started as a program, which gets no headers: use `env`."
         yield warning("HEADERS_IGNORED", node, f"{path}.headers", message)
+
+
+def _download(mcp: McpServer, node: str, path: str) -> Iterator[Problem]:
+    program = PurePosixPath((mcp.command or "").strip()).name
+    if program in _DOWNLOADS:
+        yield warning(
+            "MCP_NEEDS_NETWORK",
+            node,
+            f"{path}.command",
+            f"{program} downloads {mcp.name} at each start, and in a sandbox it has no network: install "
+            "the server and name its program, or switch `network` on.",
+        )
 
 
 def _address(mcp: McpServer, node: str, path: str) -> Iterator[Problem]:

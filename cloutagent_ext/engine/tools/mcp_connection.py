@@ -40,8 +40,8 @@ STOP_S = 4.5
 """Longest time that letting go of a server may take."""
 RESTARTS = 3
 """Times that a server which was there is connected again, in one execution."""
-BACKOFF_S = 0.5
-"""Pause before the first of these; each further one is twice as long."""
+BACKOFF_S = 1.0
+"""Pause before the first of these; each further one is three times as long."""
 
 _LISTEN_S = 5.0
 _RELIST_S = 10.0
@@ -244,7 +244,7 @@ class Connection:
                     await self._lose(why)
                     return
                 self._settled.clear()
-                pause = self._backoff_s * 2**attempt
+                pause = self._backoff_s * 3**attempt
                 attempt += 1
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):

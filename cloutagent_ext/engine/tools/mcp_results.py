@@ -55,6 +55,8 @@ class _Parts:
     def __init__(self, context: ToolContext) -> None:
         self._context = context
         self._texts: list[str] = []
+        self._said: list[str] = []
+        """The same as they came."""
         self._others: list[OutputPart] = []
         self._files = self._images = self._lost = 0
 
@@ -77,15 +79,16 @@ class _Parts:
             self.text(f"[content of a kind that is not known here: {kind}]")
 
     def text(self, text: str) -> None:
+        self._said.append(text)
         self._texts.append(self._context.mask(clean(text)))
 
     def says(self, structured: Any) -> bool:
         """Whether one of the texts is `structured` as JSON, or as a single value that was wrapped."""
         wrapped = isinstance(structured, dict) and list(structured) == ["result"]
         wanted = [structured, structured["result"]] if wrapped else [structured]
-        if any(isinstance(each, str) and each in self._texts for each in wanted):
+        if any(isinstance(each, str) and each in self._said for each in wanted):
             return True
-        for text in self._texts:
+        for text in self._said:
             try:
                 if json.loads(text) in wanted:
                     return True

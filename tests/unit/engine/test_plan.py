@@ -69,6 +69,12 @@ def test_a_sound_definition_has_no_problems():
             define(agent={**TASK, "subagents": ["ghost"]}),
             ("error", "UNKNOWN_SUBAGENT", "agent", "agent.subagents.0"),
         ),
+        (
+            define(
+                agent=TASK, mcps=[{"id": "t", "name": "T", "command": "/usr/bin/npx", "args": ["-y", "x"]}]
+            ),
+            ("warning", "MCP_NEEDS_NETWORK", "mcp:t", "mcps.0.command"),
+        ),
         (define(agent={**TASK, "mcps": ["ghost"]}), ("error", "UNKNOWN_MCP", "agent", "agent.mcps.0")),
         (
             define(agent=TASK, subagents=[subagent("a", subagents=["b"]), subagent("b", subagents=["a"])]),

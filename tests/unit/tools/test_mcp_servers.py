@@ -15,7 +15,7 @@ from cloutagent_ext.engine.masking import Mask
 from cloutagent_ext.engine.ports import EndExecution
 from cloutagent_ext.engine.tools.bubblewrap import problem
 from tests.support.mcp_bench import McpBench
-from tests.support.mcp_peers import EVERYTHING, everything_over_http, sse_server
+from tests.support.mcp_peers import EVERYTHING, everything_over_http
 
 
 async def test_the_time_server_says_the_time(tmp_path):
@@ -78,19 +78,6 @@ async def test_a_server_gets_no_capability_that_it_could_wait_for(tmp_path):
         assert not {
             name for name in offered if "sampling" in name or "elicitation" in name or "roots" in name
         }
-
-
-async def test_an_sse_server_is_reached_with_its_headers_and_takes_large_results(tmp_path):
-    async with McpBench(tmp_path) as bench, sse_server(tmp_path) as url:
-        bench.add("sse", transport="sse", url=url, headers={"Authorization": "Bearer abc", "X-One": "1"})
-        tools = await bench.tools("sse")
-        assert json.loads(await bench.text(tools["mcp__sse__headers"]))["authorization"] == "Bearer abc"
-        large = await bench.run(tools["mcp__sse__large"], megabytes=3)
-        assert (bench.workspace / large[0].path).stat().st_size == 3_000_000
-        assert "byte limit" in await bench.error(tools["mcp__sse__large"], megabytes=17)
-        # Its stream could not be read on; it was connected again, and goes on.
-        await bench.until(lambda: bool(bench.warnings("MCP_RECONNECTED")))
-        await bench.run(tools["mcp__sse__large"], megabytes=1)
 
 
 async def test_servers_start_side_by_side(tmp_path):
@@ -228,17 +215,6 @@ async def test_an_essential_server_that_is_not_there_ends_the_execution(tmp_path
             await bench.tools("well", "none")
     assert caught.value.code == "MCP_CONNECTION_FAILED"
     assert "no program no-such-program-anywhere" in caught.value.message
-
-
-@pytest.mark.parametrize("transport", ["http", "sse"])
-async def test_nobody_at_an_address_is_told_in_words(tmp_path, transport):
-    from tests.support.live_server import free_port
-
-    async with McpBench(tmp_path) as bench:
-        bench.add("gone", transport=transport, url=f"http://127.0.0.1:{free_port()}/mcp")
-        assert await bench.tools("gone") == {}
-        (warning,) = bench.warnings("MCP_FAILED")
-        assert "connect" in warning["message"].lower()
 
 
 @pytest.mark.parametrize("isolation", ["off", "auto"])
