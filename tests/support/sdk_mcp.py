@@ -11,6 +11,7 @@ from typing import Any
 warnings.simplefilter("ignore")
 
 from mcp.server.mcpserver import Context, MCPServer  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
 
 server = MCPServer("sdk")
 
@@ -44,6 +45,18 @@ async def grow(context: Context) -> str:
     server.add_tool(more, name="more", description="Came later.")
     await context.notify_tools_changed()
     return "grown"
+
+
+class Answer(BaseModel):
+    """What a person would fill in."""
+
+    name: str
+
+
+@server.tool()
+async def ask(context: Context) -> str:
+    """Asks a person before it answers."""
+    return str(await context.elicit("Who are you?", schema=Answer))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ Report = Callable[[Happened, str, JsonObject], Awaitable[None]]
 _CALL: TypeAdapter[Any] = TypeAdapter(mcp_types.CallToolResult | mcp_types.InputRequiredResult)
 _LOST_SESSION = "Session terminated"
 """What the SDK says where an HTTP server no longer knows our session."""
+_STATUS = "Server returned an error response"
+"""What it says in place of an HTTP status."""
 _ONE_ANSWER = "SSE stream failed"
 """How it begins where one answer could not be read, and nothing else is wrong."""
 
@@ -186,7 +188,7 @@ class Connection:
         except MCPError as error:
             lost = error.code == mcp_types.CONNECTION_CLOSED or error.message == _LOST_SESSION
             if not lost or error.message.startswith(_ONE_ANSWER):
-                raise CallFailed(self._words(error.message)) from None
+                raise CallFailed(await self._refused(error.message)) from None
             self._broken.set()
             raise CallFailed(await self._gone(error.message)) from None
         except (ValidationError, RuntimeError, ValueError, KeyError, TypeError):
@@ -202,6 +204,11 @@ class Connection:
                 "possible here. Call it with everything it needs."
             )
         return result  # type: ignore[no-any-return]
+
+    async def _refused(self, message: str) -> str:
+        if message == _STATUS and self._link is not None and (words := await self._link.last_words()):
+            return f"{self.server.name} refused the call: {self._words(words)}."
+        return self._words(message)
 
     async def _usable(self) -> Client:
         while (client := self._client) is None or self._dead:

@@ -158,7 +158,7 @@ class SseLink:
 
 
 class _Watch:
-    """Sees every response of a client: remembers refusals, bounds bodies."""
+    """Sees every response of a client: remembers whether the last one was a refusal, bounds bodies."""
 
     def __init__(self) -> None:
         self.refusal = ""
@@ -168,6 +168,8 @@ class _Watch:
             self.refusal = f"it redirects to another address (HTTP {response.status_code})"
         elif response.status_code >= HTTPStatus.BAD_REQUEST:
             self.refusal = f"it answered HTTP {response.status_code} {response.reason_phrase}".rstrip()
+        else:
+            self.refusal = ""
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             limit = MAX_MESSAGE_BYTES
         else:

@@ -155,3 +155,44 @@ async def test_a_server_of_the_newer_protocol_is_heard_when_its_tools_change(tmp
             async with sdk_server(tmp_path / "peer", kind) as url:
                 await grown(transport="http", url=url)
                 await bench.servers.close()
+
+
+@pytest.mark.parametrize("kind", ["stdio", *KINDS])
+async def test_a_server_that_asks_a_person_gets_a_refusal_at_once(tmp_path, kind):
+    async with McpBench(tmp_path) as bench:
+
+        async def asked(**reached: Any) -> None:
+            bench.add("peer", **reached)
+            tools = await bench.tools("peer")
+            began = time.monotonic()
+            assert await bench.error(tools["mcp__peer__ask"])
+            assert time.monotonic() - began < 5
+            assert await bench.text(tools["mcp__peer__slow"], seconds=0) == "done"
+
+        if kind == "stdio":
+            await asked(command=sys.executable, args=[str(SDK), "stdio"])
+        else:
+            async with sdk_server(tmp_path / "peer", kind) as url:
+                await asked(transport=KINDS[kind], url=url)
+                await bench.servers.close()
+
+
+async def test_a_call_that_an_address_refuses_is_told_by_its_status(tmp_path):
+    def answer(request: Request) -> Answer:
+        asked = request.json()
+        results = {
+            "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                           "serverInfo": {"name": "x", "version": "1"}},
+            "tools/list": {"tools": [{"name": "go", "inputSchema": {"type": "object"}}]},
+        }  # fmt: skip
+        if asked["method"] in results:
+            result = {"jsonrpc": "2.0", "id": asked["id"], "result": results[asked["method"]]}
+            return Answer(200, result, {"Content-Type": "application/json"})
+        return Answer(202) if "id" not in asked else Answer(503, {"error": "later"})
+
+    with scripted_http() as peer:
+        peer.routes["POST /mcp"] = answer
+        async with McpBench(tmp_path) as bench:
+            bench.add("peer", transport="http", url=f"{peer.url}/mcp")
+            go = (await bench.tools("peer"))["mcp__peer__go"]
+            assert await bench.error(go) == "Peer refused the call: it answered HTTP 503 Service Unavailable."
