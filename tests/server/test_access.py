@@ -32,6 +32,7 @@ def address(route: Route, project: str = UNKNOWN, execution: str = UNKNOWN) -> s
         "name": "NOBODY",
         "cassette_id": "0123456789abcdef",
         "version": "1",
+        "mcp": "nobody",
         "other": "1",
     }
     return "/cloutagent/api/" + re.sub(r"\{([^}]+)\}", lambda match: values[match[1]], route.path)

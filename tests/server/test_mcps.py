@@ -211,6 +211,7 @@ async def imported(server: Caller, tmp_path: Path) -> tuple[str, Path]:
     return made.json()["id"], sentinel
 
 
+@pytest.mark.parametrize("settings", [{"isolation": "off"}])  # a sandbox would keep it from its sentinel
 async def test_nothing_starts_a_server_that_nobody_here_has_agreed_to(
     server: Caller, imported: tuple[str, Path]
 ) -> None:
