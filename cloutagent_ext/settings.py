@@ -192,6 +192,13 @@ class Settings:
         unit="MB",
         minimum=1,
     )
+    web_fetch_allow: tuple[str, ...] = _setting(
+        tuple,
+        (),
+        "Hosts that `web_fetch` may reach though they are not on the public internet: names, `*.suffix`, "
+        "addresses or networks, each with `:port` if only that is meant.",
+        env="CLOUTAGENT_WEB_FETCH_ALLOW",
+    )
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Where each value came from; names that are missing have their default."""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from .. import durable
 from ..engine.ports import Clock, Kernels
+from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
 from ..errors import Conflict, DiskFull, NotFound, Unavailable
@@ -88,6 +89,7 @@ class Executions:
             batches=self._batches,
             isolation=isolation or Isolation(),
             cassettes=self.cassettes,
+            reach=Reach(allow=settings.web_fetch_allow),
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),

@@ -19,6 +19,7 @@ from ..engine import loop
 from ..engine.masking import NOTHING, Mask
 from ..engine.past import Past
 from ..engine.ports import Clock, EndExecution, Job, Kernels, Outcome, Ports
+from ..engine.reach import Reach
 from ..engine.tools.environment import child_environment
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.mcp_process import Sandbox
@@ -65,6 +66,7 @@ class Bindings:
     batches: Batches
     cassettes: Cassettes
     isolation: Isolation = field(default_factory=Isolation)
+    reach: Reach = field(default_factory=Reach)
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -132,6 +134,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
                 isolation=bindings.isolation,
             )
         )
+        box.reach = bindings.reach
         actions = await stack.enter_async_context(
             hooks.bound(
                 [hook for hook in definition.hooks if hook.enabled],

@@ -10,6 +10,7 @@ from ...schema.base import JsonObject
 from ...schema.events import OutputPart, WarningCode
 from ..past import Past
 from ..ports import Kernels, ToolContext, ToolError
+from ..reach import Reach
 from .commands import Commands
 from .isolation import NOT_ISOLATED, Isolation
 from .kernel_slot import KernelSlot
@@ -34,6 +35,8 @@ class Resources:
         self.writing = asyncio.Lock()
         """One change of a file at a time: each reads what the one before has written."""
         self._warned = "NOT_ISOLATED" in past.told.warned
+        self.reach = Reach()
+        """What `web_fetch` may reach."""
         self._room: Room | None = None
         self._opening = asyncio.Lock()
         self._closed = False

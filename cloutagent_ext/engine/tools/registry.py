@@ -9,8 +9,9 @@ from .files import FileCreate, StrReplace, View
 from .kernel import Python
 from .search import Glob, Grep
 from .shell import Bash
+from .web import WebFetch
 
-_TOOLS: tuple[type[BuiltinTool], ...] = (Bash, View, FileCreate, StrReplace, Glob, Grep, Python)
+_TOOLS: tuple[type[BuiltinTool], ...] = (Bash, View, FileCreate, StrReplace, Glob, Grep, Python, WebFetch)
 
 
 def builtin(resources: Resources | None = None) -> dict[str, Tool]:

@@ -11,6 +11,7 @@ from ...schema.events import WarningCode
 from ..masking import Mask
 from ..past import Past
 from ..ports import Events, Kernels, Tool
+from ..reach import Reach as WebReach
 from . import processes
 from .base import Resources
 from .commands import Commands
@@ -44,6 +45,15 @@ class Toolbox:
     def commands(self) -> Commands:
         """Its commands, for what else starts some in this execution (hooks): one owner, one end."""
         return self._resources.commands
+
+    @property
+    def reach(self) -> WebReach:
+        """What `web_fetch` may reach."""
+        return self._resources.reach
+
+    @reach.setter
+    def reach(self, reach: WebReach) -> None:
+        self._resources.reach = reach
 
     def connect(
         self, reaches: Sequence[Reach], *, sandbox: Sandbox, events: Events, mask: Mask
