@@ -96,13 +96,18 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         """Build the services; nothing is started, read or written yet."""
         with _no_collection():
             from .jupyter.kernels import ServerKernels
+            from .jupyter.notebooks import ServerNotebooks
             from .server.context import Context, StreamSlots
             from .server.gate import Gate
             from .server.rate_limits import RateLimits
             from .services import build
 
         settings = self.make_settings()
-        self.services = build(settings, kernels=ServerKernels(self._server.kernel_manager))
+        self.services = build(
+            settings,
+            kernels=ServerKernels(self._server.kernel_manager),
+            notebooks=ServerNotebooks(self._server),
+        )
         limits = RateLimits(settings.rate_limit, settings.failed_auth_limit)
         self.context = Context(
             services=self.services,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .auth.keys import Keys
 from .engine.models import ModelProvider, ModelSettings
-from .engine.ports import Clock, Kernels, Price
+from .engine.ports import Clock, Kernels, Notebooks, Price
 from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
 from .executions.queue import Executions
@@ -93,7 +93,13 @@ class Services:
         await self.keys.close()
 
 
-def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -> Services:
+def build(
+    settings: Settings,
+    *,
+    kernels: Kernels,
+    clock: Clock | None = None,
+    notebooks: Notebooks | None = None,
+) -> Services:
     """The services of one data folder. No I/O."""
     store = ProjectStore(settings.data_dir)
     prices = {model: Price(**price) for model, price in settings.price_overrides.items()}
@@ -108,6 +114,7 @@ def build(settings: Settings, *, kernels: Kernels, clock: Clock | None = None) -
         secrets=secrets,
         clock=clock or SystemClock(),
         isolation=around,
+        notebooks=notebooks,
     )
     return Services(
         settings=settings,

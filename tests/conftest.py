@@ -67,6 +67,12 @@ _MAY_BLOCK: tuple[tuple[str, str], ...] = (
     ("<frozen importlib._bootstrap>", "_find_and_load"),
     # Jupyter loads extensions before it listens: nobody is kept waiting yet.
     ("jupyter_server/extension/manager.py", "load_all_extensions"),
+    # Jupyter's own services block a little wherever they are called from.
+    ("jupyter_server/services/contents/filemanager.py", "get"),
+    ("jupyter_server/services/contents/filemanager.py", "save"),
+    ("jupyter_server/services/contents/largefilemanager.py", "save"),
+    ("jupyter_server/services/sessions/sessionmanager.py", "list_sessions"),
+    ("jupyter_server_ydoc/app.py", "get_document"),
 )
 
 

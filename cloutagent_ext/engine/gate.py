@@ -8,6 +8,8 @@ call (`dispatch`).
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ..schema.base import JsonObject
 from .context import Run
 from .ports import Tool, ToolError, Wire
@@ -34,7 +36,7 @@ async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) ->
     if word.deny is not None:
         raise ToolError(word.deny)
     arguments = word.arguments
-    verdict = scope.rules.decide(tool.name, arguments, tool.default_permission)
+    verdict = scope.rules.decide(tool.name, arguments, default_of(tool, arguments))
     if verdict.permission == "deny":
         raise ToolError(f"This call is not allowed here (rule {verdict.rule!r}: deny). Do without it.")
     # A hook's "allow" answers the tool's own question, never one that a rule of the project asks.
@@ -42,6 +44,13 @@ async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) ->
     if allowed and not word.ask:
         return arguments
     return await _asked(run, scope, span, tool, use, arguments)
+
+
+def default_of(tool: Tool, arguments: JsonObject) -> Literal["allow", "ask"]:
+    """What `tool` wants for a call that no rule speaks of; some ask for a part of their calls only."""
+    of_call = getattr(tool, "permission_for", None)
+    found: Literal["allow", "ask"] = tool.default_permission if of_call is None else of_call(arguments)
+    return found
 
 
 async def _asked(

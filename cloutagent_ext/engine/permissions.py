@@ -21,7 +21,7 @@ from ..schema.base import JsonObject
 from ..schema.project import Permission
 
 _RULE = re.compile(r"^(?P<tool>[A-Za-z0-9_*-]+)(?:\((?P<pattern>.*)\))?$", re.DOTALL)
-_SUBJECTS = ("command", "path", "file_path", "url", "code", "pattern", "prompt")
+_SUBJECTS = ("command", "action", "path", "file_path", "url", "code", "pattern", "prompt")
 """Arguments that say what a call is about, in the order in which they are looked for."""
 _SEPARATORS = re.compile(r"&&|\|\||[;|&\n]")
 _OPAQUE = re.compile(r"\$\(|`|<\(|>\(|[<>]|\$\{|\\\n")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import durable
-from ..engine.ports import Clock, Kernels
+from ..engine.ports import Clock, Kernels, Notebooks
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
@@ -64,6 +64,7 @@ class Executions:
         secrets: Secrets,
         clock: Clock,
         isolation: Isolation | None = None,
+        notebooks: Notebooks | None = None,
     ) -> None:
         self._settings = settings
         vault = Vault(secrets, models)
@@ -90,6 +91,7 @@ class Executions:
             isolation=isolation or Isolation(),
             cassettes=self.cassettes,
             reach=Reach(allow=settings.web_fetch_allow),
+            notebooks=notebooks,
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),

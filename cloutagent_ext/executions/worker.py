@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..engine import loop
 from ..engine.masking import NOTHING, Mask
 from ..engine.past import Past
-from ..engine.ports import Clock, EndExecution, Job, Kernels, Outcome, Ports
+from ..engine.ports import Clock, EndExecution, Job, Kernels, Notebooks, Outcome, Ports
 from ..engine.reach import Reach
 from ..engine.tools.environment import child_environment
 from ..engine.tools.isolation import Isolation
@@ -67,6 +67,7 @@ class Bindings:
     cassettes: Cassettes
     isolation: Isolation = field(default_factory=Isolation)
     reach: Reach = field(default_factory=Reach)
+    notebooks: Notebooks | None = None
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -135,6 +136,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             )
         )
         box.reach = bindings.reach
+        box.bind(bindings.notebooks, definition.agent.notebook, definition.agent.kernel)
         actions = await stack.enter_async_context(
             hooks.bound(
                 [hook for hook in definition.hooks if hook.enabled],

@@ -9,7 +9,7 @@ from typing import Literal
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, WarningCode
 from ..past import Past
-from ..ports import Kernels, ToolContext, ToolError
+from ..ports import Kernels, Notebooks, ToolContext, ToolError
 from ..reach import Reach
 from .commands import Commands
 from .isolation import NOT_ISOLATED, Isolation
@@ -35,6 +35,10 @@ class Resources:
         self.writing = asyncio.Lock()
         """One change of a file at a time: each reads what the one before has written."""
         self._warned = "NOT_ISOLATED" in past.told.warned
+        self.notebooks: Notebooks | None = None
+        """Notebooks of the Jupyter server; None without one."""
+        self.notebook: str | None = None
+        """The notebook that the project is bound to."""
         self.reach = Reach()
         """What `web_fetch` may reach."""
         self._room: Room | None = None
@@ -46,15 +50,18 @@ class Resources:
         """Whether any process was ever started here."""
         return self.commands.started or self.kernel.started
 
-    async def warn_not_isolated(self, context: ToolContext) -> None:
+    async def warn_not_isolated(self, context: ToolContext, message: str = NOT_ISOLATED) -> None:
         """Say once per execution what is not confined."""
-        await self.tell_not_isolated(context.warn)
+        await self.tell_not_isolated(context.warn, message)
 
-    async def tell_not_isolated(self, warn: Callable[[WarningCode, str], Awaitable[None]]) -> None:
+    async def tell_not_isolated(
+        self, warn: Callable[[WarningCode, str], Awaitable[None]], message: str = NOT_ISOLATED
+    ) -> None:
         """The same for what is started by no call of a tool."""
         if not self._warned:
             self._warned = True
-            await warn("NOT_ISOLATED", NOT_ISOLATED)
+            isolated = message != NOT_ISOLATED and await self.isolation.problem() is None
+            await warn("NOT_ISOLATED", message if isolated else NOT_ISOLATED)
 
     async def room(self, context: ToolContext) -> Room | None:
         """The sandbox of this execution's commands, opened at first use; None, and a warning, without one."""

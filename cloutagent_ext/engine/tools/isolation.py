@@ -29,6 +29,12 @@ NOT_ISOLATED = (
     "what that user can read and reach the network. Their environment holds none of the server's keys."
 )
 
+KERNEL_NOT_ISOLATED = (
+    "Python kernels of this execution run as the server's own user, without a sandbox: their code can read "
+    "what that user can read and reach the network. Their environment holds none of the server's keys; a "
+    "notebook's own kernel has what the person who started it gave it."
+)
+
 MAX_PROCESSES = 1024
 """Most processes that one command may have at a time, all its descendants counted."""
 MAX_OUTPUT_BYTES = 100 * 1024 * 1024

@@ -1,7 +1,8 @@
 """`python`: code in a Jupyter kernel that belongs to this execution.
 
 Trust model. Confined: the environment (an allow-list, `environment`), time and output;
-the kernel and the processes it starts end with the execution. Not confined: code runs
+the kernel and the processes it starts end with the execution, unless the project says that
+it runs in a notebook's own kernel: that is the user's, and stays as it is. Not confined: code runs
 as the server's own user, as in a notebook, so it can read and write whatever that user
 can and use the network; the execution carries the warning NOT_ISOLATED. What it shows
 is data: pictures become files, rich output is shown to people by the page, sanitised
@@ -14,10 +15,11 @@ import asyncio
 
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
-from ..ports import ToolContext, ToolError
+from ..ports import EndExecution, ToolContext, ToolError
 from . import display
 from .base import BuiltinTool
 from .display import Collector, TooMuchOutput
+from .isolation import KERNEL_NOT_ISOLATED
 from .text import INLINE_BYTES, clean
 
 DEFAULT_TIMEOUT_S = 120
@@ -72,7 +74,13 @@ class Python(BuiltinTool):
         lost, resources.kernel.lost = resources.kernel.lost, False
         if lost:
             await context.warn("KERNEL_LOST", _LOST.strip("[]").capitalize() + ".")
-        await resources.warn_not_isolated(context)
+        if resources.isolation.mode == "require" and not resources.kernel.attached:
+            raise EndExecution(
+                "TOOL_ERROR",
+                "The setting `isolation` is `require`, and kernels cannot be isolated: take `python` from "
+                "the agent's tools (`bash` runs Python in the sandbox), or set it to `auto`.",
+            )
+        await resources.warn_not_isolated(context, KERNEL_NOT_ISOLATED)
         problem = None
         try:
             outcome = await resources.kernel.execute(code, context, timeout_s=timeout_s, on_output=shown.take)
@@ -85,7 +93,10 @@ class Python(BuiltinTool):
             problem = f"[interrupted after {timeout_s} s; variables are kept; `timeout_s` allows more]"
         elif outcome == "dead":
             problem = (
-                "[the kernel died: state lost, all variables are gone; the next call starts a fresh one]"
+                "[the notebook's kernel died, was restarted, or does not stop when interrupted: state lost, "
+                "do not count on its variables; it was left as it is]"
+                if resources.kernel.attached
+                else "[the kernel died: state lost, all variables are gone; the next call starts a fresh one]"
             )
             await context.warn(
                 "KERNEL_LOST", "The Python kernel died; the variables of this execution are lost."

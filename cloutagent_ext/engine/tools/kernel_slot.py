@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Literal
 
 from ...schema.base import JsonObject
-from ..ports import Kernel, Kernels, ToolContext, ToolError
+from ..ports import Kernel, Kernels, Notebooks, ToolContext, ToolError
 
 
 class KernelSlot:
@@ -17,11 +18,17 @@ class KernelSlot:
         self._kernels = kernels
         self.lost = lost
         """Whether variables that the agents count on went with an earlier kernel, and nobody has said so."""
+        self.attached = False
+        """Whether the kernel is somebody else's, a notebook's: its life is not ours."""
         self.started = False
         """Whether a kernel was ever started, or tried to."""
         self._kernel: Kernel | None = None
         self._alone = asyncio.Lock()
         self._closed = False
+
+    def attach(self, kernels: Kernels) -> None:
+        """Use a kernel that is there already, as `kernels` finds it."""
+        self._kernels, self.attached = kernels, True
 
     async def execute(
         self, code: str, context: ToolContext, *, timeout_s: float, on_output: Callable[[JsonObject], None]
@@ -50,3 +57,21 @@ class KernelSlot:
             kernel, self._kernel = self._kernel, None
             if kernel is not None:
                 await kernel.close()
+
+
+class NotebookKernels:
+    """`ports.Kernels` that finds the kernel of one open notebook instead of starting one."""
+
+    def __init__(self, notebooks: Notebooks | None, notebook: str | None) -> None:
+        self._notebooks = notebooks
+        self._notebook = notebook
+
+    async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
+        """See `ports.Notebooks.kernel`."""
+        if self._notebooks is None:
+            raise ToolError(
+                "`python` runs in the kernel of an open notebook here, and there is no Jupyter server."
+            )
+        if self._notebook is None:
+            raise ToolError("`agent.kernel` is `notebook`, and the project names no notebook.")
+        return await self._notebooks.kernel(self._notebook)

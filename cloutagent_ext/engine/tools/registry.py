@@ -7,11 +7,22 @@ from ..ports import Tool
 from .base import BuiltinTool, Resources
 from .files import FileCreate, StrReplace, View
 from .kernel import Python
+from .notebook import Notebook
 from .search import Glob, Grep
 from .shell import Bash
 from .web import WebFetch
 
-_TOOLS: tuple[type[BuiltinTool], ...] = (Bash, View, FileCreate, StrReplace, Glob, Grep, Python, WebFetch)
+_TOOLS: tuple[type[BuiltinTool], ...] = (
+    Bash,
+    View,
+    FileCreate,
+    StrReplace,
+    Glob,
+    Grep,
+    Python,
+    Notebook,
+    WebFetch,
+)
 
 
 def builtin(resources: Resources | None = None) -> dict[str, Tool]:

@@ -10,12 +10,13 @@ from types import TracebackType
 from ...schema.events import WarningCode
 from ..masking import Mask
 from ..past import Past
-from ..ports import Events, Kernels, Tool
+from ..ports import Events, Kernels, Notebooks, Tool
 from ..reach import Reach as WebReach
 from . import processes
 from .base import Resources
 from .commands import Commands
 from .isolation import Isolation
+from .kernel_slot import NotebookKernels
 from .mcp import McpServers, Reach
 from .mcp_process import Sandbox
 from .registry import builtin
@@ -45,6 +46,12 @@ class Toolbox:
     def commands(self) -> Commands:
         """Its commands, for what else starts some in this execution (hooks): one owner, one end."""
         return self._resources.commands
+
+    def bind(self, notebooks: Notebooks | None, notebook: str | None, kernel: str) -> None:
+        """Which notebook the agents may work on, and whether `python` runs in its kernel."""
+        self._resources.notebooks, self._resources.notebook = notebooks, notebook
+        if kernel == "notebook":
+            self._resources.kernel.attach(NotebookKernels(notebooks, notebook))
 
     @property
     def reach(self) -> WebReach:

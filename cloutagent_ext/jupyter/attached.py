@@ -1,0 +1,63 @@
+"""The kernel of an open notebook, used beside its owner: run code in it, and let go.
+
+It is never started, restarted or ended here. Code waits until the kernel is idle, so
+that an interrupt, at the time limit or when the call is cancelled, meets our code and
+not the owner's. One call at a time per kernel, over all executions of this server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from ..engine.ports import ToolError
+from .kernel import JupyterKernel, OnOutput, Outcome
+
+CONNECT_S = 30.0
+
+
+class AttachedKernel(JupyterKernel):
+    """`ports.Kernel` over a kernel that belongs to somebody else."""
+
+    def __init__(self, manager: object, alone: asyncio.Lock) -> None:
+        super().__init__(manager, _let_go)
+        self._alone = alone
+        self._connected = False
+
+    async def execute(self, code: str, *, timeout_s: float, on_output: OnOutput) -> Outcome:
+        """See `ports.Kernel.execute`; `dead` too where it does not stop when interrupted. It lives on."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._alone.acquire()
+        except TimeoutError:
+            raise ToolError("The notebook's kernel is busy with another call: try again later.") from None
+        try:
+            if not await self._alive():
+                return "dead"
+            left = max(timeout_s - (time.monotonic() - began), 1.0)
+            await self._idle(left)
+            return await self._run(code, timeout_s=left, on_output=on_output)
+        finally:
+            self._alone.release()
+
+    async def _idle(self, seconds: float) -> None:
+        """Wait until it answers, that is until whatever its owner runs has ended."""
+        if not self._connected:
+            self._connected = True
+            self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=False)  # noqa: S604
+        try:
+            await self._client.wait_for_ready(timeout=min(seconds, CONNECT_S))
+        except RuntimeError:
+            raise ToolError(
+                "The notebook's kernel does not answer: it is busy with something else, or hangs. "
+                "Try again when it is idle."
+            ) from None
+
+    async def _close(self) -> None:
+        self._dead = True
+        self._client.stop_channels()
+
+
+async def _let_go() -> None:
+    """Nothing to end."""
