@@ -12,7 +12,9 @@ from cloutagent_ext.engine.tools.registry import builtin, rows
 
 
 def test_every_tool_is_listed_by_its_name() -> None:
-    assert list(builtin()) == ["bash", "view", "file_create", "str_replace", "glob", "grep", "python"]
+    assert list(builtin()) == [
+        "bash", "view", "file_create", "str_replace", "glob", "grep", "python", "notebook", "web_fetch",
+    ]  # fmt: skip
     assert [row.name for row in rows()] == list(builtin())
 
 
@@ -22,7 +24,9 @@ async def test_a_tool_describes_itself_and_commands_do_nothing_outside_of_an_exe
     assert "\n" not in tool.touches
     jsonschema.Draft202012Validator.check_schema(tool.input_schema)
     assert tool.input_schema["additionalProperties"] is False
-    if tool.name in ("bash", "python"):
+    if tool.name in ("bash", "python", "notebook", "web_fetch"):
         assert tool.default_permission == "ask"
         with pytest.raises(ToolError, match="outside of an execution"):
-            await tool.run({"command": "true", "code": "1"}, None)  # type: ignore[arg-type]
+            await tool.run(
+                {"command": "true", "code": "1", "url": "http://127.0.0.1/", "action": "read"}, None
+            )  # type: ignore[arg-type]
