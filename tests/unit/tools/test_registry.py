@@ -10,6 +10,8 @@ import pytest
 from cloutagent_ext.engine.ports import Tool, ToolError
 from cloutagent_ext.engine.tools.registry import builtin, rows
 
+EVERYTHING = {"command": "true", "code": "1", "url": "http://127.0.0.1/", "action": "read"}
+
 
 def test_every_tool_is_listed_by_its_name() -> None:
     assert list(builtin()) == [
