@@ -12,7 +12,7 @@ from . import exits
 from .desk import Format, open_desk
 from .targets import check_free, write
 
-_FORMATS = ("zip", "tar.gz", "claude")
+_FORMATS = ("zip", "tar.gz", "claude", "python")
 
 
 def add(
@@ -23,11 +23,13 @@ def add(
         parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print it as JSON")
         return parser
 
-    export = command("export", "write a project to an archive")
+    export = command("export", "write a project to an archive, or as a program that stands alone")
     export.add_argument("project", help="name or id of the project")
-    export.add_argument("file", type=Path, help="archive to write; its ending chooses zip or tar.gz")
+    export.add_argument("file", type=Path, help="file to write; its ending chooses zip, tar.gz or Python")
     export.add_argument(
-        "--format", choices=_FORMATS, help="in place of the ending; `claude`: for Claude Code"
+        "--format",
+        choices=_FORMATS,
+        help="in place of the ending; `claude`: for Claude Code, `python`: a program that stands alone",
     )
     export.add_argument("--no-ui", action="store_true", help="without positions and notes of the canvas")
     export.add_argument("--executions", action="store_true", help="with the logs of its executions")
@@ -52,7 +54,7 @@ def add(
 
 async def _export(arguments: argparse.Namespace) -> int:
     target: Path = arguments.file
-    form: Format = arguments.format or ("tar.gz" if target.name.endswith((".tar.gz", ".tgz")) else "zip")
+    form: Format = arguments.format or _form_of(target)
     await check_free(target, force=arguments.force)
     async with open_desk(arguments) as desk:
         data = await desk.export(
@@ -64,6 +66,12 @@ async def _export(arguments: argparse.Namespace) -> int:
     else:
         print(f"{target}  {len(data):,} bytes")
     return exits.OK
+
+
+def _form_of(target: Path) -> Format:
+    if target.name.endswith((".tar.gz", ".tgz")):
+        return "tar.gz"
+    return "python" if target.suffix == ".py" else "zip"
 
 
 async def _import(arguments: argparse.Namespace) -> int:

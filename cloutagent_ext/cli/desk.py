@@ -19,7 +19,7 @@ from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
 from ..schema.project import Project, ProjectRow, Validation
 
-Format = Literal["zip", "tar.gz", "claude"]
+Format = Literal["zip", "tar.gz", "claude", "python"]
 
 
 class Started(Protocol):

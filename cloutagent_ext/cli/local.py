@@ -132,6 +132,10 @@ class LocalDesk:
 
     async def export(self, project: str, form: Format, *, ui: bool, executions: bool) -> bytes:
         project_id = await self._services.store.resolve(project)
+        if form == "python":
+            from ..executions import programs
+
+            return (await programs.of(self._services.store, self._services.models, project_id))[1]
         sink = io.BytesIO()
         await self._services.store.archives.export(project_id, sink, form, ui=ui, executions=executions)
         return sink.getvalue()

@@ -27,7 +27,7 @@ from .transport import Transport, file_path, segment
 
 Files = Mapping[str, str] | Iterable[str]
 """Files of the Jupyter server for the workspace: names, or workspace name → name on the server."""
-Form = Literal["zip", "tar.gz", "claude"]
+Form = Literal["zip", "tar.gz", "claude", "python"]
 
 
 class AsyncProject:
@@ -162,7 +162,7 @@ class AsyncProject:
         await self._transport.request("DELETE", f"{self._path}/files/{file_path(path)}")
 
     async def export(self, form: Form = "zip", *, ui: bool = True, executions: bool = False) -> bytes:
-        """The project as an archive: `zip`, `tar.gz`, or `claude` for Claude Code; never secrets or keys.
+        """The project as `zip`, `tar.gz`, `claude` for Claude Code, or `python`; never secrets or keys.
 
         `ui=False` leaves out where cards stand, `executions=True` adds the logs of its executions.
         """

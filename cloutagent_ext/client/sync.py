@@ -218,7 +218,7 @@ class Project:
         self._loop.call(self._project.delete_file(path))
 
     def export(self, form: Form = "zip", *, ui: bool = True, executions: bool = False) -> bytes:
-        """The project as an archive: `zip`, `tar.gz`, or `claude` for Claude Code; never secrets or keys.
+        """The project as `zip`, `tar.gz`, `claude` for Claude Code, or `python`; never secrets or keys.
 
         `ui=False` leaves out where cards stand, `executions=True` adds the logs of its executions.
         """

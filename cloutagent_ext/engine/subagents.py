@@ -40,19 +40,7 @@ class Delegation:
 
     def __init__(self, run: Run, subagent: Subagent, caller: Budget) -> None:
         self.name = PREFIX + subagent.id
-        self.description = subagent.description or f"Delegates a task to {subagent.name}."
-        self.input_schema: JsonObject = {
-            "type": "object",
-            "properties": {
-                "prompt": {
-                    "type": "string",
-                    "minLength": 1,
-                    "description": "The whole task. It sees nothing else of this conversation.",
-                }
-            },
-            "required": ["prompt"],
-            "additionalProperties": False,
-        }
+        self.description, self.input_schema = described(subagent)
         self._run = run
         self._subagent = subagent
         self._caller = caller
@@ -133,6 +121,23 @@ class Delegation:
             call_id=context.call_id,
             shared=subagent.parallel and subagent.max_parallel_instances > 1,
         )
+
+
+def described(subagent: Subagent) -> tuple[str, JsonObject]:
+    """What a caller's model reads about a subagent: description and input schema of its tool."""
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {
+            "prompt": {
+                "type": "string",
+                "minLength": 1,
+                "description": "The whole task. It sees nothing else of this conversation.",
+            }
+        },
+        "required": ["prompt"],
+        "additionalProperties": False,
+    }
+    return subagent.description or f"Delegates a task to {subagent.name}.", schema
 
 
 async def tools_of(run: Run, agent: Subagent | None, budget: Budget) -> dict[str, Tool]:

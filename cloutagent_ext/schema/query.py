@@ -62,8 +62,8 @@ class ValidateQuery(Model):
 
 
 class ExportQuery(Model):
-    format: Literal["zip", "tar.gz", "claude"] = "zip"
-    """`claude`: a zip in the form of a Claude Code project."""
+    format: Literal["zip", "tar.gz", "claude", "python"] = "zip"
+    """`claude`: a zip in the form of a Claude Code project. `python`: a program that stands alone."""
     ui: bool = True
     """With positions and notes of the canvas (`.ui/`)."""
     executions: bool = False

@@ -13,6 +13,7 @@ from ..schema.project import CreatedProject
 from ..schema.query import ExportQuery
 from ..store.archive import MEDIA_TYPES
 from . import multipart
+from .files import attachment
 from .projects import FIRST_KEY
 from .reply import Reply
 from .route import Nothing
@@ -55,17 +56,36 @@ async def duplicate_project(call: Endpoint, project_id: str, body: Nothing) -> R
 
 
 async def export_project(call: Endpoint, project_id: str, query: ExportQuery) -> None:
-    """Definition and files; never secrets or keys. `claude`: in the form of Claude Code."""
+    """Definition and files; never secrets or keys.
+
+    `claude`: in the form of Claude Code. `python`: its agents as one program on the `anthropic` SDK.
+    """
+    if query.format == "python":
+        await _export_program(call, project_id)
+        return
     spool = spool_of(call)
     try:
         file = await spool.open()
         name = await call.services.store.archives.export(
             project_id, file, query.format, ui=query.ui, executions=query.executions
         )
-        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "project"
-        await answer(call, file, f"{stem}.{_ENDINGS[query.format]}", MEDIA_TYPES[query.format])
+        await answer(call, file, f"{_stem(name)}.{_ENDINGS[query.format]}", MEDIA_TYPES[query.format])
     finally:
         await spool.close()
+
+
+async def _export_program(call: Endpoint, project_id: str) -> None:
+    from ..executions import programs
+
+    name, source = await programs.of(call.services.store, call.services.models, project_id)
+    for header, value in attachment(f"{_stem(name)}.py", "text/x-python").items():
+        call.set_header(header, value)
+    call.set_status(HTTPStatus.OK)
+    call.finish(source)
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "project"
 
 
 async def _only_the_file(body: Spool, content_type: str) -> None:

@@ -435,7 +435,9 @@ export interface paths {
         };
         /**
          * The project as an archive
-         * @description Definition and files; never secrets or keys. `claude`: in the form of Claude Code.
+         * @description Definition and files; never secrets or keys.
+         *
+         *         `claude`: in the form of Claude Code. `python`: its agents as one program on the `anthropic` SDK.
          */
         get: operations["export_project"];
         put?: never;
@@ -5287,8 +5289,8 @@ export interface operations {
     export_project: {
         parameters: {
             query?: {
-                /** @description `claude`: a zip in the form of a Claude Code project. */
-                format?: "zip" | "tar.gz" | "claude";
+                /** @description `claude`: a zip in the form of a Claude Code project. `python`: a program that stands alone. */
+                format?: "zip" | "tar.gz" | "claude" | "python";
                 /** @description With positions and notes of the canvas (`.ui/`). */
                 ui?: boolean;
                 /** @description With the logs of its executions. */

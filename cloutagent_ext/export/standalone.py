@@ -1,0 +1,442 @@
+"""The program that a project becomes: an agent loop on the `anthropic` SDK, with its tools.
+
+Never imported by the product: `script` copies this source into what it writes, with the project in
+place of `PROJECT`, the functions of `file_tools` in place of their import, and without the parts
+between marks that the project does not need. So it is plain: one file, the standard library, the
+SDK, and `mcp` where the project has MCP servers.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anthropic
+
+from .file_tools import file_create, glob, grep, str_replace, view
+
+PROJECT: dict[str, Any] = {}
+
+Tool = Callable[[dict[str, Any]], str]
+MAX_OUTPUT = 32 * 1024  # characters of a tool's result that the model sees
+
+
+class Stop(Exception):
+    """The program cannot go on; the text says why."""
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def fill(text: str, values: dict[str, str]) -> str:
+    """`text` with each {{name}} replaced."""
+    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda match: values.get(match[1], match[0]), text)
+
+
+# ---------------------------------------------------------------- limits
+
+
+class Budget:
+    """What was spent by all agents; it is looked at after each turn, so the last one may go over."""
+
+    def __init__(self, limits: dict[str, Any]) -> None:
+        self.limits, self.started = limits, time.monotonic()
+        self.cost, self.tokens, self.lock = 0.0, 0, threading.Lock()
+
+    def book(self, model: str, usage: Any) -> None:
+        price = PROJECT["prices"].get(model)
+        written, read = usage.cache_creation_input_tokens or 0, usage.cache_read_input_tokens or 0
+        with self.lock:
+            self.tokens += usage.input_tokens + written + usage.output_tokens
+            if price:
+                self.cost += (
+                    usage.input_tokens * price["input"] / 1e6 + usage.output_tokens * price["output"] / 1e6
+                )
+                self.cost += written * price["cache_write"] / 1e6 + read * price["cache_read"] / 1e6
+            say(f"  [{self.tokens:,} tokens, ${self.cost:.4f}{'' if price else ' (price unknown)'}]")
+            self.check()
+
+    def check(self) -> None:
+        if self.limits["max_cost_usd"] is not None and self.cost >= self.limits["max_cost_usd"]:
+            raise Stop(
+                f"COST_LIMIT_EXCEEDED: ${self.cost:.4f} of ${self.limits['max_cost_usd']:g} are spent."
+            )
+        if self.tokens >= self.limits["max_tokens"]:
+            raise Stop(
+                f"TOKEN_LIMIT_EXCEEDED: {self.tokens:,} of {self.limits['max_tokens']:,} tokens are used."
+            )
+        if time.monotonic() - self.started >= self.limits["timeout_s"]:
+            raise Stop(f"TIMEOUT: it was not done after {self.limits['timeout_s']} s.")
+
+
+# ---------------------------------------------------------------- tools
+
+
+class Shell:
+    """Commands in the working folder; the folder that a command ends in is where the next one begins."""
+
+    def __init__(self) -> None:
+        self.folder, self.lock = str(Path.cwd()), threading.Lock()
+
+    def run(self, arguments: dict[str, Any]) -> str:
+        with self.lock, tempfile.NamedTemporaryFile("r") as ended:
+            command = f"trap 'pwd > {ended.name}' EXIT\n{arguments['command']}"
+            limit = arguments.get("timeout_s", 120)
+            try:
+                done = subprocess.run(
+                    ["bash", "-c", command],
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=limit,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise ValueError(f"stopped after {limit} s") from error
+            self.folder = ended.read().strip() or self.folder
+        text = done.stdout.decode("utf-8", "replace")
+        if done.returncode:
+            raise ValueError(f"{text}\n[exit code {done.returncode}]".lstrip("\n"))
+        return text or "[no output]"
+
+
+WORKER = """
+import ast, contextlib, io, json, os, sys, traceback
+names, answers = {"__name__": "__main__"}, os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what programs print that it starts is not an answer
+for line in sys.stdin:
+    out, ok = io.StringIO(), True
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        try:
+            tree = ast.parse(json.loads(line))
+            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, "<cell>", "exec"), names)
+            value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names) if last else None
+            if value is not None:
+                print(repr(value))
+        except BaseException:
+            ok = False
+            traceback.print_exc()
+    answers.write(json.dumps([ok, out.getvalue()]) + chr(10))
+    answers.flush()
+"""
+
+
+class Python:
+    """Code in one child process whose variables stay; what it prints and its last value come back."""
+
+    def __init__(self) -> None:
+        self.child: subprocess.Popen[str] | None = None
+        self.lock = threading.Lock()
+
+    def run(self, arguments: dict[str, Any]) -> str:
+        with self.lock:
+            if self.child is None or self.child.poll() is not None:
+                pipe = subprocess.PIPE
+                self.child = subprocess.Popen(
+                    [sys.executable, "-c", WORKER], stdin=pipe, stdout=pipe, text=True
+                )
+            child = self.child
+            watch = threading.Timer(arguments.get("timeout_s", 120), child.kill)
+            watch.start()
+            try:
+                assert child.stdin is not None
+                assert child.stdout is not None
+                child.stdin.write(json.dumps(arguments["code"]) + "\n")
+                child.stdin.flush()
+                line = child.stdout.readline()
+            finally:
+                watch.cancel()
+        if not line:
+            raise ValueError(
+                "the Python process ended: all variables are gone; the next call starts a fresh one"
+            )
+        ok, text = json.loads(line)
+        if not ok:
+            raise ValueError(text)
+        return str(text) or "[ran, and showed nothing]"
+
+    def close(self) -> None:
+        if self.child is not None:
+            self.child.kill()
+            self.child.communicate()
+
+
+def file_tools() -> dict[str, Tool]:
+    """The tools that work on files below the working folder."""
+    each: dict[str, Callable[..., str]] = {
+        "view": view, "file_create": file_create, "str_replace": str_replace, "glob": glob, "grep": grep,
+    }  # fmt: skip
+    return {name: partial(with_names, tool) for name, tool in each.items()}
+
+
+def with_names(tool: Callable[..., str], arguments: dict[str, Any]) -> str:
+    return tool(**arguments)
+
+
+# >>> mcp
+import asyncio  # noqa: E402
+from contextlib import AsyncExitStack  # noqa: E402
+
+
+def secret(text: str) -> str:
+    """`text` with each {{secret:NAME}} taken from this program's environment."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise Stop(f"The environment variable {match[1]} is not set; an MCP server needs it.")
+        return os.environ[match[1]]
+
+    return re.sub(r"\{\{\s*secret:\s*([^{}\s]*)\s*\}\}", value, text)
+
+
+class Servers:
+    """The MCP servers, on an event loop of their own; calls come from any thread."""
+
+    def __init__(self, servers: list[dict[str, Any]]) -> None:
+        self.tools: dict[str, list[dict[str, Any]]] = {}
+        self.clients: dict[str, Any] = {}
+        self.loop, self.ready = asyncio.new_event_loop(), threading.Event()
+        self.over, self.failed = asyncio.Event(), ""
+        threading.Thread(
+            target=self.loop.run_until_complete, args=(self.serve(servers),), daemon=True
+        ).start()
+        self.ready.wait()
+        if self.failed:
+            raise Stop(self.failed)
+
+    async def serve(self, servers: list[dict[str, Any]]) -> None:
+        from mcp import Client, StdioServerParameters
+
+        try:
+            async with AsyncExitStack() as stack:
+                for server in servers:
+                    env = {name: secret(value) for name, value in server["env"].items()}
+                    env |= {
+                        name: secret("{{secret:" + key + "}}") for name, key in server["credentials"].items()
+                    }
+                    where: Any = StdioServerParameters(
+                        command=server["command"], args=server["args"], env=env
+                    )
+                    if server["url"]:
+                        where = server["url"]
+                    client = await stack.enter_async_context(Client(where))
+                    self.clients[server["id"]] = client
+                    listed = (await client.list_tools()).tools
+                    wanted = server["enabled_tools"]
+                    self.tools[server["id"]] = [
+                        {
+                            "name": f"mcp__{server['id']}__{tool.name}",
+                            "description": tool.description or "",
+                            "input_schema": tool.input_schema,
+                        }
+                        for tool in listed
+                        if wanted is None or tool.name in wanted
+                    ]
+                self.ready.set()
+                await self.over.wait()
+        except Exception as error:
+            self.failed = f"MCP_CONNECTION_FAILED: {error!r}"
+        finally:
+            self.ready.set()
+
+    def call(self, server: str, name: str, arguments: dict[str, Any]) -> str:
+        asked = self.clients[server].call_tool(name.split("__", 2)[2], arguments)
+        result = asyncio.run_coroutine_threadsafe(asked, self.loop).result()
+        text = "\n".join(getattr(part, "text", f"[{part.type}]") for part in result.content)
+        if result.is_error:
+            raise ValueError(text)
+        return text or "[no output]"
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.over.set)
+
+
+# <<< mcp
+# ---------------------------------------------------------------- permissions
+
+
+def permission(rules: dict[str, str], tool: str, arguments: dict[str, Any]) -> str:
+    """allow, ask or deny: deny beats ask beats allow; commands and code ask where no rule names them."""
+    first = next((value for value in arguments.values() if isinstance(value, str)), "")
+    found = set()
+    for rule, verdict in rules.items():
+        name, _, pattern = rule.partition("(")
+        if fnmatchcase(tool, name) and (not pattern or fnmatchcase(first, pattern.removesuffix(")"))):
+            found.add(verdict)
+    default = "ask" if tool in ("bash", "python") or tool.startswith("mcp__") else "allow"
+    return next((verdict for verdict in ("deny", "ask", "allow") if verdict in found), default)
+
+
+def allowed(rules: dict[str, str], tool: str, arguments: dict[str, Any], yes: bool) -> str | None:
+    """None where the call may run, else what the model is told."""
+    verdict = permission(rules, tool, arguments)
+    if verdict == "deny":
+        return "This call is not allowed here. Do without it."
+    if verdict == "allow" or yes:
+        return None
+    if not sys.stdin.isatty():
+        return "This call needs a person's word, and nobody can be asked here. Do without it."
+    answer = input(f"Allow {tool} {json.dumps(arguments)[:2000]}? [y/N] ")
+    return None if answer.strip().lower() in ("y", "yes") else "This call was refused. Do without it."
+
+
+# ---------------------------------------------------------------- agents
+
+
+class Program:
+    """One run of the project."""
+
+    def __init__(self, values: dict[str, str], limits: dict[str, Any], yes: bool) -> None:
+        self.client = anthropic.Anthropic()
+        self.values, self.yes, self.budget = values, yes, Budget(limits)
+        self.shell, self.python = Shell(), Python()
+        self.own: dict[str, Tool] = {"bash": self.shell.run, "python": self.python.run, **file_tools()}
+        # >>> mcp
+        self.servers = Servers(PROJECT["mcps"])
+        # <<< mcp
+
+    def close(self) -> None:
+        self.python.close()
+        # >>> mcp
+        self.servers.close()
+        # <<< mcp
+
+    def tools_of(self, agent: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Tool]]:
+        """What an agent may call: descriptions for the model, and functions."""
+        told = [tool for tool in PROJECT["tools"] if tool["name"] in agent["tools"]]
+        functions = {tool["name"]: self.own[tool["name"]] for tool in told}
+        for child in agent["subagents"]:
+            below = PROJECT["agents"][child]
+            told.append({"name": f"agent__{child}", **below["as_tool"]})
+            functions[f"agent__{child}"] = partial(self.delegate, below)
+        # >>> mcp
+        for server in agent["mcps"]:
+            for tool in self.servers.tools[server]:
+                told.append(tool)
+                functions[tool["name"]] = partial(self.servers.call, server, tool["name"])
+        # <<< mcp
+        return sorted(told, key=lambda tool: tool["name"]), functions
+
+    def delegate(self, agent: dict[str, Any], arguments: dict[str, Any]) -> str:
+        return self.run(agent, arguments["prompt"])
+
+    def run(self, agent: dict[str, Any], prompt: str) -> str:
+        """One agent from its prompt to its answer."""
+        told, functions = self.tools_of(agent)
+        cache = {"type": "ephemeral"}
+        request: dict[str, Any] = {"model": agent["model"], "cache_control": cache, **agent["settings"]}
+        if (system := fill(agent["system"], self.values)).strip():
+            request["system"] = [{"type": "text", "text": system, "cache_control": cache}]
+        if told:
+            request["tools"] = told
+        messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": prompt}]}]
+        for _ in range(agent["max_turns"]):
+            with self.client.messages.stream(
+                **request, max_tokens=agent["max_tokens"], messages=messages
+            ) as stream:
+                for event in stream:
+                    if event.type == "content_block_stop" and event.content_block.type == "text":
+                        say(f"{agent['name']}: {event.content_block.text}")
+                reply = stream.get_final_message()
+            self.budget.book(agent["model"], reply.usage)
+            content: list[Any] = [block.to_dict() for block in reply.content]
+            messages.append({"role": "assistant", "content": content})
+            uses = [block for block in content if block["type"] == "tool_use"]
+            if reply.stop_reason == "tool_use" and uses:
+                with ThreadPoolExecutor(max_workers=8) as pool:
+                    results = list(pool.map(lambda use: self.call(agent, functions, use), uses))
+                messages.append({"role": "user", "content": results})
+            elif reply.stop_reason in ("end_turn", "stop_sequence"):
+                return "".join(block["text"] for block in content if block["type"] == "text")
+            elif reply.stop_reason != "pause_turn":
+                raise Stop(f"The model stopped: {reply.stop_reason}.")
+        raise Stop(f"TURN_LIMIT_EXCEEDED: {agent['name']} was not done after {agent['max_turns']} turns.")
+
+    def call(self, agent: dict[str, Any], functions: dict[str, Tool], use: Any) -> dict[str, Any]:
+        """One tool call; what goes wrong with it is a result that the model reads."""
+        name, arguments = use["name"], use["input"]
+        result: dict[str, Any] = {"type": "tool_result", "tool_use_id": use["id"]}
+        say(f"{agent['name']}: → {name} {json.dumps(arguments, ensure_ascii=False)[:200]}")
+        try:
+            if name not in functions:
+                raise ValueError(f"There is no tool called {name}.")
+            if (refused := allowed(agent["permissions"], name, arguments, self.yes)) is not None:
+                raise ValueError(refused)
+            text = functions[name](arguments)
+        except Stop:
+            raise
+        except Exception as error:
+            text, result["is_error"] = str(error) or type(error).__name__, True
+        text = text.encode("utf-8", "replace").decode()
+        if len(text) > MAX_OUTPUT:
+            left_out = len(text) - MAX_OUTPUT
+            text = (
+                f"{text[: MAX_OUTPUT // 2]}\n[… {left_out:,} characters left out]\n{text[-MAX_OUTPUT // 2 :]}"
+            )
+        result["content"] = [{"type": "text", "text": text if text.strip() else "(no output)"}]
+        return result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=PROJECT["description"] or PROJECT["name"])
+    parser.add_argument("--prompt", help="what to do, in place of the task")
+    for name, variable in PROJECT["variables"].items():
+        needed = variable["default"] is None and variable["required"]
+        told = (variable["description"] or "value of {{" + name + "}}").replace("%", "%%")
+        parser.add_argument(
+            f"--{name}", dest=f"v_{name}", default=variable["default"], required=needed, help=told
+        )
+    parser.add_argument(
+        "--workspace", type=Path, default=Path(), help="folder to work in; holds the project's files"
+    )
+    parser.add_argument("--yes", action="store_true", help="allow what would ask a person")
+    parser.add_argument("--max-cost", type=float, help="lower the money limit, in US dollars")
+    if PROJECT["hooks"]:
+        parser.add_argument("--without-hooks", action="store_true", help="run although its hooks are not run")
+    arguments = parser.parse_args()
+    if PROJECT["hooks"] and not arguments.without_hooks:
+        say(f"The project has hooks that this program does not run: {', '.join(PROJECT['hooks'])}.")
+        say("They may guard what its tools do. Add --without-hooks to run it all the same.")
+        return 2
+    prompt = arguments.prompt if arguments.prompt is not None else PROJECT["task"]
+    if not prompt.strip():
+        parser.error("there is nothing to do: give --prompt")
+    os.chdir(arguments.workspace)
+    values = {name: getattr(arguments, f"v_{name}") or "" for name in PROJECT["variables"]}
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    values |= {"timestamp": moment, "project_name": PROJECT["name"], "execution_id": f"script-{os.getpid()}"}
+    limits = dict(PROJECT["limits"])
+    if arguments.max_cost is not None:
+        limits["max_cost_usd"] = min(arguments.max_cost, limits["max_cost_usd"] or arguments.max_cost)
+    program = None
+    try:
+        program = Program(values, limits, arguments.yes)
+        print(program.run(PROJECT["agents"]["main"], fill(prompt, values)))
+    except Stop as stop:
+        say(str(stop))
+        return 1
+    except anthropic.AnthropicError as error:
+        say(f"MODEL_ERROR: {error}")
+        return 1
+    finally:
+        if program is not None:
+            program.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
