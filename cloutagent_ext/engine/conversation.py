@@ -123,7 +123,7 @@ class Conversation:
         past = self._past
         if past is None:
             added = await self._run.hooks.begin(self._scope)
-            await self._transcript.start(self._scope.prompt, added)
+            await self._transcript.start(self._scope.prompt, added, self._scope.attached)
             return None
         await self._transcript.go_on(past)
         await self._tell_changed_tools(past)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from ..schema.execution import EndCode, Result
+from .attachments import shown
 from .budget import WARN_AT, Budget, Settled
 from .context import Run, Stopwatch
 from .conversation import Conversation
@@ -114,6 +115,7 @@ async def _main_scope(this: Run) -> Scope:
         thinking=agent.thinking,
         effort=agent.effort,
         output_schema=agent.output_schema,
+        attached=await shown(job.files, job.workspace, agent.model),
     )
 
 

@@ -404,6 +404,8 @@ class Job:
     """Takes out the secrets that `env` holds; everything that comes back from tools goes through it."""
     home: Path | None = None
     """Home folder of its children: theirs to write to, like the workspace."""
+    files: Sequence[str] = ()
+    """Files of the workspace that came with the task."""
     isolation: Isolation = field(default_factory=lambda: _isolation())
     """The sandbox that goes around its children."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..schema.base import JsonObject
 from .budget import Budget
 from .permissions import Rules
-from .ports import Tool
+from .ports import Tool, Wire
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Scope:
     thinking: str
     effort: str | None
     output_schema: JsonObject | None = None
+    attached: Sequence[Wire] = ()
+    """Blocks of the first message beside the prompt."""
     call_id: str | None = None
     """The call that started it; None for the main agent."""
     shared: bool = False

@@ -11,7 +11,7 @@ ends, and what its successor begins with (`engine.compaction`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .assembly import Reply
 from .models.catalogue import ABOVE_HIGH, ModelFacts
@@ -60,10 +60,11 @@ class Transcript:
         """Estimate of system prompt and tools, which all conversations of one agent share."""
         return self._frozen_size // 4
 
-    async def start(self, prompt: str, added: Iterable[str] = ()) -> None:
-        """The first message; `added`: what hooks give along with the prompt."""
+    async def start(self, prompt: str, added: Iterable[str] = (), attached: Sequence[Wire] = ()) -> None:
+        """The first message; `added`: what hooks give along with the prompt, `attached`: other blocks."""
         texts = [clean(prompt) or " ", *map(clean, added)]
-        message = {"role": "user", "content": [{"type": "text", "text": text} for text in texts]}
+        blocks = [{"type": "text", "text": text} for text in texts]
+        message = {"role": "user", "content": [*attached, *blocks]}
         await self._journal.record(
             "conversation", agent=self._agent, span=self._span, request=self._frozen, message=message
         )

@@ -125,6 +125,7 @@ class Acceptance:
             priority=1 if by_key else 0,
             idempotency_key=idempotency_key,
             batch=request.batch,
+            files=request.files,
             metadata=request.metadata,
             created_at=timestamp(made_at(execution_id)),
         )
@@ -180,8 +181,14 @@ class Acceptance:
         unpriced = simulated or self._models.local()
         prices = None if unpriced else self._models.prices
         found = [] if simulated else self._models.problems(definition)
+        tools, broken = await asyncio.to_thread(_packages, definition)
+        found += plan.broken_tools(definition, broken)
         return found + plan.validate(
-            definition, prices=prices, tools=self._tools, secrets=secrets, facts=self._models.facts
+            definition,
+            prices=prices,
+            tools=self._tools | tools,
+            secrets=secrets,
+            facts=self._models.facts,
         )
 
     async def _valid(
@@ -225,21 +232,26 @@ class Acceptance:
 
 def _refuse_what_is_not_built(request: ExecuteRequest) -> None:
     asked = [name for name in _NOT_BUILT if getattr(request, name)]
-    if request.files:
-        asked.append("files")
     if asked:
         fields = [
             {
                 "path": name,
-                "message": f"{_NOT_BUILT.get(name, 'files sent with a request')} is not possible yet",
+                "message": f"{_NOT_BUILT[name]} is not possible yet",
             }
             for name in asked
         ]
         raise InvalidRequest(
-            f"This version cannot do what `{asked[0]}` asks for: {fields[0]['message']}. Leave it out"
-            + ("; put the files into the project's own files instead." if asked[0] == "files" else "."),
+            f"This version cannot do what `{asked[0]}` asks for: {fields[0]['message']}. Leave it out" + ".",
             fields=fields,
         )
+
+
+def _packages(definition: Definition) -> tuple[frozenset[str], dict[str, str]]:
+    """Names of the tools there are, and what is wrong with those of packages that are used. Blocking."""
+    from ..engine.tools import registry
+
+    used = set(definition.agent.tools).union(*(each.tools for each in definition.subagents))
+    return registry.all_names(), registry.brought(used)[1]
 
 
 def _variables(definition: Definition, given: Mapping[str, str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ from .acceptance import Acceptance
 from .batches import Batches
 from .cassettes import Cassettes
 from .ids import Ids
+from .inputs import Inputs
 from .live import Live, Order
 from .log import EventLog
 from .owner import Owner
@@ -67,6 +68,7 @@ class Executions:
         notebooks: Notebooks | None = None,
     ) -> None:
         self._settings = settings
+        self.inputs = Inputs(settings.data_dir, settings.root_dir)
         vault = Vault(secrets, models)
         self._batches = Batches(settings.data_dir)
         self._records = Records(store)
@@ -90,6 +92,7 @@ class Executions:
             batches=self._batches,
             isolation=isolation or Isolation(),
             cassettes=self.cassettes,
+            inputs=self.inputs,
             reach=Reach(allow=settings.web_fetch_allow),
             notebooks=notebooks,
         )
@@ -183,9 +186,15 @@ class Executions:
                 origin=origin,
                 idempotency_key=idempotency_key,
             )
-            async with self._scheduler.admission(spec) as (position, enter):
-                live = await self._create(spec, position)
-                enter(live)
+            by_key = principal.kind == "key"
+            await self.inputs.gather(spec.files, project_id, spec.execution_id, by_key=by_key)
+            try:
+                async with self._scheduler.admission(spec) as (position, enter):
+                    live = await self._create(spec, position)
+                    enter(live)
+            except BaseException:
+                await asyncio.shield(self.inputs.drop(spec.execution_id))
+                raise
             self._repeats.remember(project_id, idempotency_key, spec.execution_id)
             return _accepted(live.snapshot())
 

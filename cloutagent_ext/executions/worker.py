@@ -33,6 +33,7 @@ from .acceptance import folders
 from .approvals import Unattended
 from .batches import Batches
 from .cassettes import Cassettes
+from .inputs import Inputs
 from .journal import JournalFile
 from .live import Live, Stop
 from .replay import Replay
@@ -65,6 +66,7 @@ class Bindings:
     vault: Vault
     batches: Batches
     cassettes: Cassettes
+    inputs: Inputs
     isolation: Isolation = field(default_factory=Isolation)
     reach: Reach = field(default_factory=Reach)
     notebooks: Notebooks | None = None
@@ -102,7 +104,12 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     await _begin(live)
     store, version = bindings.store, spec.version
     if not await workspace.ready():
-        await workspace.prepare(lambda target: store.copy_files(spec.project_id, target, version=version))
+
+        async def fill(target: Path) -> None:
+            await store.copy_files(spec.project_id, target, version=version)
+            await bindings.inputs.place(spec.files, spec.execution_id, target)
+
+        await workspace.prepare(fill)
     scenario = await store.scenario(spec.project_id, version=version) if spec.simulated else None
     named: Mapping[Path, Literal["read", "write"]] = await asyncio.to_thread(
         folders, definition, bindings.root_dir
@@ -136,6 +143,9 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             )
         )
         box.reach = bindings.reach
+        await box.add_brought(
+            set(definition.agent.tools).union(*(each.tools for each in definition.subagents))
+        )
         box.bind(bindings.notebooks, definition.agent.notebook, definition.agent.kernel)
         actions = await stack.enter_async_context(
             hooks.bound(
@@ -170,6 +180,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             env=child_environment(spec.execution_id, own, home=workspace.home),
             mask=mask,
             home=workspace.home,
+            files=tuple(each.path for each in spec.files),
             isolation=bindings.isolation,
         )
         ports = Ports(

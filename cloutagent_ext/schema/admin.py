@@ -118,7 +118,7 @@ class FileRow(Model):
 
 
 class ToolRow(Model):
-    """A built-in tool."""
+    """A tool: a built-in one, or one that an installed package brings."""
 
     name: str
     description: str
@@ -128,6 +128,8 @@ class ToolRow(Model):
     read_only: bool
     default_permission: Literal["allow", "ask"]
     input_schema: JsonObject
+    source: str = "builtin"
+    """`builtin`, or the package that brings it."""
 
 
 class ModelPrice(Model):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import JsonObject, Model, Prompt, Timestamp
 from .project import Definition, Limits, PartialLimits
@@ -82,6 +82,14 @@ class Failure(Model):
     details: JsonObject = {}
 
 
+class Upload(Model):
+    """A file that waits to be used by executions of its project."""
+
+    upload_id: str
+    size: int
+    expires_at: Timestamp
+
+
 class InputFile(Model):
     """A file for the workspace: an upload, or (Jupyter callers) a file of the Jupyter server."""
 
@@ -89,6 +97,12 @@ class InputFile(Model):
     """Where it goes, relative to the workspace."""
     upload_id: str | None = None
     contents_path: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> InputFile:
+        if (self.upload_id is None) == (self.contents_path is None):
+            raise ValueError("a file has either an `upload_id` or a `contents_path`")
+        return self
 
 
 class Batch(Model):

@@ -18,6 +18,7 @@ from . import stream
 from .files import attachment
 from .gate import foreign
 from .reply import NO_CONTENT, Reply
+from .spool import Spool
 from .sse import MEDIA_TYPE, either
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ _WAITED: dict[str, type[CloutError]] = {
     "MCP_CONNECTION_FAILED": BadGateway,
 }
 """How a waiting call hears of an execution that ended so; every other end is a 200."""
+
+
+async def upload(call: Endpoint, project_id: str, body: Spool) -> Reply:
+    await call.services.store.read(project_id)
+    kept = await call.services.executions.inputs.keep(project_id, await body.open(), body.size)
+    return Reply(kept, HTTPStatus.CREATED)
 
 
 async def execute(call: Endpoint, project_id: str, body: ExecuteRequest) -> Reply | None:

@@ -27,7 +27,7 @@ from ..schema.base import Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.cassettes import CassetteCreate, CassetteCreated, CassetteRow
 from ..schema.events import AnyEvent
-from ..schema.execution import Accepted, ExecuteRequest, ExecutionState
+from ..schema.execution import Accepted, ExecuteRequest, ExecutionState, Upload
 from ..schema.mcps import McpTest
 from ..schema.project import CreatedProject, Project, ProjectCreate, ProjectRow, ProjectUpdate, Validation
 from ..schema.query import (
@@ -194,6 +194,9 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{_PROJECT}/cassettes/{{cassette_id}}", cassettes.delete_cassette, "Delete a cassette",
           "cassettes", JUPYTER, "write", _GONE),
 
+    Route("POST", f"{_PROJECT}/uploads", executions.upload, "A file for executions, kept for a day",
+          "executions", EXECUTE, "execute", {201: Answer("Kept.", Upload)},
+          body=RawBody(MAX_ARCHIVE_BYTES, spooled=True)),
     Route("POST", f"{_PROJECT}/execute", executions.execute, "Run the agent", "executions", EXECUTE,
           "execute", _EXECUTE, body=ExecuteRequest),
     Route("GET", "v1/executions", executions.list_executions, "Executions, newest first", "executions", READ,

@@ -31,7 +31,9 @@ from . import (
     vault,
 )
 
-__all__ = ["estimate", "validate"]
+broken_tools = toolbox.broken
+
+__all__ = ["broken_tools", "estimate", "validate"]
 
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 

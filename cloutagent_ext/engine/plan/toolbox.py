@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...schema.project import Definition, Problem
 from .findings import agents, error, nearest, repeated, warning
+
+
+def broken(definition: Definition, why: Mapping[str, str]) -> Iterator[Problem]:
+    """Tools of installed packages that cannot be loaded. `why`: what is wrong, by name."""
+    for node, path, one in agents(definition):
+        for index, name in enumerate(one.tools):
+            if name in why:
+                message = f"The tool {name} cannot be used ({why[name]}). Mend its package, or take it away."
+                yield error("TOOL_BROKEN", node, f"{path}.tools.{index}", message)
 
 
 def check(definition: Definition, known: frozenset[str]) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
 
@@ -19,7 +19,7 @@ from .isolation import Isolation
 from .kernel_slot import NotebookKernels
 from .mcp import McpServers, Reach
 from .mcp_process import Sandbox
-from .registry import builtin
+from .registry import brought, builtin
 
 
 class Toolbox:
@@ -46,6 +46,10 @@ class Toolbox:
     def commands(self) -> Commands:
         """Its commands, for what else starts some in this execution (hooks): one owner, one end."""
         return self._resources.commands
+
+    async def add_brought(self, wanted: Collection[str]) -> None:
+        """Those of `wanted` that installed packages bring. One that cannot be loaded is not there."""
+        self.tools |= (await asyncio.to_thread(brought, wanted))[0]
 
     def bind(self, notebooks: Notebooks | None, notebook: str | None, kernel: str) -> None:
         """Which notebook the agents may work on, and whether `python` runs in its kernel."""
