@@ -16,6 +16,8 @@ HEAD_BYTES = 24 * 1024
 
 IMAGE_TOKENS = 5000
 """More than the service counts for any one picture."""
+DOCUMENT_BYTES_PER_TOKEN = 20
+"""Base64 of a PDF per token, about: what the service counts depends on its pages."""
 
 
 def clean(text: str) -> str:

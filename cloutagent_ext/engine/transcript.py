@@ -18,7 +18,7 @@ from .models.catalogue import ABOVE_HIGH, ModelFacts
 from .output_schema import adapted
 from .past import PastConversation
 from .ports import Journal, Tool, Wire
-from .text import IMAGE_TOKENS, clean, clean_json, most_tokens
+from .text import DOCUMENT_BYTES_PER_TOKEN, IMAGE_TOKENS, clean, clean_json, most_tokens
 
 _CACHE = {"type": "ephemeral"}
 COUNT_MARGIN = 1.01
@@ -249,15 +249,20 @@ def settings_for(
 
 def _tokens_of(message: Wire) -> int:
     """More tokens than `message` can have; pictures by number, not by their bytes."""
-    images = 0
+    images = documents = 0
 
     def size(block: Wire) -> int:
-        nonlocal images
+        nonlocal images, documents
         if block.get("type") == "image":
             images += 1
+            return 0
+        if block.get("type") == "document":
+            documents += len(block["source"].get("data", "")) // DOCUMENT_BYTES_PER_TOKEN + IMAGE_TOKENS
             return 0
         if isinstance(inner := block.get("content"), list):
             return 60 + sum(size(part) for part in inner)
         return len(json.dumps(block, ensure_ascii=False).encode("utf-8", "replace"))
 
-    return most_tokens(20 + sum(size(block) for block in message["content"])) + images * IMAGE_TOKENS
+    return (
+        most_tokens(20 + sum(size(block) for block in message["content"])) + images * IMAGE_TOKENS + documents
+    )

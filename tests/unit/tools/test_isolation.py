@@ -257,3 +257,59 @@ async def test_what_an_isolated_command_leaves_behind_ends_with_it(
     assert (await ran.communicate())[0] == b"done\n"
     while living("86399"):
         await asyncio.sleep(0.01)
+
+
+@pytest.fixture(params=["require", "off"])
+def wild(request: pytest.FixtureRequest) -> Isolation:
+    """With and without a sandbox: what a command must not be able to do to the server either way."""
+    return Isolation(mode=request.param, memory_bytes=400 * 1024**2, disk_bytes=64 * 1024**2)
+
+
+async def test_a_wild_command_is_stopped_and_the_next_one_runs(
+    make_box: Callable[..., Box], wild: Isolation
+) -> None:
+    box = make_box(isolation=wild)
+    hold = "data = [bytearray(60_000_000) for _ in range({n})]; import time; time.sleep(60)"
+    async with box.toolbox:
+        for command, said in (
+            (f'python -c "{hold.format(n=10)}"', "MemoryError"),  # one process: refused by the system
+            (f'for _ in $(seq 4); do python -c "{hold.format(n=3)}" & done; wait', "more memory"),  # together
+            (
+                "for i in $(seq 200); do head -c 1M /dev/zero >f$i; sleep 0.05; done; sleep 60",
+                "workspace holds",
+            ),
+            ("yes | head -c 300M", "bytes of output"),
+            ("mkfifo pipe; timeout 60 cat pipe", "stopped after 2 s"),
+            ("cat /dev/zero >/dev/null", "stopped after 2 s"),
+        ):
+            limit = 2 if "2 s" in said else 60
+            assert said in await box.error("bash", command=f"rm -f f*; {command}", timeout_s=limit), command
+        await box.run("bash", command='mkdir gone; cd gone; rmdir "$PWD"')
+        assert await box.text("bash", command="pwd") == f"{box.workspace}\n"
+        assert (await box.text("bash", command="sleep 600 & echo early")).startswith("early\n")
+
+
+@pytest.mark.nightly
+async def test_a_fork_bomb_ends_with_its_command(make_box: Callable[..., Box], wild: Isolation) -> None:
+    box = make_box(isolation=wild)
+    async with box.toolbox:
+        error = await box.error("bash", command="bomb() { bomb | bomb & }; bomb; sleep 30", timeout_s=20)
+        assert "stopped" in error
+        assert await box.text("bash", command="echo next") == "next\n"
+
+
+@pytest.mark.nightly
+async def test_nothing_survives_five_hundred_cancels(make_box: Callable[..., Box]) -> None:
+    """However it got away, and whenever the cancel came."""
+    from .test_survivors import ESCAPES, command, gone, number
+
+    for trial in range(500):
+        isolation = Isolation(mode="auto" if trial % 2 else "off")
+        box, n = make_box(isolation=isolation), number()
+        name = list(ESCAPES)[trial % len(ESCAPES)]
+        async with box.toolbox:
+            call = asyncio.create_task(box.run("bash", command=command(name, n) + "\nsleep 599"))
+            await asyncio.sleep(trial % 25 / 20)
+            call.cancel()
+            await asyncio.wait({call})
+        await gone(n)
