@@ -5,7 +5,7 @@ Not here: cassettes (`cassettes`, `engine.models.cassette`), binding the rest (`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -13,9 +13,10 @@ from ..engine.models import open_recorded
 from ..engine.models.canonical import Canon
 from ..engine.models.cassette import Cassette
 from ..engine.models.prices import NoPrices
-from ..engine.ports import CASSETTE_MISS, Approvals, EndExecution, Models, Prices, Tool
+from ..engine.ports import CASSETTE_MISS, Approvals, EndExecution, Models, Prices, Servers, Tool
 from ..errors import NotFound, UnreadableFile
 from ..schema.execution import Spec
+from ..schema.project import McpServer
 from .cassettes import Cassettes
 
 
@@ -53,6 +54,18 @@ class Replay:
         from ..engine.tools.played import played
 
         return played(tools, self.cassette, self.canon.places)
+
+    def servers(self, servers: Servers) -> Servers:
+        """Those that really run, or what the recorded requests had of them."""
+        if not self.cassette.plays_tools:
+            return servers
+        from ..engine.tools.played import RecordedServers
+
+        return RecordedServers(self.cassette, self.canon.places)
+
+    def used(self, servers: Sequence[McpServer]) -> Sequence[McpServer]:
+        """Of the project's servers those that are needed, with their secrets."""
+        return () if self.cassette.plays_tools else servers
 
     def approvals(self, approvals: Approvals) -> Approvals:
         if not self.cassette.plays_tools:

@@ -123,7 +123,8 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         await bindings.models.prepare(definition)
         settings = None if unasked else await _model_settings(spec, bindings)
         secrets.confide(settings.api_key if settings else None)
-        reached = await reaches(used_servers(definition), secrets, workspace, spec.execution_id)
+        wanted = replay.used(used_servers(definition)) if replay else used_servers(definition)
+        reached = await reaches(wanted, secrets, workspace, spec.execution_id)
         opened = bindings.models.open(
             definition=definition,
             scenario=scenario,
@@ -194,7 +195,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             clock=bindings.clock,
             hooks=actions,
             ceiling=ceiling,
-            servers=servers,
+            servers=replay.servers(servers) if replay else servers,
             facts=bindings.models.facts,
         )
         return await loop.run(job, ports, tools=replay.tools(box.tools) if replay else box.tools, past=past)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,7 +29,7 @@ _PARTS: TypeAdapter[list[OutputPart]] = TypeAdapter(list[OutputPart])
 class PlayedTool:
     """`ports.Tool` in the place of `tool`: the same to the model, with the recorded results."""
 
-    def __init__(self, tool: Tool, cassette: Cassette, places: Places) -> None:
+    def __init__(self, tool: Tool | _Described, cassette: Cassette, places: Places) -> None:
         self.name = tool.name
         self.description = tool.description
         self.touches = "nothing: its results come from a recording"
@@ -80,6 +82,42 @@ def _put_back(parts: list[OutputPart], result: ToolResult, context: ToolContext)
 def played(tools: Mapping[str, Tool], cassette: Cassette, places: Places) -> dict[str, Tool]:
     """Each of `tools` with the results of `cassette`."""
     return {name: PlayedTool(tool, cassette, places) for name, tool in tools.items()}
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A tool of an MCP server, as the recorded requests described it."""
+
+    name: str
+    description: str
+    input_schema: JsonObject
+    source: str
+    default_permission: Literal["allow", "ask"] = "allow"
+
+
+class RecordedServers:
+    """`ports.Servers` of a replay that runs no tool: the tools that the recorded requests had, no server."""
+
+    def __init__(self, cassette: Cassette, places: Places) -> None:
+        self._cassette = cassette
+        self._places = places
+
+    async def tools(self, servers: Sequence[str]) -> list[Tool]:
+        """Those of these servers."""
+        found: dict[str, Tool] = {}
+        for reply in self._cassette.replies:
+            for tool in reply.frozen.get("tools") or []:
+                server = next((each for each in servers if tool["name"].startswith(f"mcp__{each}__")), None)
+                if server is not None and tool["name"] not in found:
+                    told = self._places.put_in(tool)
+                    described = _Described(
+                        told["name"], told["description"], told["input_schema"], f"mcp:{server}"
+                    )
+                    found[tool["name"]] = PlayedTool(described, self._cassette, self._places)
+        return list(found.values())
+
+    def check(self) -> None:
+        """No server can be lost."""
 
 
 class Recording:

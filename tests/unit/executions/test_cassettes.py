@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sys
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ import pytest
 from cloutagent_ext.engine.models import cassette as tapes
 from cloutagent_ext.errors import BadArchive, Conflict, InvalidRequest, NotFound, TooLarge
 from cloutagent_ext.schema.execution import ExecutionState
-from cloutagent_ext.schema.project import Definition, Subagent
+from cloutagent_ext.schema.project import Definition, McpServer, Subagent
 from tests.support.messages_api import Call, Calls, Failure, Json, MessagesApi, Reply, Say, Scripted
 
 from .conftest import Office, Opens, agent
@@ -198,6 +199,24 @@ async def test_pictures_come_back_to_where_the_model_saw_them(studio: Studio) ->
     parts = next(e["output"] for e in events if e["type"] == "tool_result")
     path = next(part["path"] for part in parts if part["type"] == "image")
     assert (await player.executions.file_path(again.execution_id, path)).read_bytes() == png
+
+
+async def test_with_tool_results_a_replay_starts_no_mcp_server(studio: Studio) -> None:
+    server = McpServer(id="time", name="Time", transport="stdio", command=sys.executable,
+                       args=["-m", "mcp_server_time"], credentials={"TOKEN": "TIME_TOKEN"})  # fmt: skip
+    timely = project(agent=agent(tools=[], permissions={"mcp__time__*": "allow"}), mcps=[server])
+    when = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "UTC"}
+    script = [Call("mcp__time__convert_time", when), Say("Noon.")]
+    project_id, _, events, cassette = await studio.record(
+        timely, script, tools=True, secrets={"TIME_TOKEN": "time-secret"}
+    )
+    player = await studio.player()
+    await player.services.secrets.delete(project_id, "TIME_TOKEN")  # nothing is left to start it with
+    gone = server.model_copy(update={"command": "/nonexistent", "credentials": {}})
+    await player.services.store.save(project_id, timely.model_copy(update={"mcps": [gone]}))
+    again = await player.run(project_id, replay=cassette)
+    assert (again.status, again.error) == ("completed", None)
+    assert told(await player.events(again.execution_id)) == told(events)
 
 
 async def test_what_belongs_to_one_run_is_no_difference(studio: Studio) -> None:
