@@ -26,6 +26,7 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PANEL = Path(__file__).parents[2] / "cloutagent_ext" / "labextension"
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_first_agent.ipynb"
 
 
@@ -56,7 +57,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
     )
     options = ("--CloutAgent.simulated_pace=200", "--LabApp.expose_app_in_browser=True")
-    with live_server(folder, *options, app="lab") as running:
+    # The panel under test is this tree's own, wherever the installed one was built.
+    assert (PANEL / "package.json").is_file(), "no panel: `cd labextension && jlpm build:prod`"
+    (folder / "panel" / "labextensions").mkdir(parents=True)
+    (folder / "panel" / "labextensions" / "cloutagent").symlink_to(PANEL)
+    with live_server(folder, *options, app="lab", env={"JUPYTER_PATH": str(folder / "panel")}) as running:
         shutil.copy(NOTEBOOK, running.root_dir)
         yield running
 

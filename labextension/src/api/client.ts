@@ -7,6 +7,7 @@ import { ApiError, errorOf } from './errors';
 import type {
   Accepted,
   Agreement,
+  ApprovalDecision,
   CreatedProject,
   Definition,
   ExecuteRequest,
@@ -143,6 +144,14 @@ export class Client {
 
   cancel(id: string): Promise<ExecutionState> {
     return this._json(`executions/${id}/cancel`, this._body('POST', {}));
+  }
+
+  /** Answer a tool call that waits for a person. */
+  decide(id: string, callId: string, decision: ApprovalDecision): Promise<ExecutionState> {
+    return this._json(
+      `executions/${id}/approvals/${encodeURIComponent(callId)}`,
+      this._body('POST', decision)
+    );
   }
 
   executionFiles(id: string): Promise<Page<FileRow>> {

@@ -120,6 +120,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/executions/{execution_id}/approvals/{call_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Allow or deny a tool call that waits for a person
+         * @description Answer a tool call that waits. With a key: yes or no to what is asked, nothing else.
+         */
+        post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/executions/{execution_id}/cancel": {
         parameters: {
             query?: never;
@@ -1047,7 +1067,7 @@ export interface components {
         };
         /**
          * Approval
-         * @description A person (or the policy for unattended runs) has decided.
+         * @description Somebody has decided: a person, a key, or `policy` when nobody did in time.
          */
         Approval: {
             /**
@@ -1068,6 +1088,20 @@ export interface components {
             /** Id */
             id: number;
             /**
+             * Input
+             * @description The arguments it runs with, where the person changed them.
+             * @default null
+             */
+            input: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Message
+             * @description What was said with it.
+             * @default
+             */
+            message: string;
+            /**
              * Span
              * @description Path of the step it belongs to.
              * @default main
@@ -1083,6 +1117,31 @@ export interface components {
              * @enum {string}
              */
             type: "approval";
+        };
+        /**
+         * ApprovalDecision
+         * @description Body of POST …/approvals/{call_id}.
+         */
+        ApprovalDecision: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "allow" | "deny";
+            /**
+             * Input
+             * @description With `allow`: arguments to run with instead (Jupyter users).
+             * @default null
+             */
+            input: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Message
+             * @description With `deny`: what the model is told. With `allow`: a note for the log.
+             * @default
+             */
+            message: string;
         };
         /**
          * ApprovalRequired
@@ -1103,6 +1162,17 @@ export interface components {
             input: {
                 [key: string]: unknown;
             };
+            /**
+             * @description What it would do; null where that cannot be told.
+             * @default null
+             */
+            preview: components["schemas"]["Preview"] | null;
+            /**
+             * Reason
+             * @description Why it asks: a rule, a hook, step mode.
+             * @default
+             */
+            reason: string;
             /**
              * Span
              * @description Path of the step it belongs to.
@@ -1792,6 +1862,13 @@ export interface components {
          * @description Body of POST …/execute; all fields are optional.
          */
         ExecuteRequest: {
+            /**
+             * Attended
+             * @description Whether somebody is there to answer a tool that asks; empty: as the origin says. `true` with a key
+             *     needs the scope `approve`.
+             * @default null
+             */
+            attended: boolean | null;
             /** @default null */
             batch: components["schemas"]["Batch"] | null;
             /**
@@ -1870,6 +1947,12 @@ export interface components {
          * @description Everything about an execution that fits one screen; a fold over its events.
          */
         ExecutionState: {
+            /**
+             * Approvals
+             * @description Tool calls that wait for a person, oldest first.
+             * @default []
+             */
+            approvals: components["schemas"]["OpenApproval"][];
             /**
              * Cancelling
              * @description A cancel was asked for and its processes are being ended.
@@ -2855,6 +2938,39 @@ export interface components {
          */
         Nothing: Record<string, never>;
         /**
+         * OpenApproval
+         * @description A call that waits; part of the execution's state until somebody has decided.
+         */
+        OpenApproval: {
+            /**
+             * Agent
+             * @description Who wants it: `main`, or `<subagent id>#k`.
+             * @default main
+             */
+            agent: string;
+            /**
+             * Asked At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            asked_at: string;
+            /** Call Id */
+            call_id: string;
+            /** Input */
+            input: {
+                [key: string]: unknown;
+            };
+            /** @default null */
+            preview: components["schemas"]["Preview"] | null;
+            /**
+             * Reason
+             * @description Why it asks: a rule, a hook, step mode.
+             * @default
+             */
+            reason: string;
+            /** Tool */
+            tool: string;
+        };
+        /**
          * PartialLimits
          * @description Limits that lower others; what is empty stays as it was.
          */
@@ -2911,6 +3027,42 @@ export interface components {
             x: number;
             /** Y */
             y: number;
+        };
+        /**
+         * Preview
+         * @description What a call would do, as far as that can be told without doing it.
+         */
+        Preview: {
+            /**
+             * Content
+             * @description Up to 32 KiB.
+             */
+            content: string;
+            /**
+             * Kind
+             * @description `diff`: unified, of a file as it is now · `command` of a shell · `code` of a cell · `call`: arguments
+             *     as JSON · `url` to be fetched.
+             * @enum {string}
+             */
+            kind: "diff" | "command" | "code" | "call" | "url";
+            /**
+             * Note
+             * @description What a person should know besides: a new file, a passage that is not there.
+             * @default
+             */
+            note: string;
+            /**
+             * Truncated
+             * @description Whether `content` leaves something out.
+             * @default false
+             */
+            truncated: boolean;
+            /**
+             * Where
+             * @description File of a diff, working directory of a command, notebook of a cell, `<server> / <tool>` of a call.
+             * @default
+             */
+            where: string;
         };
         /**
          * Problem
@@ -3445,6 +3597,36 @@ export interface components {
             uses: number;
         };
         /**
+         * Running
+         * @description It has a slot again, for which it had to wait after a decision.
+         */
+        Running: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "running";
+        };
+        /**
          * SecretCreate
          * @description Body of POST …/secrets. An existing name is replaced.
          */
@@ -3487,6 +3669,12 @@ export interface components {
          * @description What an execution was accepted with, frozen on disk before the answer (`spec.json`).
          */
         Spec: {
+            /**
+             * Attended
+             * @description Whether somebody can answer a tool that asks; null: as the origin says.
+             * @default null
+             */
+            attended: boolean | null;
             /**
              * @description The ceiling that it shares with other executions.
              * @default null
@@ -3552,6 +3740,12 @@ export interface components {
              * @description Whether the simulated model plays it.
              */
             simulated: boolean;
+            /**
+             * Step
+             * @description Whether every tool call asks.
+             * @default false
+             */
+            step: boolean;
             /**
              * Variables
              * @description Every declared variable that has a value, defaults included.
@@ -4189,6 +4383,36 @@ export interface components {
             zoom: number;
         };
         /**
+         * Waiting
+         * @description Nothing can go on until somebody has decided: the slot is given back, the clock stands.
+         */
+        Waiting: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Id */
+            id: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "waiting";
+        };
+        /**
          * Warning_
          * @description Something a person should know; the execution goes on.
          */
@@ -4525,6 +4749,42 @@ export interface operations {
             };
         };
     };
+    decide_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+                call_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalDecision"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionState"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     cancel_execution: {
         parameters: {
             query?: never;
@@ -4623,7 +4883,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         /** Items */
-                        items: (components["schemas"]["Queued"] | components["schemas"]["Start"] | components["schemas"]["Interrupted"] | components["schemas"]["Resumed"] | components["schemas"]["AgentStart"] | components["schemas"]["AgentComplete"] | components["schemas"]["Thinking"] | components["schemas"]["Text"] | components["schemas"]["ToolCall"] | components["schemas"]["ToolResult"] | components["schemas"]["ApprovalRequired"] | components["schemas"]["Approval"] | components["schemas"]["HookEventRecord"] | components["schemas"]["CostUpdate"] | components["schemas"]["Warning_"] | components["schemas"]["Complete"] | components["schemas"]["Error"] | components["schemas"]["Cancelled"])[];
+                        items: (components["schemas"]["Queued"] | components["schemas"]["Start"] | components["schemas"]["Interrupted"] | components["schemas"]["Resumed"] | components["schemas"]["AgentStart"] | components["schemas"]["AgentComplete"] | components["schemas"]["Thinking"] | components["schemas"]["Text"] | components["schemas"]["ToolCall"] | components["schemas"]["ToolResult"] | components["schemas"]["ApprovalRequired"] | components["schemas"]["Approval"] | components["schemas"]["Waiting"] | components["schemas"]["Running"] | components["schemas"]["HookEventRecord"] | components["schemas"]["CostUpdate"] | components["schemas"]["Warning_"] | components["schemas"]["Complete"] | components["schemas"]["Error"] | components["schemas"]["Cancelled"])[];
                         /**
                          * Next Cursor
                          * @default null
@@ -5254,7 +5514,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `wait`: the final state. With `stream`: the events. */
+            /** @description With `wait`: the state at the end, or as soon as it waits for a person. With `stream`: the events. */
             200: {
                 headers: {
                     [name: string]: unknown;

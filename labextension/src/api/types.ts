@@ -31,6 +31,9 @@ export type Accepted = Schemas['Accepted'];
 export type ExecuteRequest = Partial<Schemas['ExecuteRequest']>;
 export type ExecutionState = Schemas['ExecutionState'];
 export type Status = ExecutionState['status'];
+export type Preview = Schemas['Preview'];
+export type ApprovalDecision = Partial<Schemas['ApprovalDecision']> &
+  Pick<Schemas['ApprovalDecision'], 'decision'>;
 export type Usage = Schemas['Usage'];
 export type PercentOfLimit = Schemas['PercentOfLimit'];
 export type ContextWindow = Schemas['ContextWindow'];
@@ -79,6 +82,8 @@ export type ExecutionEvent =
   | Schemas['ToolResult']
   | Schemas['ApprovalRequired']
   | Schemas['Approval']
+  | Schemas['Waiting']
+  | Schemas['Running']
   | Schemas['HookEventRecord']
   | Schemas['CostUpdate']
   | Schemas['Warning_']

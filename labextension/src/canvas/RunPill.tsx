@@ -3,7 +3,7 @@
  */
 import { Panel } from '@xyflow/react';
 
-import { isActive } from '../stores/select';
+import { isActive, ranMs } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { elapsed, money } from '../ui/format';
 import { useNow } from '../ui/hooks';
@@ -24,23 +24,29 @@ export function RunPill(): JSX.Element | null {
     return null;
   }
   const queued = monitor.status === 'queued';
+  const waits = monitor.status === 'waiting' && !cancelling;
   const title = cancelling
     ? trans.__('Stopping')
     : queued
       ? trans.__('Queued')
-      : monitor.status === 'waiting'
+      : waits
         ? trans.__('Waits for you')
         : trans.__('Running');
   const facts = queued
     ? monitor.position
       ? trans.__('place %1', monitor.position)
       : trans.__('starting')
-    : [elapsed(now - (monitor.startedAt ?? now)), money(monitor.totalCostUsd)].join(' · ');
+    : [elapsed(ranMs(monitor, now)), money(monitor.totalCostUsd)].join(' · ');
   return (
     <Panel position="bottom-center" className="ca-Pill">
       <StateDot state={monitor.status} />
       <strong>{title}</strong>
       <span className="ca-Pill-facts">{facts}</span>
+      {waits && (
+        <button type="button" className="ca-Review" onClick={() => actions.review()}>
+          {trans.__('Review')}
+        </button>
+      )}
       <button type="button" className="ca-Stop" disabled={cancelling} onClick={() => void actions.stop()}>
         <Icon name="stop" solid />
         {trans.__('Stop')}

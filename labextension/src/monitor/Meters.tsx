@@ -1,6 +1,7 @@
 /**
  * Cost, tokens and time beside their limits, and how full the context window is.
  */
+import { ranMs } from '../stores/select';
 import { useProject, useUi } from '../ui/context';
 import { duration, elapsed, money, tokens } from '../ui/format';
 import { useNow } from '../ui/hooks';
@@ -30,7 +31,7 @@ export function useReadings(): Reading[] {
     return [];
   }
   const { limits } = monitor;
-  const ms = going ? now - monitor.startedAt : (monitor.durationMs ?? 0);
+  const ms = going ? ranMs(monitor, now) : (monitor.durationMs ?? 0);
   const reading = (
     id: Reading['id'],
     label: string,

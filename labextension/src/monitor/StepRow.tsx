@@ -15,6 +15,7 @@ import { useNow, useThrottled } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import type { Translation } from '../ui/labels';
 
+import { Approval, Decided } from './Approval';
 import { Output, Picture, picturesOf } from './Output';
 import { inputLine, inputText, outputLine } from './summary';
 
@@ -112,23 +113,35 @@ function ToolRow({ row, step }: { row: Row; step: ToolStep }): JSX.Element {
   const title = useProject(state => toolTitle(state.history?.definition ?? null, step.tool));
   const said = outputLine(step.output);
   const pictures = picturesOf(step.output);
+  const asks = step.state === 'running' ? step.question : null;
+  // What was allowed with changes is what ran.
+  const input = step.verdict?.input ?? step.input;
   return (
     <>
       <Line
         row={row}
         icon={toolGlyph(step.tool)}
         title={title}
-        detail={<code>{inputLine(step.input)}</code>}
+        detail={<code>{inputLine(input)}</code>}
         aside={
           <>
-            {step.waitsForPerson && <span className="ca-Badge">{trans.__('waits for you')}</span>}
+            {asks && (
+              <span className="ca-Badge" data-state="waiting">
+                {trans.__('waits for you')}
+              </span>
+            )}
+            {step.verdict && <Decided verdict={step.verdict} />}
             <Time step={step} />
           </>
         }
       />
-      {row.open ? (
+      {asks ? (
         <div className="ca-Row-inside">
-          <pre className="ca-Row-input">{inputText(step.input)}</pre>
+          <Approval step={step} question={asks} />
+        </div>
+      ) : row.open ? (
+        <div className="ca-Row-inside">
+          <pre className="ca-Row-input">{inputText(input)}</pre>
           {step.output.length > 0 && <Output output={step.output} />}
         </div>
       ) : (

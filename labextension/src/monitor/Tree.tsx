@@ -119,6 +119,13 @@ export function Tree(): JSX.Element {
     return () => observer.disconnect();
   }, [rows, following]);
 
+  const reviewed = useProject(state => state.reviewed);
+  useEffect(() => {
+    const ask = reviewed ? scroller.current?.querySelector<HTMLElement>('.ca-Ask') : null;
+    ask?.scrollIntoView?.({ block: 'nearest' });
+    ask?.querySelector<HTMLElement>('button')?.focus({ preventScroll: true });
+  }, [reviewed]);
+
   const onScroll = () => {
     const node = scroller.current;
     if (node) {

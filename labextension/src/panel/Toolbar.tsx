@@ -1,11 +1,12 @@
 /**
  * The tab's toolbar: run, what a run may cost, check, save, undo, redo, properties.
  */
-import { isActive, isDirty, willSimulate } from '../stores/select';
+import { isActive, isDirty, openQuestions, willSimulate } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { money } from '../ui/format';
 import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
+import { StateDot } from '../ui/StateDot';
 
 function ToolButton(props: {
   icon: GlyphName;
@@ -61,6 +62,28 @@ function Quote(): JSX.Element | null {
     >
       {least ? trans.__('from %1, %2', least, most) : most}
     </span>
+  );
+}
+
+/** That somebody is waited for, wherever they look. */
+function Waiting(): JSX.Element | null {
+  const { trans } = useUi();
+  const actions = useActions();
+  const count = useProject(openQuestions);
+  if (!count) {
+    return null;
+  }
+  const label = trans._n('waiting for approval', '%1 waiting for approval', count, count);
+  return (
+    <button
+      type="button"
+      className="ca-Button ca-Waiting"
+      title={trans.__('Show what waits for you')}
+      onClick={() => actions.review()}
+    >
+      <StateDot state="waiting" />
+      {label}
+    </button>
   );
 }
 
@@ -134,7 +157,14 @@ export function Toolbar(): JSX.Element {
         disabled={!active}
         onClick={() => void actions.stop()}
       />
+      <ToolButton
+        icon="step"
+        label={trans.__('Run step by step: every tool call asks')}
+        disabled={starting}
+        onClick={() => void actions.run(true)}
+      />
       <Quote />
+      <Waiting />
       <span className="ca-Toolbar-line" />
       <CheckButton />
       <ToolButton

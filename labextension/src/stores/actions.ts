@@ -4,7 +4,7 @@
  */
 import type { Client } from '../api/client';
 import type { LiveExecutions } from '../api/live';
-import type { ExecutionEvent } from '../api/types';
+import type { ApprovalDecision, ExecutionEvent } from '../api/types';
 import { hasEnded } from '../api/types';
 
 import { AuthoringActions } from './authoring';
@@ -60,12 +60,13 @@ export class ProjectActions extends AuthoringActions {
 
   // --- running -------------------------------------------------------------
 
-  /** Run, after asking for what is missing. */
-  async run(): Promise<void> {
+  /** Run, after asking for what is missing. `step`: every tool call asks. */
+  async run(step = false): Promise<void> {
     const definition = this.state.history?.definition;
     if (!definition || this.state.starting) {
       return;
     }
+    this._stepwise = step;
     if (variablesToAsk(definition).length || needsPrompt(definition)) {
       this.set({ asking: true });
     } else {
@@ -83,7 +84,8 @@ export class ProjectActions extends AuthoringActions {
       if (await this.save()) {
         const accepted = await this.client.execute(this.state.projectId, {
           variables,
-          ...(prompt ? { prompt } : {})
+          ...(prompt ? { prompt } : {}),
+          ...(this._stepwise ? { step: true } : {})
         });
         this.show(accepted.execution_id);
         this._openDrawer();
@@ -107,6 +109,26 @@ export class ProjectActions extends AuthoringActions {
     if (id) {
       await this.attempt(async () => this.live.note(await this.client.cancel(id)));
     }
+  }
+
+  /** Answer a call that waits; gives what the server says against it, null when it has taken it. */
+  async decide(callId: string, decision: ApprovalDecision): Promise<string | null> {
+    const id = this.state.executionId;
+    if (!id) {
+      return null;
+    }
+    try {
+      this.live.note(await this.client.decide(id, callId, decision));
+      return null;
+    } catch (error) {
+      return troubleOf(error).message;
+    }
+  }
+
+  /** Bring the question that waits longest into view, and the focus to it. */
+  review(): void {
+    this._openDrawer();
+    this.set({ following: false, reviewed: this.state.reviewed + 1 });
   }
 
   /** Show an execution: its events from the first, live when it goes on. */
@@ -244,6 +266,7 @@ export class ProjectActions extends AuthoringActions {
 
   private _unsubscribe: () => void;
   private _unwatch: () => void = () => undefined;
+  private _stepwise = false;
   private _loaded = false;
   private _loadingFiles = false;
 }

@@ -107,15 +107,46 @@ describe('fold', () => {
     expect(cards.agent.costUsd).toBeNull();
   });
 
-  it('marks a failed call, and says when a call waits for a person', () => {
-    const waiting = monitorOf([
+  it('waits for a person only when nothing else goes on, with what is asked at the call', () => {
+    const asking: Sketch[] = [
       START,
       AGENT,
       call('main/1/c1', 'bash', {}),
-      { type: 'approval_required', span: 'main/1/c1', call_id: 'c1', tool: 'bash', input: {} }
-    ]);
+      call('main/1/c2', 'bash', {}),
+      ...['c1', 'c2'].map(id => ({
+        type: 'approval_required' as const,
+        span: `main/1/${id}`,
+        call_id: id,
+        tool: 'bash',
+        input: { command: id },
+        reason: 'rule bash: ask',
+        preview: null
+      }))
+    ];
+    const decided: Sketch = {
+      type: 'approval',
+      span: 'main/1/c1',
+      call_id: 'c1',
+      decision: 'deny',
+      by: 'ada'
+    };
+    const asks = monitorOf(asking);
+    expect(asks.status).toBe('running');
+    expect(asks.cards.agent.state).toBe('waiting');
+    const waiting = monitorOf([...asking, { type: 'waiting' }]);
     expect(waiting.status).toBe('waiting');
-    expect((waiting.steps.get('main/1/c1') as ToolStep).waitsForPerson).toBe(true);
+    expect((waiting.steps.get('main/1/c2') as ToolStep).question?.input).toEqual({ command: 'c2' });
+    const after = monitorOf([...asking, { type: 'waiting' }, decided]);
+    expect(after.status).toBe('running');
+    expect(after.cards.agent.state).toBe('waiting');
+    expect(after.restedMs).toBe(1_000);
+    expect(after.steps.get('main/1/c1')).toMatchObject({
+      question: null,
+      verdict: { allow: false, by: 'ada' }
+    });
+  });
+
+  it('marks a failed call', () => {
     const failed = monitorOf([
       START,
       AGENT,

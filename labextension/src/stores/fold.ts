@@ -50,6 +50,42 @@ export function fold(monitor: Monitor, events: readonly ExecutionEvent[]): Monit
   return draft;
 }
 
+/** It waits, for a person or a slot: time goes on without it. */
+function rest(draft: Draft, at: number): void {
+  if (draft.startedAt !== null) {
+    draft.restsSince ??= at;
+  }
+}
+
+/** It runs, or has ended. */
+function wake(draft: Draft, at: number): void {
+  if (draft.restsSince !== null) {
+    draft.restedMs += Math.max(0, at - draft.restsSince);
+    draft.restsSince = null;
+  }
+}
+
+/** Whether an agent's card has a call that waits for a person. */
+function asks(draft: Draft, cardId: string): boolean {
+  return [...draft.steps.values()].some(
+    step =>
+      step.kind === 'tool' &&
+      step.question !== null &&
+      step.state === 'running' &&
+      cardOfAgent(agentOf(draft, step)) === cardId
+  );
+}
+
+function agentOf(draft: Draft, step: ToolStep): string {
+  for (let at = step.parent; at !== null; at = draft.steps.get(at)?.parent ?? null) {
+    const above = draft.steps.get(at);
+    if (above?.kind === 'agent') {
+      return above.label;
+    }
+  }
+  return 'main';
+}
+
 /** Every step and card that still runs, ends as `state`. */
 function stopAll(draft: Draft, state: StepState, at: number): void {
   draft.roots.forEach(id => closeInside(draft, id, state, at));
@@ -74,6 +110,7 @@ function end(
 ): void {
   const state: StepState = event.type === 'complete' ? 'done' : event.type === 'error' ? 'failed' : 'stopped';
   stopAll(draft, state, at);
+  wake(draft, at);
   draft.status = event.type === 'complete' ? 'completed' : event.type === 'error' ? 'failed' : 'cancelled';
   draft.usage = event.usage;
   draft.tokens = countedTokens(event.usage);
@@ -95,6 +132,7 @@ function take(draft: Draft, event: ExecutionEvent): void {
     case 'queued':
       draft.status = 'queued';
       draft.position = event.position || null;
+      rest(draft, at);
       return;
     case 'start':
       draft.status = 'running';
@@ -108,10 +146,18 @@ function take(draft: Draft, event: ExecutionEvent): void {
     case 'interrupted':
       // Nobody works on it any more; a `resumed` would go on with new steps.
       stopAll(draft, 'stopped', at);
+      rest(draft, at);
       draft.status = 'interrupted';
       return;
     case 'resumed':
+    case 'running':
+      wake(draft, at);
       draft.status = 'running';
+      draft.position = null;
+      return;
+    case 'waiting':
+      rest(draft, at);
+      draft.status = 'waiting';
       return;
     case 'agent_start':
       add(draft, {
@@ -160,7 +206,9 @@ function take(draft: Draft, event: ExecutionEvent): void {
         input: event.input,
         output: [],
         durationMs: null,
-        waitsForPerson: false
+        callId: event.call_id,
+        question: null,
+        verdict: null
       });
       card(draft, cardOfAgent(event.agent), at, run => ({
         tool: event.tool,
@@ -187,7 +235,7 @@ function take(draft: Draft, event: ExecutionEvent): void {
           endedAt: at,
           output: event.output,
           durationMs: event.duration_ms,
-          waitsForPerson: false
+          question: null
         });
         if (call.source.startsWith('mcp:')) {
           card(draft, call.source, at, run => {
@@ -204,15 +252,32 @@ function take(draft: Draft, event: ExecutionEvent): void {
       );
       return;
     }
-    case 'approval_required':
-    case 'approval': {
+    case 'approval_required': {
+      const { input, reason } = event;
       const call = callAt(draft, event.span);
-      const waits = event.type === 'approval_required';
       if (call) {
-        update<ToolStep>(draft, call.id, 'tool', { waitsForPerson: waits });
+        update<ToolStep>(draft, call.id, 'tool', {
+          question: { input, reason, preview: event.preview ?? null }
+        });
       }
-      draft.status = waits ? 'waiting' : 'running';
-      card(draft, cardOfAgent(event.agent), at, () => ({ state: waits ? 'waiting' : 'running' }));
+      card(draft, cardOfAgent(event.agent), at, () => ({ state: 'waiting' }));
+      return;
+    }
+    case 'approval': {
+      const { by, message, decision } = event;
+      const call = callAt(draft, event.span);
+      if (call) {
+        update<ToolStep>(draft, call.id, 'tool', {
+          question: null,
+          verdict: { by, message, allow: decision === 'allow', input: event.input ?? null }
+        });
+      }
+      if (draft.status === 'waiting') {
+        wake(draft, at);
+        draft.status = 'running';
+      }
+      const id = cardOfAgent(event.agent);
+      card(draft, id, at, () => ({ state: asks(draft, id) ? 'waiting' : 'running' }));
       return;
     }
     case 'hook':

@@ -7,6 +7,7 @@ import type {
   Limits,
   OutputPart,
   PercentOfLimit,
+  Preview,
   Status,
   Usage
 } from '../api/types';
@@ -56,7 +57,26 @@ export interface ToolStep extends StepBase {
   input: Record<string, unknown>;
   output: OutputPart[];
   durationMs: number | null;
-  waitsForPerson: boolean;
+  callId: string;
+  /** What a person is asked while the call waits for one. */
+  question: Question | null;
+  /** What somebody answered. */
+  verdict: Verdict | null;
+}
+
+export interface Question {
+  /** Arguments as they would be used: hooks may have changed what the model wanted. */
+  input: Record<string, unknown>;
+  preview: Preview | null;
+  reason: string;
+}
+
+export interface Verdict {
+  allow: boolean;
+  by: string;
+  message: string;
+  /** Arguments that the person put in place of the model's. */
+  input: Record<string, unknown> | null;
 }
 
 export interface HookStep extends StepBase {
@@ -113,6 +133,9 @@ export interface Monitor {
   startedAt: number | null;
   endedAt: number | null;
   durationMs: number | null;
+  /** Milliseconds in which it had begun and did not run, and since when it does not, if it does not. */
+  restedMs: number;
+  restsSince: number | null;
   result: string | null;
   error: { code: string; message: string } | null;
   lastEventId: number;
@@ -149,6 +172,8 @@ export function emptyMonitor(executionId: string): Monitor {
     startedAt: null,
     endedAt: null,
     durationMs: null,
+    restedMs: 0,
+    restsSince: null,
     result: null,
     error: null,
     lastEventId: 0,

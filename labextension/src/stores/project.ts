@@ -79,6 +79,8 @@ export interface ProjectState {
   drawer: { open: boolean; height: number | null; tab: MonitorTab; file: string | null };
   toggled: Toggled;
   following: boolean;
+  /** How often somebody wanted to see what waits for them. */
+  reviewed: number;
   /** Size of the tab in CSS pixels, 0 until it is known. */
   width: number;
   height: number;
@@ -123,6 +125,7 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     drawer: { open: false, height: null, tab: 'steps', file: null },
     toggled: new Set(),
     following: true,
+    reviewed: 0,
     width: 0,
     height: 0
   }));

@@ -67,7 +67,8 @@ export function rowsOf(monitor: Monitor, toggled: Toggled): Row[] {
     const inside = delegate
       ? [...step.children.filter(child => child !== delegate.id), ...delegate.children]
       : step.children;
-    const contents = step.kind === 'tool' && step.source !== 'subagent';
+    const asks = step.kind === 'tool' && step.question !== null && step.state === 'running';
+    const contents = step.kind === 'tool' && step.source !== 'subagent' && !asks;
     const expandable = inside.length > 0 || contents || step.kind === 'thinking';
     const open = expandable && opensByItself(step) !== toggled.has(id);
     rows.push({ step, depth, expandable, open, delegate });

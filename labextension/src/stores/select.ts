@@ -4,6 +4,7 @@
 import type { Definition, ExecutionState } from '../api/types';
 import { hasEnded } from '../api/types';
 
+import type { Monitor } from './monitor';
 import type { ProjectState } from './project';
 
 /** What counts as an edit: all but the view, and where cards stand, which save themselves. */
@@ -27,6 +28,22 @@ export function isDirty(state: Pick<ProjectState, 'saved' | 'history'>): boolean
 /** Whether the shown execution is still going on. */
 export function isActive(state: Pick<ProjectState, 'monitor'>): boolean {
   return state.monitor !== null && !hasEnded(state.monitor.status);
+}
+
+/** How many calls of the shown execution wait for a person. */
+export function openQuestions(state: Pick<ProjectState, 'monitor'>): number {
+  const steps = state.monitor?.steps.values() ?? [];
+  let count = 0;
+  for (const step of steps) {
+    count += step.kind === 'tool' && step.question !== null && step.state === 'running' ? 1 : 0;
+  }
+  return count;
+}
+
+/** Milliseconds that an execution has run by the server's time `now`, waiting left out. */
+export function ranMs(monitor: Monitor, now: number): number {
+  const until = monitor.restsSince ?? monitor.endedAt ?? now;
+  return monitor.startedAt === null ? 0 : Math.max(0, until - monitor.startedAt - monitor.restedMs);
 }
 
 /** Names of variables that a run must be given: required, and without a default. */

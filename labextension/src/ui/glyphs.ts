@@ -13,6 +13,7 @@ export const GLYPHS = {
   mcp: ['M5 2.8h6L14 8l-3 5.2H5L2 8Z'],
   note: ['M3 2.8h10v6.6l-3.8 3.8H3Z', 'M13 9.4H9.2v3.8'],
   run: ['M5 3.2v9.6L12.6 8Z'],
+  step: ['M3.6 3.2v9.6L10 8Z', 'M12.6 3.2v9.6'],
   stop: ['M4 4h8v8H4Z'],
   check: ['M3.2 8.4l3.2 3.2l6.4-7'],
   save: ['M3 3h8l2 2v8H3Z', 'M5.4 3v3.4h5V3', 'M5.4 13V9.4h5.2V13'],
