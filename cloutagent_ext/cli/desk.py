@@ -15,6 +15,7 @@ from uuid import UUID
 
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
 from ..schema.project import Project, ProjectRow, Validation
@@ -37,6 +38,12 @@ class Started(Protocol):
 
     async def cancel(self) -> None:
         """Stop it; nothing happens when it has ended already."""
+        ...
+
+    async def decide(
+        self, call_id: str, *, allow: bool, message: str = "", arguments: JsonObject | None = None
+    ) -> None:
+        """Answer a tool call that asks. Raises NotFound, Conflict, InvalidRequest."""
         ...
 
     async def files(self) -> list[FileRow]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Rotation, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
 from ..schema.events import EVENT
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
@@ -212,6 +213,14 @@ class LocalRun:
             await self._executions.cancel(self.id, by=getpass.getuser())
         except Conflict:
             return  # it has ended in the meantime
+
+    async def decide(
+        self, call_id: str, *, allow: bool, message: str = "", arguments: JsonObject | None = None
+    ) -> None:
+        from ..engine.ports import Decision
+
+        decision = Decision(allow, getpass.getuser(), message, arguments)
+        await self._executions.decide(self.id, call_id, decision)
 
     async def files(self) -> list[FileRow]:
         return list(await self._executions.list_files(self.id))

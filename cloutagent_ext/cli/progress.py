@@ -47,8 +47,9 @@ class Progress:
         self._tokens = 0
         self._cost: float | None = 0.0
         self._cap: float | None = None
-        self._note = ""
+        self._note = self._waits = ""
         self._drawn = False
+        self._held: list[str] | None = None
 
     def take(self, event: Any) -> None:
         """Show one event of the contract; unknown ones are passed over."""
@@ -59,10 +60,11 @@ class Progress:
 
     def tick(self) -> None:
         """Redraw the live line; to be called a few times a second."""
-        if not self._live:
+        if not self._live or self._held is not None:
             return
         elapsed = time.monotonic() - self._began
-        step = next((f"{tool} {time.monotonic() - at:.0f} s" for tool, at in self._running.values()), "model")
+        running = [f"{tool} {time.monotonic() - at:.0f} s" for tool, at in self._running.values()]
+        step = self._waits or next(iter(running), "model")
         cap = f" of {money(self._cap)}" if self._cap is not None else ""
         parts = [
             self._note or step,
@@ -80,6 +82,17 @@ class Progress:
         """Say something of the command's own, and keep it in the live line."""
         self._note = text
         self._line(text)
+
+    def hold(self) -> None:
+        """Somebody is being asked something: keep what happens meanwhile for later."""
+        self._erase()
+        self._held = []
+
+    def go_on(self) -> None:
+        """Show what was kept, and go on showing."""
+        held, self._held = self._held or [], None
+        for text in held:
+            self._line(text)
 
     def end(self, state: ExecutionState) -> None:
         """The last line: how it went."""
@@ -132,6 +145,19 @@ class Progress:
         said = {"said": "".join(part.text for part in event.output if part.type == "text")}
         self._line(f"{self._who(event.agent)}✕ {event.tool}  {took}  {summary(said)}")
 
+    def _on_approval_required(self, event: Any) -> None:
+        self._line(f"{self._who(event.agent)}? {event.tool} waits for approval")
+
+    def _on_waiting(self, event: Any) -> None:
+        self._waits = "waits for approval"
+
+    def _on_approval(self, event: Any) -> None:
+        self._waits = ""
+        word = "allowed" if event.decision == "allow" else "denied"
+        changed = ", with other arguments" if event.input is not None else ""
+        said = f": {summary({'said': event.message})}" if event.message else ""
+        self._line(f"{self._who(event.agent)}{word} by {printable(event.by)}{changed}{said}")
+
     def _on_cost_update(self, event: Any) -> None:
         self._tokens = event.usage.counted + event.usage.cache_read_input_tokens
         self._cost = event.total_cost_usd
@@ -145,6 +171,9 @@ class Progress:
         return "" if agent == "main" else f"  {self._names.get(agent, agent)} │ "
 
     def _line(self, text: str) -> None:
+        if self._held is not None:
+            self._held.append(text)
+            return
         self._erase()
         self._out.write(f"{text}\n")
         self._out.flush()

@@ -11,6 +11,7 @@ from ..client.runs import AsyncRun
 from ..errors import Conflict, Unreachable
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
 from ..schema.project import Project, ProjectRow, Validation
@@ -114,7 +115,12 @@ class RemoteDesk:
         found = await self._client.project(project)
         return RemoteRun(
             await found.run(
-                request.prompt, limits=request.limits, values=request.variables, replay=request.replay
+                request.prompt,
+                limits=request.limits,
+                values=request.variables,
+                replay=request.replay,
+                step=request.step,
+                attended=request.attended,
             )
         )
 
@@ -135,6 +141,14 @@ class RemoteRun:
             await self._run.cancel()
         except Conflict:
             return  # it has ended in the meantime
+
+    async def decide(
+        self, call_id: str, *, allow: bool, message: str = "", arguments: JsonObject | None = None
+    ) -> None:
+        if allow:
+            await self._run.allow(call_id, input=arguments, message=message)
+        else:
+            await self._run.deny(call_id, message)
 
     async def files(self) -> list[FileRow]:
         return await self._run.files()

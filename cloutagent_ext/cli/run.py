@@ -23,6 +23,7 @@ from ..errors import InvalidRequest
 from ..schema.base import invalid_request
 from ..schema.execution import ExecuteRequest, ExecutionState
 from . import exits
+from .asking import Asking, rules_of
 from .desk import Desk, Started, open_desk
 from .progress import Progress, printable
 
@@ -58,6 +59,26 @@ def add(
     parser.add_argument(
         "--save", type=Path, metavar="FOLDER", help="copy the workspace's files there at the end"
     )
+    asks = parser.add_argument_group(
+        "tools that ask",
+        "At a terminal you are asked. Elsewhere such a call fails, or waits, as the project says; with one "
+        "of these options it fails unless a rule allows it.",
+    )
+    asks.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="TOOL",
+        help="answer yes to a tool that asks: bash, bash(git *), mcp__time__*; repeatable",
+    )
+    asks.add_argument(
+        "--deny",
+        action="append",
+        default=[],
+        metavar="TOOL",
+        help="answer no to a tool that asks; repeatable",
+    )
+    asks.add_argument("--step", action="store_true", help="ask before every tool call")
     parser.add_argument(
         "--json", action="store_true", help="print the final state as JSON instead of the answer"
     )
@@ -82,14 +103,26 @@ def request_of(arguments: argparse.Namespace) -> ExecuteRequest:
     body = {"prompt": arguments.prompt, "variables": variables, "limits": given or None}
     if arguments.replay is not None:
         body["replay"] = arguments.replay
+    body |= {"step": arguments.step, "attended": _attended(arguments)}
     try:
         return ExecuteRequest.model_validate(body)
     except ValidationError as error:
         raise invalid_request(error, "What was asked for") from error
 
 
+def _at_a_terminal() -> bool:
+    """Whether somebody sees a question and can type an answer."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _attended(arguments: argparse.Namespace) -> bool:
+    """Whether this command answers tools that ask: by a person, or by rules given in advance."""
+    return _at_a_terminal() or bool(arguments.allow or arguments.deny)
+
+
 async def run(arguments: argparse.Namespace) -> int:
     request = request_of(arguments)
+    rules_of(arguments.allow, arguments.deny)
     # The signal is caught from here on, so that an execution that is just being started is cancelled too.
     with _interrupts() as stop:
         async with open_desk(arguments, executes=True) as desk:
@@ -99,13 +132,24 @@ async def run(arguments: argparse.Namespace) -> int:
 async def _run(desk: Desk, arguments: argparse.Namespace, request: ExecuteRequest, stop: _Stop) -> int:
     started = await desk.start(arguments.project, request)
     progress = None if arguments.quiet else Progress()
-    watching = asyncio.create_task(_watch(started, progress))
+    asking = None
+    if _attended(arguments):
+        rules = rules_of(arguments.allow, arguments.deny)
+        asking = Asking(started, rules, progress, people=_at_a_terminal())
+    watching = asyncio.create_task(_watch(started, progress, asking))
     cancelling = asyncio.create_task(_cancel_when_asked(started, stop, progress))
     ticking = asyncio.create_task(_tick(progress))
     leaving = asyncio.create_task(stop.twice.wait())
-    tasks = (watching, cancelling, ticking, leaving)
+    tasks = [watching, cancelling, ticking, leaving]
+    if asking is not None:
+        tasks.append(answering := asyncio.create_task(asking.run()))
     try:
-        await asyncio.wait((watching, leaving), return_when=asyncio.FIRST_COMPLETED)
+        # Answering only ends by a fault of ours, which must not leave the execution waiting unseen.
+        ends = {watching, leaving} | ({answering} if asking is not None else set())
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if asking is not None and answering.done():
+            await started.cancel()
+            answering.result()
         if not watching.done():
             return exits.CANCELLED
         state = await watching
@@ -121,9 +165,11 @@ async def _run(desk: Desk, arguments: argparse.Namespace, request: ExecuteReques
     return exits.of_status(state.status)
 
 
-async def _watch(started: Started, progress: Progress | None) -> ExecutionState:
+async def _watch(started: Started, progress: Progress | None, asking: Asking | None) -> ExecutionState:
     async with aclosing(started.events()) as events:
         async for event in events:
+            if asking is not None:
+                asking.take(event)
             if progress is not None:
                 progress.take(event)
     return await started.state()

@@ -7,13 +7,14 @@ not stop it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ..errors import ExecutionFailed
+from ..errors import ApprovalNeeded, ExecutionFailed
 from ..schema.admin import FileRow
+from ..schema.approvals import OpenApproval
 from ..schema.execution import ENDED, ExecutionState, Result
 from . import display
 from .answers import pages
@@ -24,6 +25,26 @@ _SETTLED = ENDED | {"interrupted"}
 """Statuses in which nothing happens by itself; an interrupted execution goes on when somebody resumes it."""
 _SETTLE_S = 5.0
 """How long the state may lag behind the event that ends the log."""
+
+
+class HasCall(Protocol):
+    """One of `approvals`, or an event about a call."""
+
+    call_id: str
+
+
+Call = str | HasCall
+
+
+def needed(state: ExecutionState) -> ApprovalNeeded:
+    """The error of asking for a result that a person has to let happen first."""
+    first = state.approvals[0] if state.approvals else None
+    named = f"`{first.tool}` of {first.agent}" if first else "a tool call"
+    return ApprovalNeeded(
+        f"It waits for somebody to allow or deny {named}: look at `approvals`, then call `allow` or `deny`.",
+        execution_id=state.execution_id,
+        approvals=[approval.model_dump(mode="json") for approval in state.approvals],
+    )
 
 
 class AsyncRun:
@@ -74,20 +95,30 @@ class AsyncRun:
         return self.events()
 
     async def wait(self, timeout_s: float | None = None) -> ExecutionState:
-        """Stay until it has ended, and say how. `TimeoutError` after `timeout_s` seconds (it runs on)."""
+        """Stay until it has ended, or waits for a person, and say how it stands.
+
+        One that waits (`state.status == "waiting"`) goes on when `allow` or `deny` has answered all
+        of `approvals`. `TimeoutError` after `timeout_s` seconds (it runs on).
+        """
         async with asyncio.timeout(timeout_s):
             state = await self.state()
-            if state.status not in _SETTLED:
+            while state.status not in _SETTLED and state.status != "waiting":
                 # Everything before is known from the state; what remains is the end.
                 async with aclosing(self.events(state.last_event_id + 1)) as events:
-                    async for _ in events:
-                        pass
+                    async for event in events:
+                        if event.type == "waiting" and (state := await self.state()).status == "waiting":
+                            return state
                 state = await self._settled()
         return state
 
     async def result(self) -> Result:
-        """What it answered, once it has ended; raises `ExecutionFailed` when it failed or was cancelled."""
+        """What it answered, once it has ended; raises `ExecutionFailed` when it failed or was cancelled.
+
+        Raises `ApprovalNeeded` when a tool call waits for a person.
+        """
         state = await self.wait()
+        if state.status == "waiting":
+            raise needed(state)
         if state.status == "completed" and state.result is not None:
             return state.result
         if state.error is not None:
@@ -99,6 +130,33 @@ class AsyncRun:
             code=state.status.upper(),
             execution_id=self.id,
         )
+
+    async def approvals(self) -> list[OpenApproval]:
+        """The tool calls that wait for a person, oldest first, each with a preview of what it would do."""
+        return list((await self.state()).approvals)
+
+    async def allow(
+        self, call: Call, input: Mapping[str, Any] | None = None, *, message: str = ""
+    ) -> ExecutionState:
+        """Let a tool call run: its id, or one of `approvals`, or its event.
+
+        `input`: other arguments to run with. Raises `NotFound`, `InvalidRequest` for arguments that do not
+        fit, and `Conflict` when it was denied already or the execution has ended.
+        """
+        body: dict[str, Any] = {"decision": "allow", "message": message}
+        return await self._decide(call, body if input is None else {**body, "input": dict(input)})
+
+    async def deny(self, call: Call, message: str = "") -> ExecutionState:
+        """Do not let a tool call run; `message` is what the model is told. Raises as `allow` does."""
+        return await self._decide(call, {"decision": "deny", "message": message})
+
+    async def _decide(self, call: Call, body: dict[str, Any]) -> ExecutionState:
+        call_id = call if isinstance(call, str) else call.call_id
+        # The same decision twice is one: a cut connection may be tried again.
+        path = f"{self._path}/approvals/{segment(call_id)}"
+        answer = await self._transport.json("POST", path, body=body, repeatable=True)
+        self.last = ExecutionState.model_validate(answer, extra="ignore")
+        return self.last
 
     async def cancel(self) -> ExecutionState:
         """Stop it. What it started is gone within seconds; raises `Conflict` when it had already ended."""

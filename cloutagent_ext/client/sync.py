@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import CloutError
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow, TemplateRow
+from ..schema.approvals import OpenApproval
 from ..schema.archives import BackupRow, Restored
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecutionState, Result
@@ -26,7 +27,7 @@ from . import display
 from .handles import AsyncClient
 from .loop import LoopThread
 from .projects import AsyncProject, Files, Form
-from .runs import AsyncRun
+from .runs import AsyncRun, Call
 
 
 def _shut(loop: LoopThread, client: AsyncClient) -> None:
@@ -168,17 +169,21 @@ class Project:
         files: Files | None = None,
         values: Mapping[str, Any] | None = None,
         replay: str | None = None,
+        step: bool = False,
+        attended: bool | None = None,
         **variables: Any,
     ) -> Run:
-        """Start an execution, and with `wait` stay until it has ended.
+        """Start an execution, and with `wait` stay until it has ended, or waits for a person.
 
         `prompt` stands in place of the project's task; `variables` are the project's, by name
         (`values` takes those whose name is also a parameter here); `limits` lower the project's
         (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace;
-        `replay` is a cassette that plays the model's part, at no cost and without a key.
+        `replay` is a cassette that plays the model's part, at no cost and without a key. With
+        `step` every tool call asks; `attended=False` says that nobody will answer one that asks.
         Raises what the server refuses, before anything has started.
         """
         options: dict[str, Any] = {"limits": limits, "files": files, "values": values, "replay": replay}
+        options |= {"step": step, "attended": attended}
         started = self._project.run(prompt, wait=wait, **options, **variables)
         return Run(self._loop, self._loop.call(started), self._client)
 
@@ -344,7 +349,8 @@ class Run:
 
     @property
     def result(self) -> Result:
-        """What it answered; waits until it has. Raises `ExecutionFailed` when it failed or was cancelled."""
+        """What it answered; waits until it has. Raises `ExecutionFailed` when it failed or was cancelled,
+        and `ApprovalNeeded` when a tool call waits for a person."""
         return self._loop.call(self._run.result())
 
     def events(self, from_event: int = 1) -> Iterator[Any]:
@@ -355,8 +361,25 @@ class Run:
         return self.events()
 
     def wait(self, timeout_s: float | None = None) -> ExecutionState:
-        """Stay until it has ended, and say how. `TimeoutError` after `timeout_s` seconds (it runs on)."""
+        """Stay until it has ended, or waits for a person, and say how it stands.
+
+        `TimeoutError` after `timeout_s` seconds (it runs on).
+        """
         return self._loop.call(self._run.wait(timeout_s))
+
+    def approvals(self) -> list[OpenApproval]:
+        """The tool calls that wait for a person, oldest first, each with a preview of what it would do."""
+        return self._loop.call(self._run.approvals())
+
+    def allow(
+        self, call: Call, input: Mapping[str, Any] | None = None, *, message: str = ""
+    ) -> ExecutionState:
+        """Let a tool call run (its id, one of `approvals`, or its event); `input`: with other arguments."""
+        return self._loop.call(self._run.allow(call, input, message=message))
+
+    def deny(self, call: Call, message: str = "") -> ExecutionState:
+        """Do not let a tool call run; `message` is what the model is told."""
+        return self._loop.call(self._run.deny(call, message))
 
     def cancel(self) -> ExecutionState:
         """Stop it. What it started is gone within seconds; raises `Conflict` when it had already ended."""

@@ -198,7 +198,7 @@ def _tree(cls: type[CloutError]) -> list[type[CloutError]]:
     """All classes below `cls`, parents before children; those that only a client raises stay out."""
     found = []
     for child in cls.__subclasses__():
-        if child.__name__ not in {"Unreachable", "ExecutionFailed"}:
+        if child.__name__ not in {"Unreachable", "ApprovalNeeded", "ExecutionFailed"}:
             found += [child, *_tree(child)]
     return found
 
