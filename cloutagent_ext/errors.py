@@ -27,6 +27,7 @@ CloutError                        code, HTTP status, a sentence that says how to
 ├── DiskFull              507     DISK_FULL
 ├── Internal              500     INTERNAL · a bug of ours; the log has the rest under its request id
 ├── Unreachable           ---     UNREACHABLE · raised by the Python client alone: no server answered
+├── ApprovalNeeded        ---     WAITING · raised by the Python client alone: a person has to decide first
 └── ExecutionFailed       ---     raised by the Python client alone: the execution's ending code, or CANCELLED
 
 Here: what a *caller* is told. What a *model* is told about a failed tool is
@@ -199,6 +200,15 @@ class Unreachable(CloutError):
 
     code = "UNREACHABLE"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ApprovalNeeded(CloutError):
+    """The result was asked for, but a tool call waits for a person. Client only.
+
+    `details`: `execution_id`, `approvals`.
+    """
+
+    code = "WAITING"
 
 
 class ExecutionFailed(CloutError):

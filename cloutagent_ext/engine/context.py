@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..schema.base import JsonObject
@@ -18,51 +17,11 @@ from .arguments import ArgumentChecks
 from .budget import Budget, Settled
 from .hooks.runner import Hooks
 from .models.catalogue import ModelFacts, facts_of
+from .pace import Pace, Places
 from .past import Past
-from .ports import Clock, Job, Ports, Tool
+from .ports import Job, Ports, Tool
+from .stopwatch import Stopwatch
 from .warmup import Warmup
-
-
-class Stopwatch:
-    """Running time of an execution; it stands while a person is being waited for.
-
-    `ran_s`: what earlier sittings took.
-    """
-
-    def __init__(self, clock: Clock, limit_s: float, *, ran_s: float = 0.0) -> None:
-        self.limit_s = limit_s
-        self._clock = clock
-        self._started = clock.monotonic()
-        self._paused = 0
-        self._paused_at = 0.0
-        self._left_out = -ran_s
-        self.timeout: asyncio.Timeout | None = None
-        """The deadline that moves with the pauses; set by `loop.run`."""
-
-    def elapsed_s(self) -> float:
-        """Seconds of running so far."""
-        now = self._paused_at if self._paused else self._clock.monotonic()
-        return now - self._started - self._left_out
-
-    @asynccontextmanager
-    async def paused(self) -> AsyncIterator[None]:
-        """The time inside does not count."""
-        if self._paused == 0:
-            self._paused_at = self._clock.monotonic()
-            self._move_deadline(None)
-        self._paused += 1
-        try:
-            yield
-        finally:
-            self._paused -= 1
-            if self._paused == 0:
-                self._left_out += self._clock.monotonic() - self._paused_at
-                self._move_deadline(self.limit_s - self.elapsed_s())
-
-    def _move_deadline(self, seconds: float | None) -> None:
-        if self.timeout is not None and not self.timeout.expired():
-            now = asyncio.get_running_loop().time()
-            self.timeout.reschedule(None if seconds is None else now + seconds)
 
 
 @dataclass
@@ -79,13 +38,15 @@ class Run:
     """What a tool call must have alone, by name."""
     instances: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     """How many instances of each subagent there were."""
-    places: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    places: dict[str, Places] = field(default_factory=dict)
     """Places for instances of each subagent that run at once."""
     warmups: defaultdict[str, Warmup] = field(default_factory=lambda: defaultdict(Warmup))
     """The shared prompt prefix of each subagent's instances."""
     checks: ArgumentChecks = field(default_factory=ArgumentChecks)
     past: Past = field(default_factory=Past)
     """What earlier sittings left; empty for one that begins."""
+    pace: Pace = field(init=False)
+    """What of it can go on; its clock stands while nothing can."""
     builtins: dict[str, str] = field(init=False)
     hooks: Hooks = field(init=False)
     _warned: set[str] = field(default_factory=set)
@@ -94,6 +55,7 @@ class Run:
         self.hooks = Hooks(self.job, self.ports)
         self.instances.update(self.past.instances())
         self._warned |= self.past.told.warned
+        self.pace = Pace(rests=self._rest, wakes=self.stopwatch.go_on)
         self.builtins = {
             "timestamp": self.job.created_at,
             "project_name": self.job.project_name,
@@ -103,6 +65,10 @@ class Run:
     def facts(self, model: str) -> ModelFacts | None:
         """What is known about a model, or None."""
         return (self.ports.facts or facts_of)(model)
+
+    def _rest(self) -> None:
+        self.stopwatch.pause()
+        self.ports.approvals.rest()
 
     async def warn(
         self, code: WarningCode, message: str, *, agent: str = "main", span: str = "main", **details: object

@@ -14,18 +14,18 @@ import asyncio
 import logging
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 
 from ..schema.base import JsonObject
-from ..schema.events import OutputPart, TextPart, WarningCode
+from ..schema.events import OutputPart, TextPart
 from .context import Run
 from .gate import permitted
 from .past import PastCall
-from .ports import EndExecution, Tool, ToolContext, ToolError, Wire
+from .ports import EndExecution, Tool, ToolError, Wire
 from .results import masked, tidy, to_wire
 from .scope import Scope
 from .text import clean, clean_json
+from .toolcontext import tool_context
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +47,21 @@ async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list
         )
     if len(uses) == 1:
         return await _one(run, scope, span, uses[0])
-    tasks = [asyncio.create_task(_one(run, scope, span, use)) for use in uses]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        # Reached with unfinished calls when one ended the execution or somebody cancelled it.
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    with run.pace.spread(len(uses)) as done:
+
+        async def one(use: Wire) -> list[Wire]:
+            blocks = await _one(run, scope, span, use)
+            done()
+            return blocks
+
+        tasks = [asyncio.create_task(one(use)) for use in uses]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            # Reached with unfinished calls when one ended the execution or somebody cancelled it.
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
     for outcome in ended:
         if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
             raise outcome
@@ -194,19 +201,7 @@ async def _effect(
             arguments=arguments,
             read_only=tool.read_only,
         )
-        context = ToolContext(
-            execution_id=run.job.execution_id,
-            agent=scope.agent,
-            call_id=call_id,
-            span=f"{span}/{call_id}",
-            workspace=run.job.workspace,
-            env=run.job.env,
-            warn=_warner(run, scope, f"{span}/{call_id}"),
-            folders=run.job.folders,
-            network=run.job.definition.agent.network,
-            mask=run.job.mask,
-            keep=kept,
-        )
+        context = tool_context(run, scope, span, call_id, keep=kept)
         try:
             return await tool.run(arguments, context)
         except (ToolError, EndExecution):
@@ -221,10 +216,3 @@ async def _effect(
 def _shown(arguments: object) -> JsonObject:
     cleaned = clean_json(arguments or {})
     return cleaned if isinstance(cleaned, dict) else {"value": cleaned}
-
-
-def _warner(run: Run, scope: Scope, span: str) -> Callable[[WarningCode, str], Awaitable[None]]:
-    async def warn(code: WarningCode, message: str) -> None:
-        await run.warn(code, message, agent=scope.agent, span=span)
-
-    return warn

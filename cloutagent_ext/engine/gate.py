@@ -1,20 +1,30 @@
 """May this call run, and with which arguments?
 
-In this order: the arguments fit the schema of the tool, then the hooks, which may change them,
-then the rules, then a person where rules or hooks say `ask`. Not here: what a rule means
-(`permissions`), how a hook is asked (`hooks`), who the person is (`ports.Approvals`), running the
+In this order, each step able to end it: the arguments fit the schema of the tool; the hooks,
+which may change them; deny rules; ask rules; the mode (`step`: every call asks); allow rules; the
+tool's own default. Not here: what a rule means (`permissions`), how a hook is asked (`hooks`), what
+a call would do (`previews`), who is asked and how long that takes (`ports.Approvals`), running the
 call (`dispatch`).
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Literal
 
 from ..schema.base import JsonObject
+from ..schema.project import Permission
+from . import previews
+from .arguments import ArgumentChecks
 from .context import Run
-from .ports import Tool, ToolError, Wire
+from .permissions import Rules, Verdict
+from .ports import Question, Tool, ToolError, Wire
 from .scope import Scope
 from .text import clean_json
+from .toolcontext import tool_context
+
+STEP = "step by step: every call asks"
+HOOK = "a hook wants a person to decide"
 
 
 async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) -> JsonObject:
@@ -23,7 +33,10 @@ async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) ->
     `use` is the `tool_use` block, `span` that of its turn.
     """
     arguments: JsonObject = use.get("input") or {}
-    _check(run, tool, arguments)
+    _check(run.checks, tool, arguments)
+    if (asked := run.past.question(f"{span}/{use['id']}")) is not None:
+        # Asked before the server stopped: the question stands as it was, and so does its answer.
+        return await ask(run, scope, span, tool, use["id"], asked.arguments, reason=asked.reason)
     arguments = clean_json(arguments)
     word = await run.hooks.before_call(
         scope,
@@ -36,14 +49,14 @@ async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) ->
     if word.deny is not None:
         raise ToolError(word.deny)
     arguments = word.arguments
-    verdict = scope.rules.decide(tool.name, arguments, default_of(tool, arguments))
+    said: Permission | None = "ask" if word.ask else "allow" if word.allow else None
+    default = default_of(tool, arguments)
+    verdict = judge(scope.rules, tool.name, arguments, default, step=run.job.step, said=said)
     if verdict.permission == "deny":
         raise ToolError(f"This call is not allowed here (rule {verdict.rule!r}: deny). Do without it.")
-    # A hook's "allow" answers the tool's own question, never one that a rule of the project asks.
-    allowed = verdict.permission == "allow" or (word.allow and verdict.rule is None)
-    if allowed and not word.ask:
+    if verdict.permission == "allow":
         return arguments
-    return await _asked(run, scope, span, tool, use, arguments)
+    return await ask(run, scope, span, tool, use["id"], arguments, reason=why(verdict, tool.name))
 
 
 def default_of(tool: Tool, arguments: JsonObject) -> Literal["allow", "ask"]:
@@ -53,26 +66,89 @@ def default_of(tool: Tool, arguments: JsonObject) -> Literal["allow", "ask"]:
     return found
 
 
-async def _asked(
-    run: Run, scope: Scope, span: str, tool: Tool, use: Wire, arguments: JsonObject
+def judge(
+    rules: Rules,
+    tool: str,
+    arguments: JsonObject,
+    default: Permission,
+    *,
+    step: bool = False,
+    said: Permission | None = None,
+) -> Verdict:
+    """What holds for the call. `said`: a hook's word, which no rule that denies or asks gives way to."""
+    verdict = rules.decide(tool, arguments, default)
+    if verdict.permission == "deny":
+        return verdict
+    if said == "deny":
+        return Verdict("deny", None)
+    if verdict.permission == "ask" and verdict.rule is not None:
+        return verdict
+    if said == "ask":
+        return Verdict("ask", HOOK)
+    if step:
+        return Verdict("ask", STEP)
+    return Verdict("allow", None) if said == "allow" else verdict
+
+
+def why(verdict: Verdict, tool: str) -> str:
+    """Why a call asks, for the person who is asked."""
+    if verdict.rule in (STEP, HOOK):
+        return verdict.rule
+    if verdict.rule is not None:
+        return f"rule {verdict.rule}: ask"
+    return f"{tool} asks unless a rule allows it"
+
+
+async def ask(
+    run: Run, scope: Scope, span: str, tool: Tool, call_id: str, arguments: JsonObject, *, reason: str
 ) -> JsonObject:
-    """The arguments that a person allowed; the time it takes does not count as running."""
-    async with run.stopwatch.paused():
-        decision = await run.ports.approvals.decide(
-            call_id=use["id"],
-            tool=tool.name,
-            arguments=arguments,
-            agent=scope.agent,
-            span=f"{span}/{use['id']}",
-        )
+    """The arguments that a person allowed; raises `ToolError` where they refused.
+
+    The time it takes counts for nobody who waits for it: not for the subagents around the
+    call, nor for the execution while nothing else of it runs.
+    """
+    question = Question(
+        call_id=call_id,
+        tool=tool.name,
+        arguments=arguments,
+        agent=scope.agent,
+        agent_id=scope.agent_id,
+        span=f"{span}/{call_id}",
+        schema=tool.input_schema,
+        preview=await previews.of(tool, arguments, tool_context(run, scope, span, call_id)),
+        reason=reason,
+        told=lambda: run.hooks.notify(
+            scope,
+            f"{span}/{call_id}",
+            message=f"{scope.name} wants to call {tool.name} and waits for your decision.",
+            title="Waiting for approval",
+            kind="permission_prompt",
+        ),
+    )
+    with ExitStack() as waiting:
+        for clock in scope.clocks:
+            waiting.enter_context(clock.paused())
+        waiting.enter_context(run.pace.resting())
+        decision = await run.ports.approvals.decide(question)
     if not decision.allow:
         raise ToolError(decision.message or f"This call was refused by {decision.by}. Do without it.")
-    if decision.arguments is not None:
-        arguments = decision.arguments
-        _check(run, tool, arguments)
-    return arguments
+    if decision.arguments is None:
+        return arguments
+    edited: JsonObject = clean_json(decision.arguments)
+    if (problem := objection(run.checks, scope.rules, tool, edited)) is not None:
+        raise ToolError(f"The arguments as {decision.by} changed them cannot be used: {problem}")
+    return edited
 
 
-def _check(run: Run, tool: Tool, arguments: object) -> None:
-    if (problem := run.checks.problem(tool, arguments)) is not None:
+def objection(checks: ArgumentChecks, rules: Rules, tool: Tool, arguments: object) -> str | None:
+    """Why a person's own arguments for `tool` cannot be used, or None. They overrule `ask`, not `deny`."""
+    if (problem := checks.problem(tool, arguments)) is not None:
+        return problem
+    assert isinstance(arguments, dict)
+    verdict = rules.decide(tool.name, arguments, "allow")
+    return f"the rule {verdict.rule!r} denies them" if verdict.permission == "deny" else None
+
+
+def _check(checks: ArgumentChecks, tool: Tool, arguments: object) -> None:
+    if (problem := checks.problem(tool, arguments)) is not None:
         raise ToolError(f"The arguments do not fit the schema of {tool.name}: {problem}")

@@ -15,13 +15,14 @@ from contextlib import asynccontextmanager, suppress
 from ..schema.execution import EndCode, Result
 from .attachments import shown
 from .budget import WARN_AT, Budget, Settled
-from .context import Run, Stopwatch
+from .context import Run
 from .conversation import Conversation
 from .past import Past
 from .permissions import Rules
 from .ports import EndExecution, Job, Outcome, Ports, Tool
 from .prompt import fill
 from .scope import Scope
+from .stopwatch import Stopwatch
 from .subagents import tools_of
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,7 @@ async def _watching_time(this: Run) -> AsyncIterator[None]:
     async def watch() -> None:
         warn_at = WARN_AT * this.stopwatch.limit_s
         while (left := warn_at - this.stopwatch.elapsed_s()) > 0:  # noqa: ASYNC110 - pauses move it away
-            await asyncio.sleep(max(left, 0.05))
+            await asyncio.sleep(max(left, 1.0 if this.stopwatch.stands else 0.05))
         await this.warn_once(
             "TIME_80", f"{WARN_AT:.0%} of the limit of {this.stopwatch.limit_s:g} s is used."
         )

@@ -20,7 +20,7 @@ from typing import Any
 from ..schema.base import JsonObject
 from ..schema.execution import Usage
 from .assembly import Reply
-from .ports import Wire
+from .ports import Decision, Wire
 
 Record = Mapping[str, Any]
 
@@ -41,6 +41,21 @@ class PastCall:
     output: list[JsonObject] = field(default_factory=list)
     """The same as the log tells it."""
     duration_ms: int = 0
+
+
+@dataclass
+class PastQuestion:
+    """A call that was put to a person."""
+
+    call_id: str
+    tool: str
+    arguments: JsonObject
+    """As hooks had left them: they are not asked about it again."""
+    agent: str
+    agent_id: str
+    schema: JsonObject
+    reason: str
+    decision: Decision | None = None
 
 
 @dataclass
@@ -104,10 +119,6 @@ class Told:
     void: set[str] = field(default_factory=set)
     """Spans of turns that have shown something since they last began."""
     warned: set[str] = field(default_factory=set)
-    asked: set[str] = field(default_factory=set)
-    """Spans of the calls that were shown to a person."""
-    decisions: dict[str, JsonObject] = field(default_factory=dict)
-    """The `approval` event of each call that was decided upon, by the call's span."""
     payments: int = 0
     _since: dict[str, float] = field(default_factory=dict)
     _ran: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -137,10 +148,6 @@ class Told:
             self.void.add(span)
         elif kind == "cost_update":
             self.payments += 1
-        elif kind == "approval_required":
-            self.asked.add(span)
-        elif kind == "approval":
-            self.decisions[span] = dict(event)
         elif kind == "warning":
             self.warned.add(event["code"])
             if event["code"] == "RETRYING":
@@ -159,6 +166,8 @@ class Past:
     """By span."""
     calls: dict[str, PastCall] = field(default_factory=dict)
     """By the call's span, `<turn>/<call id>`."""
+    questions: dict[str, PastQuestion] = field(default_factory=dict)
+    """By the call's span, in the order they were asked."""
     spent: list[Spent] = field(default_factory=list)
     """Calls of this execution."""
     carried: list[Spent] = field(default_factory=list)
@@ -195,6 +204,10 @@ class Past:
     def call(self, span: str) -> PastCall | None:
         """The call at `span`, if it had come so far that anything was recorded."""
         return self.calls.get(span)
+
+    def question(self, span: str) -> PastQuestion | None:
+        """What was asked about the call at `span`, answered or not."""
+        return self.questions.get(span)
 
     def instance(self, call_span: str, subagent: str) -> str | None:
         """Name of the instance that the delegation at `call_span` had begun with."""
@@ -318,6 +331,15 @@ class Past:
         if kept := record.get("kept"):
             self.kept.setdefault(record["agent"], {}).update(kept)
 
+    def _approval_asked(self, record: Record) -> None:
+        names = ("call_id", "tool", "arguments", "agent", "agent_id", "schema", "reason")
+        self.questions[record["call_span"]] = PastQuestion(**{name: record[name] for name in names})
+
+    def _approval(self, record: Record) -> None:
+        if (asked := self.questions.get(record["call_span"])) is not None:
+            allow, by = record["allow"], record["by"]
+            asked.decision = Decision(allow, by, record["message"], record["arguments"])
+
     def _origin(self, record: Record) -> None:
         """All so far was another execution's."""
         if record["how"] == "resumed":
@@ -352,6 +374,8 @@ _FOLDS = {
     "segment": Past._segment,
     "assistant": Past._assistant,
     "user": Past._user,
+    "approval_asked": Past._approval_asked,
+    "approval": Past._approval,
     "model_call": Past._model_call,
     "settled": Past._settled,
     "tool_started": Past._tool_started,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from ..schema.approvals import Preview
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, WarningCode
 from ..schema.execution import EndCode, Result, Usage
@@ -251,6 +252,15 @@ class Tool(Protocol):
         ...
 
 
+@runtime_checkable
+class Previewing(Protocol):
+    """A tool that can say what a call would do; a `Tool` need not be one."""
+
+    async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview | None:
+        """What it would do, without doing any of it; None where that cannot be told. Forms: `previews`."""
+        ...
+
+
 # ---------------------------------------------------------------- the rest
 
 
@@ -269,6 +279,27 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True)
+class Question:
+    """A call that must ask."""
+
+    call_id: str
+    tool: str
+    arguments: JsonObject
+    agent: str
+    """Who wants it, by its name in events."""
+    agent_id: str
+    """The same without an instance's number: whose rules hold."""
+    span: str
+    schema: JsonObject
+    """What changed arguments have to fit."""
+    preview: Preview | None = None
+    reason: str = ""
+    """Why it asks, in words."""
+    told: Callable[[], None] = lambda: None
+    """To be called when it has been put to a person."""
+
+
+@dataclass(frozen=True)
 class Decision:
     allow: bool
     by: str
@@ -278,10 +309,15 @@ class Decision:
 
 
 class Approvals(Protocol):
-    async def decide(
-        self, *, call_id: str, tool: str, arguments: JsonObject, agent: str, span: str
-    ) -> Decision:
-        """Somebody's decision about a call that must ask. May wait for days; never raises."""
+    async def decide(self, question: Question) -> Decision:
+        """Somebody's decision about a call that must ask; the execution has its slot when this returns.
+
+        May wait for days; never raises.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Nothing of the execution can go on before one of the decisions that are waited for."""
         ...
 
 
@@ -352,6 +388,10 @@ class Clock(Protocol):
         """Seconds that only grow."""
         ...
 
+    def time(self) -> float:
+        """Seconds since 1970."""
+        ...
+
     async def sleep(self, seconds: float) -> None: ...
 
 
@@ -394,6 +434,8 @@ class Job:
     simulated: bool = False
     own_service: bool = False
     """The base URL is Anthropic's own (or the simulated model's): its betas may be used."""
+    step: bool = False
+    """Every tool call asks."""
     local_prices: bool = False
     """The base URL is not Anthropic's: an unknown price counts as 0 and is shown as local."""
     replay: str | None = None

@@ -9,6 +9,7 @@ from ..schema.base import JsonObject
 from .budget import Budget
 from .permissions import Rules
 from .ports import Tool, Wire
+from .stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,5 @@ class Scope:
     """The call that started it; None for the main agent."""
     shared: bool = False
     """Other instances with the same prompt prefix may run beside it."""
+    clocks: tuple[Stopwatch, ...] = ()
+    """Time limits of its own and of the subagents above it; they stand while one of its calls waits."""

@@ -17,10 +17,12 @@ from ..schema.project import Subagent
 from .budget import Budget, OwnLimit
 from .context import Run
 from .conversation import Conversation
+from .pace import Places
 from .permissions import Rules
 from .ports import EndExecution, Tool, ToolContext, ToolError
 from .prompt import fill
 from .scope import Scope
+from .stopwatch import Stopwatch
 from .wiring import PREFIX, children, servers
 
 _ITS_OWN = frozenset({"MODEL_ERROR", "MODEL_REFUSED", "TURN_LIMIT_EXCEEDED"})
@@ -38,12 +40,15 @@ class Delegation:
     source = "subagent"
     touches = "what the subagent's own tools may touch"
 
-    def __init__(self, run: Run, subagent: Subagent, caller: Budget) -> None:
+    def __init__(
+        self, run: Run, subagent: Subagent, caller: Budget, clocks: tuple[Stopwatch, ...] = ()
+    ) -> None:
         self.name = PREFIX + subagent.id
         self.description, self.input_schema = described(subagent)
         self._run = run
         self._subagent = subagent
         self._caller = caller
+        self._clocks = clocks
 
     def lock(self, arguments: JsonObject) -> str | None:
         return None
@@ -52,7 +57,7 @@ class Delegation:
         """The subagent's answer. Raises `ToolError` where it fails and the project can do without."""
         places = self._run.places.setdefault(
             self._subagent.id,
-            asyncio.Semaphore(self._subagent.max_parallel_instances if self._subagent.parallel else 1),
+            Places(self._run.pace, self._subagent.max_parallel_instances if self._subagent.parallel else 1),
         )
         async with places:
             return [TextPart(text=await self._answer(arguments["prompt"], context))]
@@ -65,13 +70,22 @@ class Delegation:
             owner=f"the subagent {self._subagent.name}",
         )
         timeout_s = limits.timeout_s if limits else None
-        scope = await self._scope(prompt, context, budget)
+        clocks = self._clocks
+        if timeout_s is not None:
+            clocks = (*clocks, Stopwatch(self._run.ports.clock, timeout_s))
+        scope = await self._scope(prompt, context, budget, clocks)
         past = self._run.past
         budget.go_on(past, scope.span)
-        left_s = None if timeout_s is None else timeout_s - past.told.ran_s(scope.span)
+        left_s = None
+        if timeout_s is not None:
+            ran_s = past.told.ran_s(scope.span)
+            clocks[-1].ran(ran_s)
+            left_s = timeout_s - ran_s
         conversation = Conversation(self._run, scope)
         try:
             async with asyncio.timeout(left_s) as deadline:
+                if timeout_s is not None:
+                    clocks[-1].timeout = deadline
                 return (await conversation.run()).text
         except TimeoutError as error:
             if not deadline.expired():
@@ -96,7 +110,9 @@ class Delegation:
             )
         return ToolError(f"{message}\nIts last words: {said}" if said else message)
 
-    async def _scope(self, prompt: str, context: ToolContext, budget: Budget) -> Scope:
+    async def _scope(
+        self, prompt: str, context: ToolContext, budget: Budget, clocks: tuple[Stopwatch, ...]
+    ) -> Scope:
         run, subagent, main = self._run, self._subagent, self._run.job.definition.agent
         label = run.past.instance(context.span, subagent.id)
         if label is None:
@@ -111,7 +127,7 @@ class Delegation:
             model=subagent.model or main.model,
             system=fill(subagent.prompt, run.job.variables, run.builtins),
             prompt=prompt,
-            tools=await tools_of(run, subagent, budget),
+            tools=await tools_of(run, subagent, budget, clocks),
             rules=Rules(subagent.permissions),
             budget=budget,
             max_turns=min(own_turns or run.job.limits.max_turns, run.job.limits.max_turns),
@@ -120,6 +136,7 @@ class Delegation:
             effort=main.effort,
             call_id=context.call_id,
             shared=subagent.parallel and subagent.max_parallel_instances > 1,
+            clocks=clocks,
         )
 
 
@@ -140,7 +157,9 @@ def described(subagent: Subagent) -> tuple[str, JsonObject]:
     return subagent.description or f"Delegates a task to {subagent.name}.", schema
 
 
-async def tools_of(run: Run, agent: Subagent | None, budget: Budget) -> dict[str, Tool]:
+async def tools_of(
+    run: Run, agent: Subagent | None, budget: Budget, clocks: tuple[Stopwatch, ...] = ()
+) -> dict[str, Tool]:
     """Tools of `agent` (None: the main one) by name: built-in ones, its subagents, its MCP servers'.
 
     Starts the servers that do not run yet. Raises `EndExecution` where an essential one cannot be reached.
@@ -149,7 +168,7 @@ async def tools_of(run: Run, agent: Subagent | None, budget: Budget) -> dict[str
     names = definition.agent.tools if agent is None else agent.tools
     tools: dict[str, Tool] = {name: run.tools[name] for name in names if name in run.tools}
     for child in children(definition, agent):
-        delegation: Tool = Delegation(run, child, budget)
+        delegation: Tool = Delegation(run, child, budget, clocks)
         tools[delegation.name] = delegation
     if run.ports.servers is not None and (used := servers(definition, agent)):
         tools |= {tool.name: tool for tool in await run.ports.servers.tools(used)}

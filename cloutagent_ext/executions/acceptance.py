@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from ..engine import plan
 from ..errors import (
     BadGateway,
+    Forbidden,
     InvalidProject,
     InvalidRequest,
     MissingVariable,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 _NOT_BUILT = {
     "continue_from": "going on with a finished conversation",
-    "step": "asking before every tool call",
 }
 """Fields of the request that this version cannot honour. Refused by name: never ignored."""
 
@@ -78,6 +78,7 @@ class Acceptance:
         """What will run, frozen. Raises InvalidRequest (and its kinds), NotFound, Conflict, BadGateway."""
         _refuse_what_is_not_built(request)
         by_key = principal.kind == "key"
+        _may_ask(request, principal)
         asked = None if request.version is None else int(request.version)  # a number since it was validated
         author = None if by_key else principal.author
         definition, version = await self._store.freeze(
@@ -123,6 +124,8 @@ class Acceptance:
             simulated=simulated,
             replay=request.replay,
             priority=1 if by_key else 0,
+            step=request.step,
+            attended=request.attended,
             idempotency_key=idempotency_key,
             batch=request.batch,
             files=request.files,
@@ -252,6 +255,16 @@ def _packages(definition: Definition) -> tuple[frozenset[str], dict[str, str]]:
 
     used = set(definition.agent.tools).union(*(each.tools for each in definition.subagents))
     return registry.all_names(), registry.brought(used)[1]
+
+
+def _may_ask(request: ExecuteRequest, principal: Principal) -> None:
+    """A key cannot order questions that only others may answer."""
+    if principal.kind != "key":
+        return
+    if request.step:
+        raise Forbidden("`step` is for Jupyter users: every call would wait for one. Leave it out.")
+    if request.attended and "approve" not in principal.scopes:
+        raise Forbidden("`attended: true` needs a key with the scope `approve`; this one cannot answer.")
 
 
 def _variables(definition: Definition, given: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,10 @@
 The panel folds the same events in TypeScript; `tests/support/fixtures` holds logs with
 the state both must arrive at. What each field means where the schema leaves it open:
 
+- `status`: `waiting` from the `waiting` event, which says that nothing can go on, not from
+  `approval_required`: beside a call that asks others may run. `approval` ends it.
+- `approvals`: calls that were asked about and not yet decided. They outlive `interrupted`: the
+  question still stands when the execution is resumed.
 - `duration_ms`: time in status `running`, by the events' own clock: from `start` (or
   `resumed`) to the newest event. Waiting for a person does not count, nor does the time
   between the last event before a death and the `interrupted` that tells of it. The
@@ -26,6 +30,7 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
+from ..schema.approvals import OpenApproval, Preview
 from ..schema.execution import ContextWindow, ExecutionState, Failure, PercentOfLimit, Result, Spec, Usage
 from ..schema.project import Limits
 
@@ -94,13 +99,13 @@ def apply(state: Folded, event: Mapping[str, Any]) -> Folded:
 
 
 def _step(state: Folded, event: Mapping[str, Any], what: str) -> None:
-    agent = event.get("agent", MAIN)
-    state.current_step = what if agent == MAIN else f"{agent}: {what}"
+    state.current_step = _of(event.get("agent", MAIN), what)
 
 
 def _queued(state: Folded, event: Mapping[str, Any]) -> None:
     state.status = "queued"
     state.position = event["position"] or None
+    state.current_step = None
 
 
 def _start(state: Folded, event: Mapping[str, Any]) -> None:
@@ -169,13 +174,57 @@ def _tool_result(state: Folded, event: Mapping[str, Any]) -> None:
 
 
 def _approval_required(state: Folded, event: Mapping[str, Any]) -> None:
-    state.status = "waiting"
+    preview = event.get("preview")
+    asked = OpenApproval(
+        call_id=event["call_id"],
+        tool=event["tool"],
+        agent=event.get("agent", MAIN),
+        asked_at=event["ts"],
+        input=event["input"],
+        preview=_model(Preview, preview) if preview else None,
+        reason=event.get("reason", ""),
+    )
+    # A new list: snapshots of the state hold the old one.
+    state.approvals = [*state.approvals, asked]
     _step(state, event, f"waiting for approval of {event['tool']}")
+    state._calls[event["call_id"]] = state.current_step or ""
 
 
-def _approval(state: Folded, _: Mapping[str, Any]) -> None:
+def _waiting(state: Folded, _: Mapping[str, Any]) -> None:
+    state.status = "waiting"
+    if state.approvals:
+        state.current_step = _waits_for(state.approvals[0])
+
+
+def _running(state: Folded, _: Mapping[str, Any]) -> None:
     state.status = "running"
+    state.position = None
     state.current_step = next(reversed(state._calls.values()), "waiting for the model")
+
+
+def _approval(state: Folded, event: Mapping[str, Any]) -> None:
+    asked, others = None, []
+    for each in state.approvals:
+        if asked is None and each.call_id == event["call_id"]:
+            asked = each
+        else:
+            others.append(each)
+    state.approvals = others
+    if state.status == "waiting":
+        state.status = "running"
+    if asked is not None and event["call_id"] in state._calls:
+        del state._calls[event["call_id"]]  # what was decided last counts as started last
+        state._calls[event["call_id"]] = _of(asked.agent, asked.tool)
+    if state.status == "running":
+        state.current_step = next(reversed(state._calls.values()), "waiting for the model")
+
+
+def _waits_for(asked: OpenApproval) -> str:
+    return _of(asked.agent, f"waiting for approval of {asked.tool}")
+
+
+def _of(agent: str, what: str) -> str:
+    return what if agent == MAIN else f"{agent}: {what}"
 
 
 def _cost_update(state: Folded, event: Mapping[str, Any]) -> None:
@@ -207,6 +256,7 @@ def _end(state: Folded, event: Mapping[str, Any]) -> None:
     state.position = None
     state.current_step = None
     state.cancelling = False
+    state.approvals = []
     state._calls.clear()
 
 
@@ -245,6 +295,8 @@ _FOLDS: dict[str, Callable[[Folded, Mapping[str, Any]], None]] = {
     "tool_call": _tool_call,
     "tool_result": _tool_result,
     "approval_required": _approval_required,
+    "waiting": _waiting,
+    "running": _running,
     "approval": _approval,
     "cost_update": _cost_update,
     "warning": _warning,

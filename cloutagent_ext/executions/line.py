@@ -2,8 +2,9 @@
 
 Within a project: first come, first served, those started by a person in Jupyter before
 those from API keys; who has waited `AGE_S` seconds counts as a person, so that nobody
-starves. Between projects: the one with the fewest running goes first, then whoever has
-waited longest. Not here: what waiting and starting write (`queue`).
+starves. One that comes back from waiting for a person goes before all others. Between
+projects: the one with the fewest running goes first, then whoever has waited longest.
+Not here: what waiting and starting write (`queue`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+AGAIN = -1
+"""Priority of one that has run and waits for its slot again."""
 AGE_S = 60.0
 """Seconds of waiting after which a call with a key is treated like a person's."""
 
@@ -24,7 +27,7 @@ class Place:
     execution_id: str
     project_id: str
     priority: int
-    """0 before 1."""
+    """0 before 1; `AGAIN` before both."""
     since: float
     """When it began to wait: monotonic seconds."""
     deadline: float
@@ -33,7 +36,7 @@ class Place:
     """Order of arrival."""
 
     def rank(self, now: float) -> tuple[int, int]:
-        return (0 if now - self.since >= AGE_S else self.priority, self.number)
+        return (min(self.priority, 0) if now - self.since >= AGE_S else self.priority, self.number)
 
 
 class Line:
@@ -74,7 +77,7 @@ class Line:
     def next(self, now: float, running: Counter[str], limit: Callable[[str], int]) -> str | None:
         """Who starts next, or None when nobody may. `limit(execution)`: most of its project at once."""
         heads = [
-            (running[project], place.since, place.number, place.execution_id)
+            (place.priority != AGAIN, running[project], place.since, place.number, place.execution_id)
             for project, place in self._heads(now)
             if running[project] < limit(place.execution_id)
         ]

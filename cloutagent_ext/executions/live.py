@@ -12,19 +12,23 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..schema.execution import ExecutionState, Spec
 from ..schema.project import Limits
 from . import fold, records
+from .journal import JournalFile
 from .log import EventLog
 from .owner import Owner
+
+if TYPE_CHECKING:
+    from .questions import Questions
 
 _log = logging.getLogger(__name__)
 
 QUIET = frozenset({"text", "thinking", "hook"})
 """Events that change no field of the state worth telling everybody about."""
-_TURNS = frozenset({"start", "cost_update"})
+_TURNS = frozenset({"start", "cost_update", "waiting"})
 """Events after which `state.json` is replaced."""
 _SAVE_PAUSE_S = 0.25
 """Least time between two replacements of `state.json`, which the log can always rebuild."""
@@ -45,6 +49,18 @@ class Order:
     by: str = "restart"
     limits: Limits | None = None
     """Other limits than before."""
+
+
+class Slot(Protocol):
+    """Its right to run; the scheduler's."""
+
+    def give_back(self) -> None:
+        """Let others run: it waits for a person."""
+        ...
+
+    async def take_again(self) -> None:
+        """Return when it may run again."""
+        ...
 
 
 class Live:
@@ -68,6 +84,14 @@ class Live:
         self.state = state
         self.task: asyncio.Task[None] | None = None
         """The worker, once it runs; awaited by the queue."""
+        self.slot: Slot
+        """Set when it begins to run."""
+        self.questions: Questions
+        """What it asks people; set by whoever owns it."""
+        self.rested_s = 0.0
+        """Seconds in which it had no slot because it waited for a person."""
+        self.waits = asyncio.Event()
+        """Set while nothing can go on before somebody has decided."""
         self.done = asyncio.Event()
         """Set when its end is on disk and nothing of it runs any more."""
         self.stop_asked = asyncio.Event()
@@ -77,6 +101,8 @@ class Live:
         """Its run did not stop in time; whatever it still says is not listened to."""
         self._changed = changed
         self._count_files = count_files
+        self._journal: JournalFile | None = None
+        self._opening = asyncio.Lock()
         self._saving: asyncio.Task[None] | None = None
         self._dirty = False
         self._hurry = asyncio.Event()
@@ -102,11 +128,22 @@ class Live:
         """Append one event, fold it, tell who watches; its id. Raises OSError when it cannot be written."""
         event = self.log.write(type, agent=agent, span=span, **fields)
         fold.apply(self.state, event)
+        (self.waits.set if self.state.status == "waiting" else self.waits.clear)()
         if type in _TURNS:
             self.save()
         if type not in QUIET:
             self._changed(self.id)
         return int(event["id"])
+
+    async def journal(self) -> JournalFile:
+        """Its journal, open as long as this process owns it: one writer, whether it runs or waits.
+
+        Raises JournalDamaged, OSError.
+        """
+        async with self._opening:
+            if self._journal is None:
+                self._journal = await JournalFile.open(self.folder, self.log)
+            return self._journal
 
     def snapshot(self) -> ExecutionState:
         """The state of this moment; it does not change any more."""
@@ -144,6 +181,9 @@ class Live:
 
     async def close(self, *, finished: bool) -> None:
         """Let go of files and lock. `finished`: it has ended."""
+        await self.questions.close()
+        if self._journal is not None:
+            await self._journal.close()
         await self.saved()
         await self.log.close()
         await asyncio.to_thread(self.owner.release, finished=finished)

@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import durable
-from ..engine.ports import Clock, Kernels, Notebooks
+from ..engine.ports import Clock, Decision, Kernels, Notebooks
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
@@ -26,7 +25,7 @@ from ..schema.base import Page
 from ..schema.execution import ENDED, Accepted, ExecuteRequest, ExecutionState, Origin, Spec
 from ..schema.project import Definition, Validation
 from ..settings import Settings
-from . import fold, listing, notebooks, records, recovery, worker
+from . import fold, history, listing, notebooks, records, recovery, worker
 from .acceptance import Acceptance
 from .batches import Batches
 from .cassettes import Cassettes
@@ -34,12 +33,14 @@ from .ids import Ids
 from .inputs import Inputs
 from .live import Live, Order
 from .log import EventLog
+from .making import place
 from .owner import Owner
+from .questions import Questions
 from .records import Records
 from .repeats import Repeats
 from .scheduler import Scheduler
 from .vault import Vault
-from .watchers import Watchers
+from .watchers import Watchers, first
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Executions:
     ) -> None:
         self._settings = settings
         self.inputs = Inputs(settings.data_dir, settings.root_dir)
+        self._clock = clock
         vault = Vault(secrets, models)
         self._batches = Batches(settings.data_dir)
         self._records = Records(store)
@@ -205,7 +207,7 @@ class Executions:
     async def _create(self, spec: Spec, position: int) -> Live:
         """Put it on disk, so that it survives a crash and a power cut."""
         folder = self._records.folder(spec.project_id, spec.execution_id)
-        owner, log = await asyncio.to_thread(_place, folder, spec)
+        owner, log = await asyncio.to_thread(place, folder, spec)
         try:
             live = self._own(spec, folder, owner, log, fold.initial(spec))
             live.say("queued", execution_id=spec.execution_id, position=position)
@@ -222,7 +224,15 @@ class Executions:
 
     def _own(self, spec: Spec, folder: Path, owner: Owner, log: EventLog, state: fold.Folded) -> Live:
         count = self._workspace(spec.execution_id).count
-        return Live(spec, folder, owner, log, state, changed=self._watchers.changed, count_files=count)
+        live = Live(spec, folder, owner, log, state, changed=self._watchers.changed, count_files=count)
+        live.questions = Questions(live, self._clock, answered=lambda by: self._go_on(live, by))
+        return live
+
+    def _go_on(self, live: Live, by: str = "restart") -> None:
+        """Let one that is not played here go on, if it may: somebody has answered."""
+        if live.id in self._scheduler.live and live.state.status == "running":
+            self._scheduler.resume(live, Order(by), first=True)
+            self._scheduler.pump()
 
     def _let_go(self, live: Live) -> None:
         if live.state.status in ENDED:
@@ -272,16 +282,20 @@ class Executions:
         """The newest state of each execution of this process whenever it changes; ends with `stop`."""
         return self._watchers.follow(self.state)
 
-    async def wait(self, execution_id: str) -> ExecutionState:
-        """Its state when it has ended (or is left interrupted). Raises NotFound."""
+    async def wait(self, execution_id: str, *, for_people: bool = True) -> ExecutionState:
+        """Its state when it has ended (or is left interrupted). Raises NotFound.
+
+        Without `for_people` also as soon as it waits for a person.
+        """
         state = await self.state(execution_id)
         if (live := self._scheduler.live.get(execution_id)) is not None:
-            await live.done.wait()
+            await (live.done.wait() if for_people else first(live.done, live.waits))
             return live.snapshot()
         if state.status in _UNFINISHED:  # another process's
             log = await self.log(execution_id)
             async for _ in log.batches(max(1, log.last_id)):
-                pass
+                if not for_people and (state := await self.state(execution_id)).status == "waiting":
+                    return state
             state = await self.state(execution_id)
         return state
 
@@ -346,6 +360,34 @@ class Executions:
         await self._scheduler.cancel(live, by)
         return live.snapshot()
 
+    async def decide(self, execution_id: str, call_id: str, decision: Decision) -> ExecutionState:
+        """Answer the tool call `call_id`, which waits for a person. The same answer again changes nothing.
+
+        Raises NotFound, InvalidRequest for changed arguments that do not fit, Conflict where it was
+        answered otherwise, the execution has ended, or another process holds it.
+        """
+        live = await self._hold(execution_id)
+        state = live.snapshot() if live else await self.state(execution_id)
+        if state.status in ENDED or state.cancelling:
+            how = "is being stopped" if state.cancelling else f"has ended ({state.status})"
+            raise Conflict(f"This execution {how}: nothing waits for an answer.", status=state.status)
+        if live is None:
+            raise Conflict("Another process runs this execution; answer there.", status=state.status)
+        if live.task is None and not live.questions.restored:
+            live.questions.restore((await history.read(live.folder)).questions)
+        try:
+            await live.questions.decide(call_id, decision)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(
+                    "No room left on the disk for the decision. Free some, then decide again."
+                ) from error
+            raise
+        state = live.snapshot()
+        if state.status == "interrupted" and live.task is None:
+            await self._scheduler.release(live)  # the answer is kept for when it is resumed
+        return state
+
     async def delete(self, execution_id: str) -> None:
         """Remove it with its log and workspace. Raises Conflict while it runs or waits, NotFound."""
         live = await self._hold(execution_id)
@@ -379,7 +421,9 @@ class Executions:
         self._scheduler.hold(live)
         if live.state.status == "queued":
             return
-        if live.state.deaths >= recovery.MOST_DEATHS:
+        if live.state.status in ("waiting", "running"):
+            self._go_on(live)
+        elif live.state.deaths >= recovery.MOST_DEATHS:
             await self._scheduler.give_up(
                 live,
                 f"The server died {live.state.deaths} times while this execution ran; it may be the cause, "
@@ -401,6 +445,7 @@ class Executions:
             ):
                 for live in await recovery.take_over([folder], self._own):
                     self._scheduler.hold(live)
+                    self._go_on(live)
                     self._scheduler.pump()
             return live
 
@@ -413,22 +458,3 @@ def _accepted(state: ExecutionState) -> Accepted:
         position=state.position if waits else None,
         stream_url=f"/cloutagent/api/v1/executions/{state.execution_id}/stream",
     )
-
-
-def _place(folder: Path, spec: Spec) -> tuple[Owner, EventLog]:
-    """Make the folder of a new execution, owned, with its `spec.json` and empty log on the disk. Blocking."""
-    durable.make_folder(folder.parent)
-    with durable.Batch() as batch:
-        batch.mkdir(folder)
-        owner = Owner.take(folder)
-        if owner is None:
-            raise Conflict("Another process owns a new execution; try again.")
-        try:
-            batch.write(folder / records.SPEC, spec.model_dump_json(indent=1).encode())
-            log = EventLog.new(folder)
-            batch.sync()
-        except BaseException:
-            owner.release(finished=True)
-            records.remove(folder)
-            raise
-    return owner, log

@@ -48,8 +48,9 @@ async def orphans(found: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
 async def take_over(folders: Iterable[Path], adopt: Adopt) -> list[Live]:
     """Those executions in `folders` that nobody owns and that can still go somewhere.
 
-    They come back `queued` (they will run), or `interrupted` (said so in their logs
-    already). One that cannot be read or written is named in the server's log and left as it is.
+    They come back `queued` (they will run), `waiting` for a person as before, `running` where
+    an answer was kept that takes effect now, or `interrupted` (said so in their logs already).
+    One that cannot be read or written is named in the server's log and left as it is.
     """
     taken: list[Live] = []
     for folder in folders:
@@ -75,13 +76,20 @@ async def take_over(folders: Iterable[Path], adopt: Adopt) -> list[Live]:
     left: list[Live] = []
     for live in taken:
         try:
-            if live.state.status in ("running", "waiting"):
+            if live.state.status == "waiting":
+                live.questions.restore((await history.read(live.folder)).questions)
+            elif live.state.status == "running" or _returned(live):
                 await _interrupt(live)
             left.append(live)
-        except OSError as error:
+        except (CloutError, OSError) as error:
             _log.error("Execution %s cannot be taken over: %s", live.id, error)
             await live.close(finished=False)
     return left
+
+
+def _returned(live: Live) -> bool:
+    """Whether it had run, and only waited for its slot again."""
+    return live.state.status == "queued" and live.state.started_at is not None
 
 
 async def _interrupt(live: Live) -> None:

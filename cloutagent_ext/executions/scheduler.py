@@ -21,7 +21,7 @@ from ..errors import CloutError, Unavailable
 from ..schema.execution import ENDED, Spec, Usage
 from . import worker
 from .failures import Broken
-from .line import Line
+from .line import AGAIN, Line
 from .live import Live, Order, Stop
 
 _log = logging.getLogger(__name__)
@@ -58,6 +58,8 @@ class Scheduler:
         """Slots taken, per project."""
         self._arriving: Counter[str] = Counter()
         """Admitted ones on their way to the line, per project."""
+        self._returning: dict[str, asyncio.Future[None]] = {}
+        """Those in the line that have run and wait for their slot again."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._kick = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
@@ -70,13 +72,14 @@ class Scheduler:
 
     @property
     def running(self) -> int:
-        """How many run."""
+        """How many run; those that wait for a person do not."""
         return self._running.total()
 
     @property
     def active(self) -> bool:
-        """Whether anything runs or waits."""
-        return bool(self._live) or self._arriving.total() > 0
+        """Whether anything runs or waits for its turn. Who waits for a person does so without us, too."""
+        waits = [live for live in self._live.values() if live.state.status == "waiting"]
+        return len(waits) < len(self._live) or self._arriving.total() > 0
 
     # ------------------------------------------------------------ life
 
@@ -91,14 +94,16 @@ class Scheduler:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
             self._ticker = None
-        if runs := [live.task for live in self._live.values() if live.task]:
+        if runs := [
+            live.task for live in self._live.values() if live.task and live.state.status != "waiting"
+        ]:
             await asyncio.wait(runs, timeout=grace_s)
         while self._tasks:
             for live in self._live.values():
                 if live.task:
                     live.ask_to_stop(Stop("interrupted", "the server was stopped"))
             await asyncio.wait(self._tasks)
-        for live in list(self._live.values()):  # these wait: they stay queued on disk, for the next start
+        for live in list(self._live.values()):  # these wait: they do so on disk, for the next start
             self._line.remove(live.id)
             await self._close(live)
 
@@ -159,12 +164,15 @@ class Scheduler:
         if live.state.status == "queued":
             self._join(live)
 
-    def resume(self, live: Live, order: Order) -> bool:
-        """Let an interrupted one go on when it is its turn (`pump` starts it); False where it will anyway."""
+    def resume(self, live: Live, order: Order, *, first: bool = False) -> bool:
+        """Let an interrupted one go on when it is its turn (`pump` starts it); False where it will anyway.
+
+        `first`: before those that are new.
+        """
         if live.task is not None or live.id in self._line or live.stop is not None:
             return False
         live.order = order
-        self._join(live)
+        self._join(live, again=first)
         return True
 
     async def give_up(self, live: Live, message: str) -> None:
@@ -174,13 +182,13 @@ class Scheduler:
         finally:
             await self._close(live)
 
-    def _join(self, live: Live) -> None:
+    def _join(self, live: Live, *, again: bool = False) -> None:
         # One that has begun does not lose what it has done by waiting.
-        patient = live.state.started_at is not None
+        patient = again or live.state.started_at is not None
         self._line.add(
             live.id,
             live.spec.project_id,
-            priority=live.spec.priority,
+            priority=AGAIN if again else live.spec.priority,
             now=self._clock.monotonic(),
             patience_s=math.inf if patient else live.spec.definition.queue.queue_timeout_s,
         )
@@ -205,7 +213,11 @@ class Scheduler:
             self._line.remove(chosen)
             live = self._live[chosen]
             self._running[live.spec.project_id] += 1
-            self._begin(live)
+            if (turn := self._returning.pop(chosen, None)) is not None:
+                live.slot = _Slot(self, live)
+                turn.set_result(None)
+            else:
+                self._begin(live)
         for project in self._line.projects():
             for position, execution_id in enumerate(self._line.order(project, now), 1):
                 live = self._live[execution_id]
@@ -228,6 +240,7 @@ class Scheduler:
     # ------------------------------------------------------------ running and ending
 
     def _begin(self, live: Live) -> None:
+        live.slot = _Slot(self, live)
         live.task = self.spawn(self._run(live), f"worker of {live.id}")
 
     async def _run(self, live: Live) -> None:
@@ -237,8 +250,23 @@ class Scheduler:
             try:
                 await self._close(live)
             finally:
-                _give_back(self._running, live.spec.project_id)
-                self.pump()
+                live.slot.give_back()
+
+    def free(self, live: Live) -> None:
+        """One runs less."""
+        _give_back(self._running, live.spec.project_id)
+        self.pump()
+
+    async def again(self, live: Live) -> None:
+        """Return when one that gave its slot away has one again; it goes before those that are new."""
+        turn = self._returning[live.id] = asyncio.get_running_loop().create_future()
+        self._join(live, again=True)
+        self.pump()
+        try:
+            await turn
+        finally:
+            self._line.remove(live.id)
+            self._returning.pop(live.id, None)
 
     async def _run_out(self, live: Live) -> None:
         patience = live.spec.definition.queue.queue_timeout_s
@@ -291,6 +319,24 @@ def _known(live: Live) -> dict[str, Any]:
         "total_cost_usd": live.state.total_cost_usd,
         "duration_ms": live.state.duration_ms or 0,
     }
+
+
+class _Slot:
+    """One execution's right to run (`live.Slot`); given back once."""
+
+    def __init__(self, scheduler: Scheduler, live: Live) -> None:
+        self._scheduler = scheduler
+        self._live = live
+        self._held = True
+
+    def give_back(self) -> None:
+        if self._held:
+            self._held = False
+            self._scheduler.free(self._live)
+
+    async def take_again(self) -> None:
+        if not self._held:
+            await self._scheduler.again(self._live)
 
 
 def _tell(live: Live, position: int) -> None:

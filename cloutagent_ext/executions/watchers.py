@@ -60,3 +60,13 @@ class Watchers:
                     return
         finally:
             self._watchers.discard(watcher)
+
+
+async def first(*events: asyncio.Event) -> None:
+    """Return when one of them is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

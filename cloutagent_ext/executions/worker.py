@@ -30,7 +30,7 @@ from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..schema.execution import Result, Spec
 from . import failures, history, hooks, records
 from .acceptance import folders
-from .approvals import Unattended
+from .approvals import Approvals
 from .batches import Batches
 from .cassettes import Cassettes
 from .inputs import Inputs
@@ -91,7 +91,7 @@ async def work(live: Live, bindings: Bindings) -> None:
         await _end_processes(live.id)
         raise
     finally:
-        duration_ms = before_ms + round((bindings.clock.monotonic() - began) * 1000)
+        duration_ms = before_ms + round((bindings.clock.monotonic() - began - live.rested_s) * 1000)
     await _end(live, run, duration_ms, secrets.mask)
 
 
@@ -101,6 +101,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     definition = spec.definition
     workspace = Workspace(bindings.data_dir, spec.execution_id)
     past = await _past(live, workspace)
+    live.questions.restore(past.questions)
     await _begin(live)
     store, version = bindings.store, spec.version
     if not await workspace.ready():
@@ -115,8 +116,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         folders, definition, bindings.root_dir
     )
     async with contextlib.AsyncExitStack() as stack:
-        journal = await JournalFile.open(live.folder, live.log)
-        stack.push_async_callback(journal.close)
+        journal = await live.journal()
         replay = await Replay.of(spec, bindings.cassettes)
         own = await secrets.filled(definition.agent.env)
         unasked = spec.simulated or replay is not None
@@ -159,11 +159,15 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             )
         )
         mask = secrets.mask  # of all that was given away above
-        gate = _Gate(live, mask if used(definition) else NOTHING)
+        shown = mask if used(definition) else NOTHING
+        gate = _Gate(live, shown)
         sandbox = Sandbox(bindings.isolation, named, definition.agent.network)
         servers = box.connect(reached, sandbox=sandbox, events=gate, mask=mask)
         if (ceiling := bindings.batches.join(spec)) is not None:
             stack.push_async_callback(ceiling.close)
+        live.questions.mask = shown
+        approvals = Approvals(live, bindings.clock)
+        stack.push_async_callback(approvals.close)
         job = Job(
             execution_id=spec.execution_id,
             definition=definition,
@@ -175,6 +179,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             created_at=spec.created_at,
             simulated=spec.simulated,
             own_service=replay.own_service if replay else spec.simulated or not bindings.models.local(),
+            step=spec.step,
             local_prices=bindings.models.local(),
             replay=spec.replay,
             folders=named,
@@ -189,7 +194,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             prices=replay.prices if replay else bindings.models.prices,
             events=gate,
             journal=_JournalGate(live, journal),
-            approvals=replay.approvals(Unattended()) if replay else Unattended(),
+            approvals=replay.approvals(approvals) if replay else approvals,
             kernels=bindings.kernels,
             secrets=secrets,
             clock=bindings.clock,
@@ -363,10 +368,10 @@ async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> 
 
 
 async def stopped(live: Live, stop: Stop, known: dict[str, Any]) -> None:
-    """End it as somebody wished, or leave it interrupted."""
+    """End it as somebody wished, or leave it interrupted; one that waits for a person goes on waiting."""
     if stop.ending == "cancelled":
         await live.emit("cancelled", by=stop.by, **known)
-    else:
+    elif live.state.status != "waiting":
         await live.emit("interrupted", why=stop.by)
     await live.log.sync()
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from .approvals import Preview
 from .base import JsonObject, Model, Timestamp
 from .execution import ContextWindow, EndCode, ExecutionId, Origin, PercentOfLimit, Result, Usage
 from .project import Limits
@@ -191,15 +192,35 @@ class ApprovalRequired(Event):
     call_id: str
     tool: str
     input: JsonObject
+    preview: Preview | None = None
+    """What it would do; null where that cannot be told."""
+    reason: str = ""
+    """Why it asks: a rule, a hook, step mode."""
+
+
+class Waiting(Event):
+    """Nothing can go on until somebody has decided: the slot is given back, the clock stands."""
+
+    type: Literal["waiting"] = "waiting"
+
+
+class Running(Event):
+    """It has a slot again, for which it had to wait after a decision."""
+
+    type: Literal["running"] = "running"
 
 
 class Approval(Event):
-    """A person (or the policy for unattended runs) has decided."""
+    """Somebody has decided: a person, a key, or `policy` when nobody did in time."""
 
     type: Literal["approval"] = "approval"
     call_id: str
     decision: Literal["allow", "deny"]
     by: str
+    message: str = ""
+    """What was said with it."""
+    input: JsonObject | None = None
+    """The arguments it runs with, where the person changed them."""
 
 
 class HookEventRecord(Event):
@@ -278,8 +299,8 @@ class Cancelled(_Ending):
 
 AnyEvent = Annotated[
     Queued | Start | Interrupted | Resumed | AgentStart | AgentComplete | Thinking | Text | ToolCall
-    | ToolResult | ApprovalRequired | Approval | HookEventRecord | CostUpdate | Warning_ | Complete | Error
-    | Cancelled,
+    | ToolResult | ApprovalRequired | Approval | Waiting | Running | HookEventRecord | CostUpdate | Warning_
+    | Complete | Error | Cancelled,
     Field(discriminator="type"),
 ]  # fmt: skip
 

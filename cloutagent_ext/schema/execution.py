@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from .approvals import OpenApproval
 from .base import JsonObject, Model, Prompt, Timestamp
 from .project import Definition, Limits, PartialLimits
 
@@ -137,6 +138,9 @@ class ExecuteRequest(Model):
     """A finished execution whose conversation goes on."""
     step: bool = False
     """Ask before every tool call (Jupyter callers)."""
+    attended: bool | None = None
+    """Whether somebody is there to answer a tool that asks; empty: as the origin says. `true` with a key
+    needs the scope `approve`."""
     replay: str | None = None
     """Cassette to play the model's replies from: no key, no cost. `prompt` and `variables` that are not
     given are those of the recording."""
@@ -166,6 +170,22 @@ class ExecuteRequest(Model):
 
 def _as_text(value: bool | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class ApprovalDecision(Model):
+    """Body of POST …/approvals/{call_id}."""
+
+    decision: Literal["allow", "deny"]
+    message: Annotated[str, Field(max_length=10_000)] = ""
+    """With `deny`: what the model is told. With `allow`: a note for the log."""
+    input: JsonObject | None = None
+    """With `allow`: arguments to run with instead (Jupyter users)."""
+
+    @model_validator(mode="after")
+    def _only_what_runs_is_edited(self) -> ApprovalDecision:
+        if self.decision == "deny" and self.input is not None:
+            raise ValueError("a denied call does not run: leave `input` out, or allow it")
+        return self
 
 
 class Accepted(Model):
@@ -204,6 +224,10 @@ class Spec(Model):
     files: list[InputFile] = []
     batch: Batch | None = None
     """The ceiling that it shares with other executions."""
+    step: bool = False
+    """Whether every tool call asks."""
+    attended: bool | None = None
+    """Whether somebody can answer a tool that asks; null: as the origin says."""
     metadata: JsonObject = {}
     idempotency_key: str | None = None
     """The caller's `Idempotency-Key`: the same one within a day means this execution."""
@@ -238,6 +262,8 @@ class ExecutionState(Model):
     """The main agent's context window; null before its first reply."""
     limits: Limits
     turns: int = 0
+    approvals: list[OpenApproval] = []
+    """Tool calls that wait for a person, oldest first."""
     current_step: str | None = None
     """What it does right now, in words: `python`, `waiting for the model`."""
     created_at: Timestamp

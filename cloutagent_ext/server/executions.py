@@ -10,9 +10,10 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import BadGateway, CloutError, GatewayTimeout, InvalidRequest, Unavailable
+from ..engine.ports import Decision
+from ..errors import BadGateway, CloutError, Forbidden, GatewayTimeout, InvalidRequest, Unavailable
 from ..schema.base import JsonObject, Page
-from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.execution import ApprovalDecision, ExecuteRequest, ExecutionState, Origin
 from ..schema.query import EventsQuery, ExecutionQuery
 from . import stream
 from .files import attachment
@@ -81,8 +82,11 @@ def _idempotency_key(call: Endpoint) -> str | None:
 
 
 async def _wait(call: Endpoint, execution_id: str) -> ExecutionState | None:
-    """Its final state; None when the client has gone. The execution goes on either way."""
-    ended = asyncio.create_task(call.services.executions.wait(execution_id))
+    """Its state when it has ended or waits for a person; None when the client has gone.
+
+    The execution goes on either way.
+    """
+    ended = asyncio.create_task(call.services.executions.wait(execution_id, for_people=False))
     left = asyncio.create_task(either(call.gone, call.context.closing))
     try:
         await asyncio.wait((ended, left), return_when=asyncio.FIRST_COMPLETED)
@@ -136,6 +140,17 @@ async def delete_execution(call: Endpoint, execution_id: str) -> Reply:
 
 async def cancel_execution(call: Endpoint, execution_id: str, body: Any) -> Reply:
     return Reply(await call.services.executions.cancel(execution_id, by=call.caller().name))
+
+
+async def decide_approval(call: Endpoint, execution_id: str, call_id: str, body: ApprovalDecision) -> Reply:
+    """Answer a tool call that waits. With a key: yes or no to what is asked, nothing else."""
+    caller = call.caller()
+    if caller.kind == "key" and body.input is not None:
+        raise Forbidden(
+            "Changed arguments are for Jupyter users; a key allows a call as it is, or denies it."
+        )
+    decision = Decision(body.decision == "allow", caller.name, body.message, body.input)
+    return Reply(await call.services.executions.decide(execution_id, call_id, decision))
 
 
 async def list_events(call: Endpoint, execution_id: str, query: EventsQuery) -> Reply:

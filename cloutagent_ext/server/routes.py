@@ -27,7 +27,7 @@ from ..schema.base import Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.cassettes import CassetteCreate, CassetteCreated, CassetteRow
 from ..schema.events import AnyEvent
-from ..schema.execution import Accepted, ExecuteRequest, ExecutionState, Upload
+from ..schema.execution import Accepted, ApprovalDecision, ExecuteRequest, ExecutionState, Upload
 from ..schema.mcps import McpTest
 from ..schema.project import CreatedProject, Project, ProjectCreate, ProjectRow, ProjectUpdate, Validation
 from ..schema.query import (
@@ -62,7 +62,7 @@ from .handler import Endpoint, Unknown
 from .route import JUPYTER, MAX_ARCHIVE_BYTES, PUBLIC, ROOT, Answer, Nothing, RawBody, Route, key
 from .sse import MEDIA_TYPE
 
-READ, EXECUTE = key("read"), key("execute")
+READ, EXECUTE, APPROVE = key("read"), key("execute"), key("approve")
 
 
 def ok(model: Any, description: str = "It.", **headers: str) -> dict[int, Answer]:
@@ -76,7 +76,10 @@ _STREAM = {
     204: Answer("The last event has been seen; there is nothing to reconnect for."),
 }
 _EXECUTE = {
-    200: Answer("With `wait`: the final state. With `stream`: the events.", ExecutionState),
+    200: Answer(
+        "With `wait`: the state at the end, or as soon as it waits for a person. With `stream`: the events.",
+        ExecutionState,
+    ),
     202: Answer("Accepted, and on disk.", Accepted, headers={"Location": "Where its state is."}),
 }
 _ETAG = "Stands for this very definition; send it back as `If-Match`."
@@ -207,6 +210,9 @@ ROUTES: tuple[Route, ...] = (
           JUPYTER, "write", _GONE),
     Route("POST", f"{_EXECUTION}/cancel", executions.cancel_execution, "Stop it, its processes included",
           "executions", EXECUTE, "execute", ok(ExecutionState), body=Nothing),
+    Route("POST", f"{_EXECUTION}/approvals/{{call_id}}", executions.decide_approval,
+          "Allow or deny a tool call that waits for a person", "executions", APPROVE, "execute",
+          ok(ExecutionState), body=ApprovalDecision),
     Route("GET", f"{_EXECUTION}/events", executions.list_events, "Its events, a page at a time",
           "executions", READ, "read", ok(Page[AnyEvent]), query=EventsQuery, poll=True),
     Route("GET", f"{_EXECUTION}/stream", stream.stream_execution, "Its events as they happen", "executions",

@@ -34,6 +34,7 @@ def address(route: Route, project: str = UNKNOWN, execution: str = UNKNOWN) -> s
         "version": "1",
         "mcp": "nobody",
         "other": "1",
+        "call_id": "toolu_1",
     }
     return "/cloutagent/api/" + re.sub(r"\{([^}]+)\}", lambda match: values[match[1]], route.path)
 

@@ -17,8 +17,10 @@ import stat
 from collections.abc import Callable
 from typing import Literal, ParamSpec
 
+from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import ImagePart, OutputPart, TextPart
+from .. import previews
 from ..ports import ToolContext, ToolError
 from . import artifacts, beneath
 from .base import BuiltinTool
@@ -107,6 +109,10 @@ class FileCreate(BuiltinTool):
         """One change of a file at a time."""
         return file_lock(arguments)
 
+    async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview:
+        """How the file changes, as it is now."""
+        return await asyncio.to_thread(_shown_creation, arguments["path"], arguments["content"], context)
+
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """Says how many lines were written."""
         async with self.resources.writing:
@@ -138,6 +144,11 @@ class StrReplace(BuiltinTool):
     def lock(self, arguments: JsonObject) -> str | None:
         """One change of a file at a time."""
         return file_lock(arguments)
+
+    async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview:
+        """How the file changes, as it is now."""
+        old, new = arguments["old_str"], arguments.get("new_str", "")
+        return await asyncio.to_thread(_shown_replacement, arguments["path"], old, new, context)
 
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """Shows the changed lines."""
@@ -236,9 +247,7 @@ def _numbered(data: bytes, view_range: list[int] | None) -> str:
 
 def _create(path: str, content: str, context: ToolContext) -> list[OutputPart]:
     data = _encoded(content)
-    where = place(path, context, write=True)
-    if not where.parts or path.endswith("/"):
-        raise ToolError(f"{path}: this names a folder, not a file.")
+    where = _new_file(path, context)
     with reached(where, make=True) as (directory, name):
         was_there = beneath.replace(directory, name, data)
     lines = content.count("\n") + (not content.endswith("\n") if content else 0)
@@ -246,21 +255,69 @@ def _create(path: str, content: str, context: ToolContext) -> list[OutputPart]:
     return [TextPart(text=f"{done} {path} ({lines:,} lines, {len(data):,} bytes).")]
 
 
+def _new_file(path: str, context: ToolContext) -> Place:
+    where = place(path, context, write=True)
+    if not where.parts or path.endswith("/"):
+        raise ToolError(f"{path}: this names a folder, not a file.")
+    return where
+
+
 def _replace(path: str, old: str, new: str, context: ToolContext) -> list[OutputPart]:
     before, after = _encoded(old), _encoded(new)
     where = place(path, context, write=True)
     with reached(where) as (directory, name):
         data = beneath.read(directory, name, limit=MAX_TEXT_BYTES)
-        if (count := data.count(before)) != 1:
-            raise ToolError(_not_once(path, count))
-        at = data.index(before)
-        changed = data[:at] + after + data[at + len(before) :]
+        at, changed = _replaced(path, data, before, after)
         beneath.replace(directory, name, _sized(changed))
     first = max(changed[:at].count(b"\n") - 2, 0)
     last = min(first + after.count(b"\n") + 6, first + 40)
     rows = changed.decode("utf-8", "replace").split("\n")[first:last]
     shown = "\n".join(f"{first + i + 1:6}\t{clean(row[:MAX_LINE])}" for i, row in enumerate(rows))
     return [TextPart(text=f"Changed {path}. It now reads:\n{shown}"[: INLINE_BYTES // 4])]
+
+
+def _replaced(path: str, data: bytes, before: bytes, after: bytes) -> tuple[int, bytes]:
+    """Where `before` stands in the file, and the file with `after` in its place."""
+    if (count := data.count(before)) != 1:
+        raise ToolError(_not_once(path, count))
+    at = data.index(before)
+    return at, data[:at] + after + data[at + len(before) :]
+
+
+def _shown_creation(path: str, content: str, context: ToolContext) -> Preview:
+    where = _new_file(path, context)
+    return _shown(_found(where), _encoded(content), where, context)
+
+
+def _shown_replacement(path: str, old: str, new: str, context: ToolContext) -> Preview:
+    where = place(path, context, write=True)
+    with reached(where) as (directory, name):
+        data = beneath.read(directory, name, limit=MAX_TEXT_BYTES)
+    _, changed = _replaced(path, data, _encoded(old), _encoded(new))
+    return _shown(data, changed, where, context)
+
+
+def _found(where: Place) -> bytes | None:
+    """What the file holds now, or None where there is none (nor the folders on the way)."""
+    try:
+        with reached(where) as (directory, name):
+            return beneath.read(directory, name, limit=MAX_TEXT_BYTES)
+    except ToolError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+
+
+def _shown(before: bytes | None, after: bytes, where: Place, context: ToolContext) -> Preview:
+    path = where.relative if where.workspace else where.text
+    if before is not None and b"\0" in before[:8192]:
+        note = f"A binary file of {len(before):,} bytes is replaced by this text."
+        return previews.diff(None, _text(after, context), path=path, note=note)
+    return previews.diff(None if before is None else _text(before, context), _text(after, context), path=path)
+
+
+def _text(data: bytes, context: ToolContext) -> str:
+    return context.mask(data.decode("utf-8", "replace"))
 
 
 def _not_once(path: str, count: int) -> str:

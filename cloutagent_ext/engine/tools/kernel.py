@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 
+from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
+from .. import previews
 from ..ports import EndExecution, ToolContext, ToolError
 from . import display
 from .base import BuiltinTool
@@ -62,6 +64,10 @@ class Python(BuiltinTool):
     def lock(self, arguments: JsonObject) -> str | None:
         """One call at a time: there is one kernel."""
         return "kernel"
+
+    async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview:
+        """The cell."""
+        return previews.code(arguments["code"])
 
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """What the code showed. An exception, a time-out, a dead kernel: `ToolError` with the parts."""

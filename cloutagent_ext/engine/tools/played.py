@@ -19,7 +19,7 @@ from ...schema.base import JsonObject
 from ...schema.events import ImagePart, OutputPart, TextPart
 from ..models.canonical import Places
 from ..models.cassette import Cassette, ToolResult
-from ..ports import CASSETTE_MISS, Decision, EndExecution, Tool, ToolContext, ToolError
+from ..ports import CASSETTE_MISS, Decision, EndExecution, Question, Tool, ToolContext, ToolError
 from . import beneath
 from .paths import place, reached
 
@@ -123,7 +123,8 @@ class RecordedServers:
 class Recording:
     """`ports.Approvals` of a replay that runs no tool: there is nothing that a person need allow."""
 
-    async def decide(
-        self, *, call_id: str, tool: str, arguments: JsonObject, agent: str, span: str
-    ) -> Decision:
+    async def decide(self, question: Question) -> Decision:
         return Decision(allow=True, by="recording")
+
+    def rest(self) -> None:
+        """Nobody is waited for."""

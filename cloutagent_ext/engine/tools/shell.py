@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
+from .. import previews
 from ..ports import ToolContext, ToolError
 from . import artifacts
 from .base import BuiltinTool
@@ -62,6 +64,18 @@ class Bash(BuiltinTool):
     }
     default_permission = "ask"
 
+    async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview:
+        """The command, and the directory that it would run in."""
+        directory = self._directory(context)
+        workspace = str(context.workspace)
+        inside = "workspace" + directory.removeprefix(workspace)
+        return previews.command(
+            _checked(arguments["command"]), directory=inside if directory.startswith(workspace) else directory
+        )
+
+    def _directory(self, context: ToolContext) -> str:
+        return self.resources.directories.get(context.agent, str(context.workspace))
+
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """Text of the command's output. A code other than 0, or a forced stop: `ToolError` with that text."""
         command = _checked(arguments["command"])
@@ -69,10 +83,9 @@ class Bash(BuiltinTool):
         resources = self.resources
         room = await resources.room(context)
         workspace = str(context.workspace)
-        cwd = resources.directories.get(context.agent, workspace)
         ran = await resources.commands.run(
             [*_BASH, "-c", _WRAPPER, "bash", command],
-            cwd=cwd,
+            cwd=self._directory(context),
             fallback=workspace,
             env=context.env,
             timeout_s=timeout_s,

@@ -22,6 +22,7 @@ from cloutagent_ext.engine.ports import (
     Models,
     Outcome,
     Ports,
+    Question,
     Servers,
     ToolError,
 )
@@ -102,11 +103,17 @@ class Clock:
 class Approvals:
     def __init__(self, decision: Decision | None = None) -> None:
         self.asked: list[str] = []
+        self.questions: list[Question] = []
+        self.rests = 0
         self.decision = decision or Decision(allow=False, by="policy", message="Nobody can answer here.")
 
-    async def decide(self, *, call_id: str, tool: str, arguments: Any, agent: str, span: str) -> Decision:
-        self.asked.append(tool)
+    async def decide(self, question: Question) -> Decision:
+        self.asked.append(question.tool)
+        self.questions.append(question)
         return self.decision
+
+    def rest(self) -> None:
+        self.rests += 1
 
 
 class Nothing:

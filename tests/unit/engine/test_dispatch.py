@@ -88,7 +88,7 @@ async def test_a_call_that_must_ask_gets_the_decision(tmp_path):
 
 async def test_waiting_for_a_person_stops_the_clock(tmp_path):
     class Slow(Approvals):
-        async def decide(self, **_):
+        async def decide(self, question):
             await asyncio.sleep(1.5)
             return Decision(allow=True, by="ada")
 

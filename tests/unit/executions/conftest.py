@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cloutagent_ext.auth.principal import Principal
-from cloutagent_ext.engine.ports import Kernel, ToolError
-from cloutagent_ext.schema.execution import Accepted, ExecuteRequest, ExecutionState
+from cloutagent_ext.engine.ports import Clock, Kernel, ToolError
+from cloutagent_ext.schema.execution import Accepted, ExecuteRequest, ExecutionState, Origin
 from cloutagent_ext.schema.project import Agent, Definition
 from cloutagent_ext.services import Services, build
 from cloutagent_ext.settings import Settings
@@ -41,11 +41,13 @@ def agent(**fields: Any) -> Agent:
 class Office:
     """One service, and the few words that the tests need."""
 
-    def __init__(self, data_dir: Path, **settings: Any) -> None:
+    def __init__(self, data_dir: Path, *, clock: Clock | None = None, **settings: Any) -> None:
         given = {"data_dir": data_dir, "simulated_pace": 0.0, "stop_grace_s": 0.0, **settings}
         # Commands here wait for files of the test, which a sandbox would hide from them.
         given.setdefault("isolation", "off")
-        self.services: Services = build(Settings.from_environment({}, **given), kernels=NoKernels())
+        self.services: Services = build(
+            Settings.from_environment({}, **given), kernels=NoKernels(), clock=clock
+        )
         self.executions = self.services.executions
 
     async def project(self, *turns: Turn, files: Mapping[str, bytes] | None = None, **definition: Any) -> str:
@@ -57,13 +59,19 @@ class Office:
         return str(stored.project.id)
 
     async def accept(
-        self, project: str, *, principal: Principal = USER, key: str | None = None, **request: Any
+        self,
+        project: str,
+        *,
+        principal: Principal = USER,
+        key: str | None = None,
+        origin: Origin = "panel",
+        **request: Any,
     ) -> Accepted:
         return await self.executions.accept(
             project,
             ExecuteRequest(**request),
             principal=principal,
-            origin="panel",
+            origin=origin,
             idempotency_key=key,
         )
 

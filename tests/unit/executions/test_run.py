@@ -176,7 +176,6 @@ async def test_a_run_that_does_not_stop_is_given_up_within_five_seconds(
         ({}, MissingVariable),
         ({"variables": {"topic": "x"}, "continue_from": "0" * 36}, InvalidRequest),
         ({"variables": {"topic": "x"}, "replay": "cassette"}, InvalidRequest),
-        ({"variables": {"topic": "x"}, "step": True}, InvalidRequest),
         ({"variables": {"topic": "x"}, "files": [{"path": "a", "upload_id": "u"}]}, InvalidRequest),
         ({"variables": {"topic": "x"}, "prompt": "  "}, InvalidRequest),
         ({"variables": {"topic": "x"}, "version": 99}, NotFound),
@@ -235,7 +234,7 @@ async def test_what_was_accepted_runs_whatever_happens_to_the_project_later(offi
 
 async def test_a_call_that_must_ask_fails_with_words_and_the_run_goes_on(office: Office) -> None:
     project = await office.project(bash("true"), agent=agent(permissions={"bash": "ask"}))
-    state = await office.run(project)
+    state = await office.run(project, origin="api")
     assert state.status == "completed"
     [result] = [e for e in await office.events(state.execution_id) if e["type"] == "tool_result"]
     assert result["is_error"]
