@@ -20,6 +20,9 @@ from ..schema.base import JsonObject
 from ..schema.events import OutputPart, WarningCode
 from ..schema.execution import EndCode, Result, Usage
 from ..schema.project import Definition, Hook, Limits
+from .asking import Approvals as Approvals
+from .asking import Decision as Decision
+from .asking import Question as Question
 from .masking import NOTHING, Mask
 
 if TYPE_CHECKING:
@@ -275,49 +278,6 @@ class Journal(Protocol):
 
     async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """Append `{"kind": kind, **fields}`; with `sync` it has reached the disk when this returns."""
-        ...
-
-
-@dataclass(frozen=True)
-class Question:
-    """A call that must ask."""
-
-    call_id: str
-    tool: str
-    arguments: JsonObject
-    agent: str
-    """Who wants it, by its name in events."""
-    agent_id: str
-    """The same without an instance's number: whose rules hold."""
-    span: str
-    schema: JsonObject
-    """What changed arguments have to fit."""
-    preview: Preview | None = None
-    reason: str = ""
-    """Why it asks, in words."""
-    told: Callable[[], None] = lambda: None
-    """To be called when it has been put to a person."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    allow: bool
-    by: str
-    message: str = ""
-    arguments: JsonObject | None = None
-    """Changed arguments, where the person changed them."""
-
-
-class Approvals(Protocol):
-    async def decide(self, question: Question) -> Decision:
-        """Somebody's decision about a call that must ask; the execution has its slot when this returns.
-
-        May wait for days; never raises.
-        """
-        ...
-
-    def rest(self) -> None:
-        """Nothing of the execution can go on before one of the decisions that are waited for."""
         ...
 
 

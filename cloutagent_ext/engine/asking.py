@@ -1,0 +1,56 @@
+"""What a person is asked about a call, their answer, and the port that brings one to the other.
+
+Part of `ports`, which is where to import it from. Not here: when a call asks (`gate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..schema.approvals import Preview
+from ..schema.base import JsonObject
+
+
+@dataclass(frozen=True)
+class Question:
+    """A call that must ask."""
+
+    call_id: str
+    tool: str
+    arguments: JsonObject
+    agent: str
+    """Who wants it, by its name in events."""
+    agent_id: str
+    """The same without an instance's number: whose rules hold."""
+    span: str
+    schema: JsonObject
+    """What changed arguments have to fit."""
+    preview: Preview | None = None
+    reason: str = ""
+    """Why it asks, in words."""
+    told: Callable[[], None] = lambda: None
+    """To be called when it has been put to a person."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    allow: bool
+    by: str
+    message: str = ""
+    arguments: JsonObject | None = None
+    """Changed arguments, where the person changed them."""
+
+
+class Approvals(Protocol):
+    async def decide(self, question: Question) -> Decision:
+        """Somebody's decision about a call that must ask; the execution has its slot when this returns.
+
+        May wait for days; never raises.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Nothing of the execution can go on before one of the decisions that are waited for."""
+        ...
