@@ -170,3 +170,25 @@ def test_its_methods_learn_something(experiment: Run) -> None:
     assert min(experiment.result.data["accuracy"].values()) > 0.5
     assert experiment.download("accuracy.png").startswith(b"\x89PNG")
     assert wrong(experiment) == []
+
+
+# ---------------------------------------------------------------- data cleaner
+
+
+def test_the_cleaner_shows_its_new_rules_and_applies_what_was_allowed(client: Client) -> None:
+    for answer in ("allow", "deny"):
+        run = client[NAMES["data-cleaner"]].run()
+        assert run.wait(90).status == "waiting"
+        (asked,) = run.approvals()
+        assert asked.preview is not None
+        assert (asked.preview.kind, asked.preview.where) == ("diff", "rules.json")
+        assert '+  {"column": "country"' in asked.preview.content
+        if answer == "allow":
+            run.allow(asked)
+        else:
+            run.deny(asked, "Leave the rules as they are.")
+        state = run.wait(90)
+        assert state.status == "completed", state.error
+        assert ("str_replace" in wrong(run)) == (answer == "deny")
+        # What was not changed is the project's own file, and not listed as the run's.
+        assert ("rules.json" in [row.path for row in run.files()]) == (answer == "allow")
