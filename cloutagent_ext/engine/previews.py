@@ -48,9 +48,9 @@ def command(text: str, *, directory: str) -> Preview:
     return _preview("command", text, where=directory)
 
 
-def code(text: str, *, where: str = "") -> Preview:
+def code(text: str, *, where: str = "", note: str = "") -> Preview:
     """A cell for a kernel."""
-    return _preview("code", text, where=where)
+    return _preview("code", text, where=where, note=note)
 
 
 def url(address: str) -> Preview:

@@ -13,8 +13,10 @@ import asyncio
 import uuid
 from typing import Any, Literal
 
+from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
+from .. import previews
 from ..ports import CellChange, Notebooks, NotebookState, ToolContext, ToolError
 from . import display
 from .base import BuiltinTool
@@ -73,6 +75,27 @@ class Notebook(BuiltinTool):
     def lock(self, arguments: JsonObject) -> str | None:
         """One call at a time, and none beside code in the same kernel."""
         return "kernel"
+
+    async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview | None:
+        """The cell that comes, goes, changes or runs; the notebook is only read."""
+        notebooks, path = self._bound()
+        action = arguments["action"]
+        state = await notebooks.read(path)
+        if action == "read":
+            return None
+        if action == "add":
+            last = len(state.cells)
+            index = _find(state, arguments["cell"], "add") if "cell" in arguments else last
+            kind = arguments.get("cell_type", "code")
+            note = f"A new {kind} cell, number {index}. It is not run."
+            return previews.code(_source(arguments, "add"), where=path, note=note)
+        index = _find(state, arguments.get("cell"), action)
+        source = _text(state.cells[index])
+        if action == "run":
+            return previews.code(source, where=path, note=f"Runs cell {index} in the notebook's kernel.")
+        new = "" if action == "delete" else _source(arguments, action)
+        note = f"Deletes cell {index}." if action == "delete" else f"Replaces cell {index}. It is not run."
+        return await asyncio.to_thread(previews.diff, source, new, path=path, note=note)
 
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """What was asked for, as text. What cannot be done: `ToolError`."""

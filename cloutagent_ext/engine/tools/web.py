@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
+from .. import previews
 from ..ports import ToolContext, ToolError
 from ..reach import Reach, Refused, Target, target_of
 from . import artifacts
@@ -71,6 +73,10 @@ class WebFetch(BuiltinTool):
     }
     read_only = True
     default_permission = "ask"
+
+    async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview:
+        """The address."""
+        return previews.url(arguments["url"])
 
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """The page's text. What cannot be fetched or read: `ToolError`."""

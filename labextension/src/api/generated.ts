@@ -631,6 +631,23 @@ export interface paths {
         patch: operations["patch_ui"];
         trace?: never;
     };
+    "/cloutagent/api/v1/projects/{project_id}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A file for executions, kept for a day */
+        post: operations["upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/projects/{project_id}/validate": {
         parameters: {
             query?: never;
@@ -4098,7 +4115,7 @@ export interface components {
         };
         /**
          * ToolRow
-         * @description A built-in tool.
+         * @description A tool: a built-in one, or one that an installed package brings.
          */
         ToolRow: {
             /**
@@ -4119,6 +4136,12 @@ export interface components {
             name: string;
             /** Read Only */
             read_only: boolean;
+            /**
+             * Source
+             * @description `builtin`, or the package that brings it.
+             * @default builtin
+             */
+            source: string;
             /**
              * Touches
              * @description In one line, what it may touch.
@@ -4186,6 +4209,21 @@ export interface components {
             snap: boolean | null;
             /** @default null */
             viewport: components["schemas"]["Viewport"] | null;
+        };
+        /**
+         * Upload
+         * @description A file that waits to be used by executions of its project.
+         */
+        Upload: {
+            /**
+             * Expires At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            expires_at: string;
+            /** Size */
+            size: number;
+            /** Upload Id */
+            upload_id: string;
         };
         /**
          * Usage
@@ -6023,6 +6061,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ui"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Kept. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
                 };
             };
             /** @description Every error has this shape. */

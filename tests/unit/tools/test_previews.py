@@ -1,0 +1,180 @@
+"""What a call would do, told beforehand: nothing is touched, nothing hidden, nothing endless."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloutagent_ext.engine import previews
+from cloutagent_ext.engine.ports import NotebookState, ToolContext
+from cloutagent_ext.engine.tools.base import Resources
+from cloutagent_ext.engine.tools.registry import builtin
+
+
+class NoKernels:
+    async def start(self, **_: Any) -> Any:
+        raise AssertionError("a preview starts nothing")
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ToolContext:
+    async def warn(code: str, message: str) -> None:
+        raise AssertionError("a preview warns of nothing")
+
+    return ToolContext(
+        execution_id="e", agent="main", call_id="c", span="main/1/c", workspace=tmp_path, env={}, warn=warn
+    )  # fmt: skip
+
+
+async def shown(tool: str, arguments: dict[str, Any], context: ToolContext) -> Any:
+    resources = Resources(NoKernels())  # type: ignore[arg-type]
+    return await previews.of(builtin(resources)[tool], arguments, context)
+
+
+def everything(folder: Path) -> list[tuple[str, bytes]]:
+    return sorted((str(path), path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+
+
+async def test_a_new_file_in_a_new_folder_is_all_additions_and_not_made(context: ToolContext) -> None:
+    preview = await shown("file_create", {"path": "deep/er/a.md", "content": "one\ntwo"}, context)
+    assert preview.content == (
+        "--- /dev/null\n+++ deep/er/a.md\n@@ -0,0 +1,2 @@\n+one\n+two\n\\ No newline at end of file\n"
+    )
+    assert (preview.kind, preview.where, preview.note) == ("diff", "deep/er/a.md", "A new file.")
+    assert list(context.workspace.iterdir()) == []
+
+
+async def test_a_change_shows_its_lines_with_their_numbers_in_the_whole_file(context: ToolContext) -> None:
+    rows = [f"row {n}\n" for n in range(1, 10_001)]
+    (context.workspace / "big.csv").write_text("".join(rows))
+    before = everything(context.workspace)
+    arguments = {"path": "big.csv", "old_str": "row 5000\n", "new_str": "row 5000!\nrow 5000b\n"}
+    preview = await shown("str_replace", arguments, context)
+    assert "@@ -4997,7 +4997,8 @@" in preview.content
+    assert "-row 5000\n+row 5000!\n+row 5000b\n" in preview.content
+    assert len(preview.content.splitlines()) < 15
+    assert everything(context.workspace) == before
+
+
+async def test_a_file_that_is_replaced_as_a_whole_takes_no_longer_to_compare_than_one_looks(
+    context: ToolContext,
+) -> None:
+    (context.workspace / "a").write_text("".join(f"{n % 7} {n}\n" for n in range(200_000)))
+    began = time.monotonic()
+    content = "".join(f"{n % 5} {n}\n" for n in range(200_000))
+    preview = await shown("file_create", {"path": "a", "content": content}, context)
+    assert time.monotonic() - began < 5
+    assert preview.truncated
+    assert len(preview.content.encode()) <= 32 * 1024
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "note"),
+    [
+        ("str_replace", {"path": "a.md", "old_str": "three", "new_str": "3"}, "does not occur"),
+        ("str_replace", {"path": "gone.md", "old_str": "x", "new_str": "y"}, "no such file"),
+        ("str_replace", {"path": "../out.md", "old_str": "x", "new_str": "y"}, "outside"),
+        ("file_create", {"path": "/etc/passwd", "content": "x"}, "outside"),
+        ("file_create", {"path": "a.md/", "content": "x"}, "names a folder"),
+    ],
+)
+async def test_a_call_that_would_fail_says_so_and_shows_its_arguments(
+    context: ToolContext, tool: str, arguments: dict[str, Any], note: str
+) -> None:
+    (context.workspace / "a.md").write_text("one\ntwo\n")
+    preview = await shown(tool, arguments, context)
+    assert preview.kind == "call"
+    assert note in preview.note
+    assert arguments["path"] in preview.content
+
+
+async def test_a_link_out_of_the_workspace_is_not_read_for_a_preview(
+    context: ToolContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "secret"
+    outside.write_text("do not show\n")
+    (context.workspace / "link").symlink_to(outside)
+    preview = await shown("file_create", {"path": "link", "content": "x"}, context)
+    assert "do not show" not in preview.content
+    assert "leads out" in preview.note
+
+
+async def test_no_change_and_a_binary_file_are_said(context: ToolContext) -> None:
+    (context.workspace / "same").write_text("one\n")
+    same = await shown("file_create", {"path": "same", "content": "one\n"}, context)
+    assert (same.content, same.note) == ("", "The file stays as it is.")
+    (context.workspace / "data").write_bytes(b"\0\1\2" * 100)
+    binary = await shown("file_create", {"path": "data", "content": "text\n"}, context)
+    assert "binary file of 300 bytes" in binary.note
+    assert "+text" in binary.content
+
+
+async def test_what_would_not_be_seen_is_spelled_out(context: ToolContext) -> None:
+    command = "echo safe\x1b[2K\u202e; rm -rf x\r"
+    preview = await shown("bash", {"command": command}, context)
+    assert preview.content == "echo safe\\x1b[2K\\u202e; rm -rf x\\r"
+    assert (preview.kind, preview.where) == ("command", "workspace")
+
+
+async def test_a_cell_is_shown_as_it_is_and_starts_no_kernel(context: ToolContext) -> None:
+    preview = await shown("python", {"code": "x = 1\nx"}, context)
+    assert (preview.kind, preview.content) == ("code", "x = 1\nx")
+
+
+async def test_a_call_of_a_server_is_shown_with_its_tool_and_all_arguments(context: ToolContext) -> None:
+    from types import SimpleNamespace
+
+    tool = SimpleNamespace(name="mcp__time__convert", source="mcp:time")
+    preview = await previews.of(tool, {"zone": "UTC"}, context)  # type: ignore[arg-type]
+    assert preview is not None
+    assert (preview.kind, preview.where, preview.content) == (
+        "call",
+        "time / convert",
+        '{\n  "zone": "UTC"\n}',
+    )
+
+
+class OneNotebook:
+    """Two cells, which a preview only reads."""
+
+    async def read(self, path: str) -> NotebookState:
+        cells = [{"id": "a", "cell_type": "markdown", "source": "# Sales\n"}]
+        return NotebookState([*cells, {"id": "b", "cell_type": "code", "source": "x = 1\nx\n"}])
+
+    async def change(self, *_: Any) -> NotebookState:
+        raise AssertionError("a preview changes nothing")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "content", "note"),
+    [
+        ({"action": "add", "source": "y = 2"}, "code", "y = 2", "A new code cell, number 2. It is not run."),
+        ({"action": "run", "cell": "b"}, "code", "x = 1\nx\n", "Runs cell 1 in the notebook's kernel."),
+        (
+            {"action": "replace", "cell": 1, "source": "x = 3\nx\n"},
+            "diff",
+            "-x = 1\n+x = 3\n",
+            "Replaces cell 1",
+        ),
+        ({"action": "delete", "cell": "a"}, "diff", "-# Sales\n", "Deletes cell 0."),
+        ({"action": "delete", "cell": "gone"}, "call", "gone", "It would fail: There is no cell 'gone'"),
+    ],
+)
+async def test_a_change_of_a_notebook_shows_the_cell(
+    context: ToolContext, arguments: dict[str, Any], kind: str, content: str, note: str
+) -> None:
+    resources = Resources(NoKernels())  # type: ignore[arg-type]
+    resources.notebooks, resources.notebook = OneNotebook(), "sales.ipynb"  # type: ignore[assignment]
+    preview = await previews.of(builtin(resources)["notebook"], arguments, context)
+    assert preview is not None
+    assert preview.kind == kind
+    assert content in preview.content
+    assert note in preview.note
+
+
+async def test_a_page_is_shown_by_its_address_and_not_fetched(context: ToolContext) -> None:
+    preview = await shown("web_fetch", {"url": "https://example.org/a?b=c"}, context)
+    assert (preview.kind, preview.content) == ("url", "https://example.org/a?b=c")
