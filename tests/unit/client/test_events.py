@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cloutagent_ext.client import AsyncClient, connect
 from cloutagent_ext.client.stream import follow
-from cloutagent_ext.errors import Forbidden, Unreachable
+from cloutagent_ext.errors import ApprovalNeeded, Forbidden, Unreachable
 from tests.support.scripted_http import Answer, ScriptedHttp, Stream
 
-from .conftest import API, RUN, event, refusal, state
+from .conftest import API, NOW, RUN, event, refusal, state
 
 STREAM = f"GET {API}/executions/{RUN}/stream"
 
@@ -105,3 +107,45 @@ def test_waiting_follows_the_stream_only_from_what_the_state_knows(server: Scrip
     with connect(server.url) as client:
         assert client.execution(RUN).wait().status == "completed"
     assert server.asked(STREAM)[0].headers["last-event-id"] == "40"
+
+
+def approval(call_id: str = "c1") -> dict[str, object]:
+    preview = {"kind": "command", "content": "ls", "where": "workspace", "note": "", "truncated": False}
+    asked = {"call_id": call_id, "tool": "bash", "agent": "main", "asked_at": NOW, "input": {"command": "ls"}}
+    return {**asked, "preview": preview, "reason": "rule bash: ask"}
+
+
+def test_waiting_for_a_person_ends_the_wait_and_never_looks_like_a_result(server: ScriptedHttp) -> None:
+    waits = Answer(200, state("waiting", last_event_id=41, approvals=[approval()]))
+    server.routes[f"GET {API}/executions/{RUN}"] = [Answer(200, state("running", last_event_id=40)), waits]
+    server.routes[STREAM] = Stream([event(41, "waiting")])
+    with connect(server.url) as client:
+        run = client.execution(RUN)
+        assert run.wait().status == "waiting"
+        (asked,) = run.approvals()
+        assert (asked.tool, asked.preview.content if asked.preview else None) == ("bash", "ls")
+        with pytest.raises(ApprovalNeeded, match="allow or deny `bash` of main") as caught:
+            _ = run.result
+    assert caught.value.details["approvals"][0]["call_id"] == "c1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (lambda run: run.allow("c/1"), {"decision": "allow", "message": ""}),
+        (lambda run: run.allow(run.approvals()[0]), {"decision": "allow", "message": ""}),
+        (
+            lambda run: run.allow("c/1", {"command": "pwd"}, message="Look first."),
+            {"decision": "allow", "message": "Look first.", "input": {"command": "pwd"}},
+        ),
+        (lambda run: run.deny("c/1", "No."), {"decision": "deny", "message": "No."}),
+    ],
+)
+def test_an_answer_is_sent_to_its_call_and_gives_the_state(server: ScriptedHttp, answer, body) -> None:
+    server.routes[f"GET {API}/executions/{RUN}"] = Answer(200, state("waiting", approvals=[approval("c/1")]))
+    route = f"POST {API}/executions/{RUN}/approvals/c%2F1"
+    server.routes[route] = Answer(200, state("running"))
+    with connect(server.url) as client:
+        assert answer(client.execution(RUN)).status == "running"
+    (asked,) = server.asked(route)
+    assert json.loads(asked.body) == body

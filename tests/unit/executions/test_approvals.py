@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from cloutagent_ext.engine.ports import Decision
 from cloutagent_ext.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from cloutagent_ext.executions.questions import PATIENCE_S
 from cloutagent_ext.schema.execution import ExecutionState
-from cloutagent_ext.schema.project import Agent, Limits, Queue, Subagent
+from cloutagent_ext.schema.project import Agent, CommandAction, Hook, Limits, Queue, Subagent
+from tests.support.live_server import until
 
 from .conftest import Office, Opens, Turn, agent, bash
 from .test_queue import gated, open_, program
@@ -318,3 +320,33 @@ async def test_step_by_step_every_call_asks(office: Office) -> None:
     state = await waiting(office, project, step=True)
     assert state.approvals[0].reason == "step by step: every call asks"
     assert (await decided(office, state, ALLOW)).status == "completed"
+
+
+async def test_the_notification_hook_hears_that_somebody_is_waited_for(
+    office: Office, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    command = ["bash", "-c", f"cat > '{told}.part'; mv '{told}.part' '{told}'"]
+    bell = Hook(
+        id="bell", name="Bell", event="Notification", action=CommandAction(type="command", command=command)
+    )  # fmt: skip
+    project = await office.project(bash("echo hello"), agent=asking(), hooks=[bell])
+    state = await waiting(office, project)
+    await until(told.exists)
+    heard = json.loads(told.read_text())
+    assert (heard["hook_event_name"], heard["notification_type"]) == ("Notification", "permission_prompt")
+    assert "bash" in heard["message"]
+    assert (await office.executions.state(state.execution_id)).status == "waiting"
+    assert (await decided(office, state, ALLOW)).status == "completed"
+
+
+async def test_the_notification_hook_hears_nothing_where_nobody_is_asked(
+    office: Office, tmp_path: Path
+) -> None:
+    command = ["bash", "-c", f"touch '{tmp_path / 'told'}'"]
+    bell = Hook(
+        id="bell", name="Bell", event="Notification", action=CommandAction(type="command", command=command)
+    )  # fmt: skip
+    project = await office.project(bash("echo hello"), agent=asking(), hooks=[bell])
+    await office.run(project, origin="api")
+    assert not (tmp_path / "told").exists()
