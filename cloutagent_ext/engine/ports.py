@@ -327,6 +327,32 @@ class HookActions(Protocol):
         ...
 
 
+MemoryPath = tuple[str, ...]
+"""Plain names of folders and of a file, outermost first."""
+
+
+class MemoryFiles(Protocol):
+    """Text files of a project that outlive its executions. Raises `ToolError` for what a model may mend."""
+
+    async def list(self) -> dict[MemoryPath, int]:
+        """All files with their sizes in bytes."""
+        ...
+
+    async def read(self, path: MemoryPath) -> str: ...
+
+    async def change(self, path: MemoryPath, edit: Callable[[str | None], str]) -> None:
+        """Write what `edit` makes of the file's text (None: there is none), with nobody else in between."""
+        ...
+
+    async def delete(self, path: MemoryPath) -> None:
+        """A file, or a folder with all in it."""
+        ...
+
+    async def rename(self, old: MemoryPath, new: MemoryPath) -> None:
+        """A file or a folder; never over another."""
+        ...
+
+
 class Ceiling(Protocol):
     """Money that this execution shares with others, in whatever process they run."""
 

@@ -23,6 +23,7 @@ from .ports import EndExecution, Tool, ToolContext, ToolError
 from .prompt import fill
 from .scope import Scope
 from .stopwatch import Stopwatch
+from .tools.memory import NAME as MEMORY
 from .wiring import PREFIX, children, servers
 
 _ITS_OWN = frozenset({"MODEL_ERROR", "MODEL_REFUSED", "TURN_LIMIT_EXCEEDED"})
@@ -165,7 +166,8 @@ async def tools_of(
     Starts the servers that do not run yet. Raises `EndExecution` where an essential one cannot be reached.
     """
     definition = run.job.definition
-    names = definition.agent.tools if agent is None else agent.tools
+    main = definition.agent
+    names = agent.tools if agent is not None else [*main.tools, *([MEMORY] if main.memory else [])]
     tools: dict[str, Tool] = {name: run.tools[name] for name in names if name in run.tools}
     for child in children(definition, agent):
         delegation: Tool = Delegation(run, child, budget, clocks)

@@ -23,6 +23,8 @@ from ..engine.reach import Reach
 from ..engine.tools.environment import child_environment
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.mcp_process import Sandbox
+from ..engine.tools.memory import NAME as MEMORY
+from ..engine.tools.memory import Memory
 from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
 from ..engine.wiring import used_servers
@@ -36,6 +38,7 @@ from .cassettes import Cassettes
 from .inputs import Inputs
 from .journal import JournalFile
 from .live import Live, Stop
+from .memory import ProjectMemory
 from .replay import Replay
 from .servers import reaches
 from .vault import ProjectSecrets, Vault, used
@@ -203,7 +206,10 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             servers=replay.servers(servers) if replay else servers,
             facts=bindings.models.facts,
         )
-        return await loop.run(job, ports, tools=replay.tools(box.tools) if replay else box.tools, past=past)
+        tools = dict(box.tools)
+        if definition.agent.memory:
+            tools[MEMORY] = Memory(ProjectMemory(*store.memory(spec.project_id)))
+        return await loop.run(job, ports, tools=replay.tools(tools) if replay else tools, past=past)
 
 
 class CannotGoOn(Exception):

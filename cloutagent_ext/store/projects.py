@@ -36,10 +36,10 @@ from .jsonfiles import load_object
 from .layout import Loaded
 from .listing import Listing
 from .project_files import Root
-from .shelf import EXECUTIONS, Shelf, is_id
+from .shelf import EXECUTIONS, MEMORY, Shelf, is_id
 from .stored import Stored, plain, stored
 from .turns import Turns
-from .writer import Writer
+from .writer import Writer, lock_path
 
 Answer = TypeVar("Answer")
 
@@ -128,6 +128,11 @@ class ProjectStore:
     def executions_dir(self, project_id: str) -> Path:
         """Where the project's executions lie; may not exist yet."""
         return self._folder(project_id) / EXECUTIONS
+
+    def memory(self, project_id: str) -> tuple[Path, Path]:
+        """Folder of the project's notes, and the lock of whoever changes them; may not exist yet."""
+        folder = self._folder(project_id)
+        return folder / MEMORY, lock_path(folder.parent, f"{project_id}.memory")
 
     # ------------------------------------------------------------ whole projects
 

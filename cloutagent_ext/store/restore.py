@@ -1,6 +1,6 @@
 """A project as a backup has it, put back as one change: what was, or what the backup says, never mixed.
 
-Where the project still lies there, its definition, files and secrets change in one commit; versions
+Where the project still lies there, its definition, files, notes and secrets change in one commit; versions
 made since stay, executions stay, and API keys stay as they are now, so that a key revoked since
 opens nothing. Where it is gone, it appears by one rename; its keys are those of its last state
 before it was deleted, if that was kept. Either way nobody's trust comes along.
@@ -21,6 +21,7 @@ from .backup_file import BackupFile, Entry
 from .commit import commit, recover
 from .files import safe_join
 from .jsonfiles import dump, load_object
+from .shelf import MEMORY
 from .tree import METADATA
 from .writer import GITIGNORE
 
@@ -112,9 +113,10 @@ def _may_change(path: str) -> bool:
 
 
 def _present(folder: Path) -> list[str]:
-    """What a restore replaces: definition files, project files and secrets."""
+    """What a restore replaces: definition files, project files, notes and secrets."""
     found = list(tree.present(folder))
     found += [f"{project_files.FOLDER}/{path}" for path in _below(folder / project_files.FOLDER)]
+    found += [f"{MEMORY}/{path}" for path in _below(folder / MEMORY)]
     return found + [f"{_SECRETS}/{path}" for path in _below(folder / _SECRETS)]
 
 

@@ -28,6 +28,8 @@ from .layout import Loaded
 from .writer import LOCKS, Writer, lock_path
 
 EXECUTIONS = "executions"
+MEMORY = "memory"
+"""Notes that its agent keeps from one execution to the next: in backups, in no version or export."""
 _NEW, _DELETED = ".new-", ".deleted-"
 COUNTERS = ".counters"
 """Folder beside the projects: of each the number of the last write of its secrets (`store.secrets`)."""

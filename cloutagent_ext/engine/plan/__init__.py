@@ -15,6 +15,7 @@ from ...schema.project import Definition, Problem
 from ..estimate import estimate
 from ..models.catalogue import ModelFacts, facts_of
 from ..ports import Prices
+from ..tools.memory import NAME as MEMORY
 from . import (
     agents,
     answers,
@@ -27,7 +28,6 @@ from . import (
     permissions,
     prompts,
     toolbox,
-    unbuilt,
     vault,
 )
 
@@ -58,14 +58,14 @@ def validate(
 
         tools = builtin()
     known = frozenset(tools)
+    callable_ = known | ({MEMORY} if definition.agent.memory else frozenset())
     found = [
-        *unbuilt.check(definition),
         *prompts.check(definition),
         *agents.check(definition, prices, facts),
         *toolbox.check(definition, known),
-        *permissions.check(definition, known),
+        *permissions.check(definition, callable_),
         *delegation.check(definition),
-        *hooks.check(definition, known),
+        *hooks.check(definition, callable_),
         *mcps.check(definition),
         *vault.check(definition, None if secrets is None else frozenset(secrets)),
         *limits.check(definition, prices),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ...schema.project import Definition, Problem
+from ..tools.memory import NAME as MEMORY
 from .findings import agents, error, nearest, repeated, warning
 
 
@@ -20,7 +21,10 @@ def broken(definition: Definition, why: Mapping[str, str]) -> Iterator[Problem]:
 def check(definition: Definition, known: frozenset[str]) -> Iterator[Problem]:
     for node, path, one in agents(definition):
         for index, name in enumerate(one.tools):
-            if name not in known:
+            if name == MEMORY:
+                message = "Notes are switched on by `memory` of the agent: take this off the list."
+                yield error("UNKNOWN_TOOL", node, f"{path}.tools.{index}", message)
+            elif name not in known:
                 yield error(
                     "UNKNOWN_TOOL",
                     node,

@@ -64,7 +64,7 @@ def test_a_sound_definition_has_no_problems():
             define(agent={**TASK, "system_prompt": "{{secret:TOKEN}}"}),
             ("error", "SECRET_IN_PROMPT", "agent", "agent.system_prompt"),
         ),
-        (define(agent={**TASK, "memory": True}), ("error", "NOT_SUPPORTED", "agent", "agent.memory")),
+        (define(agent={**TASK, "tools": ["memory"]}), ("error", "UNKNOWN_TOOL", "agent", "agent.tools.0")),
         (
             define(agent={**TASK, "subagents": ["ghost"]}),
             ("error", "UNKNOWN_SUBAGENT", "agent", "agent.subagents.0"),
