@@ -21,6 +21,7 @@ def validate(folder: Path) -> Validation:
     """What would keep the project in `folder` from running. Blocks. Raises NotFound."""
     from ..engine import plan
     from ..engine.models.prices import ListPrices
+    from ..engine.quote import quoted
     from ..store import layout, tree
 
     if not folder.is_dir():
@@ -34,7 +35,8 @@ def validate(folder: Path) -> Validation:
     prices = ListPrices()
     priced = None if definition.agent.simulate else prices
     problems = [*_scenario(folder), *plan.validate(definition, prices=priced)]
-    estimate = plan.estimate(definition, definition.agent.task, _defaults(definition), prices)
+    first = plan.estimate(definition, definition.agent.task, _defaults(definition), prices)
+    estimate = quoted(first, definition, prices, simulated=definition.agent.simulate)
     ok = not any(problem.severity == "error" for problem in problems)
     return Validation(ok=ok, problems=problems, estimate=estimate)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..client.display import money
 from ..errors import InvalidRequest
+from ..schema.project import Estimate
 from . import exits, folder
 from .desk import open_desk
 
@@ -32,6 +33,17 @@ def add(
     parser.set_defaults(command=validate)
 
 
+def _quote(estimate: Estimate) -> str:
+    """What the project's run will probably cost, in a few words."""
+    first = f"first call about {estimate.input_tokens:,} tokens, {money(estimate.cost_usd)}"
+    if estimate.basis == "simulated":
+        return f"{first}; simulated, so it costs nothing"
+    if estimate.low_usd is None or estimate.high_usd is None:
+        return first
+    cap = "no money limit" if estimate.cap_usd is None else f"cap {money(estimate.cap_usd)}"
+    return f"{first}; a run about {money(estimate.low_usd)} to {money(estimate.high_usd)}, {cap}"
+
+
 async def validate(arguments: argparse.Namespace) -> int:
     if folder.is_folder(arguments.project):
         if arguments.connect:
@@ -49,8 +61,5 @@ async def validate(arguments: argparse.Namespace) -> int:
     for problem in found.problems:
         place = ".".join(part for part in (problem.node, problem.path) if part)
         print(f"{problem.severity}: {f'{place}: ' if place else ''}{problem.message} ({problem.code})")
-    cost, tokens = money(found.estimate.cost_usd), found.estimate.input_tokens
-    print(
-        f"{'It would run' if found.ok else 'It would not run'}; first call about {tokens:,} tokens, {cost}."
-    )
+    print(f"{'It would run' if found.ok else 'It would not run'}; {_quote(found.estimate)}.")
     return exits.OK if found.ok else exits.FAILED

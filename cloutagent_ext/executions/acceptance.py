@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..engine import plan
+from ..engine.quote import FEWEST, MOST, quoted
 from ..errors import (
     BadGateway,
+    CloutError,
     Forbidden,
     InvalidProject,
     InvalidRequest,
@@ -25,12 +27,13 @@ from ..errors import (
     UnreadableFile,
 )
 from ..schema.base import JsonObject, timestamp
-from ..schema.execution import ExecuteRequest, Origin, Spec
+from ..schema.execution import ExecuteRequest, ExecutionState, Origin, Spec
 from ..schema.project import Definition, Folder, PartialLimits, Problem, Validation
 from ..settings import Settings
 from .batches import Batches, scope_of
 from .cassettes import Cassettes
 from .ids import made_at
+from .records import Records
 from .vault import Vault
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from ..engine.models import ModelProvider
     from ..store.projects import ProjectStore
 
+_LOOKED_AT = 60
+"""Newest executions among which a quote looks for those that tell it something."""
 _NOT_BUILT = {
     "continue_from": "going on with a finished conversation",
 }
@@ -56,6 +61,7 @@ class Acceptance:
         vault: Vault,
         batches: Batches,
         cassettes: Cassettes,
+        records: Records,
     ) -> None:
         self._store = store
         self._models = models
@@ -64,6 +70,7 @@ class Acceptance:
         self._vault = vault
         self._batches = batches
         self._cassettes = cassettes
+        self._records = records
 
     async def check(
         self,
@@ -174,9 +181,37 @@ class Acceptance:
         defaults = {
             name: each.default for name, each in definition.variables.items() if each.default is not None
         }
-        estimate = plan.estimate(definition, definition.agent.task, defaults, self._models.prices)
+        first = plan.estimate(definition, definition.agent.task, defaults, self._models.prices)
+        estimate = quoted(
+            first,
+            definition,
+            self._models.prices,
+            past=() if simulated or project_id is None else await self._past(definition, project_id),
+            simulated=simulated,
+            local=self._models.local(),
+        )
         ok = not any(problem.severity == "error" for problem in problems)
         return Validation(ok=ok, problems=problems, estimate=estimate, credentials=settings.source)
+
+    async def _past(self, definition: Definition, project_id: str) -> list[float]:
+        """What the project's completed executions with this model cost, newest first.
+
+        Those of the newest version, where they are enough.
+        """
+        newest, found = None, list[ExecutionState]()
+        for execution_id, _ in (await self._records.ids(project_id))[:_LOOKED_AT]:
+            try:
+                state = await self._records.state(execution_id)
+            except CloutError:
+                continue  # deleted meanwhile, or unreadable: not this check's concern
+            if state.status != "completed" or state.simulated or state.total_cost_usd is None:
+                continue
+            if state.model == definition.agent.model:
+                newest = max(newest or 0, state.version)
+                found.append(state)
+        same = [state for state in found if state.version == newest]
+        chosen = same if len(same) >= FEWEST else found
+        return [state.total_cost_usd for state in chosen[:MOST] if state.total_cost_usd is not None]
 
     async def _problems(
         self, definition: Definition, *, simulated: bool, secrets: frozenset[str] | None

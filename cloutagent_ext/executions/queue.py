@@ -77,7 +77,7 @@ class Executions:
         self.cassettes = Cassettes(store.cassettes, self._records, vault, settings.data_dir)
         """Recordings of executions."""
         self._acceptance = Acceptance(
-            store, models, settings, frozenset(builtin()), vault, self._batches, self.cassettes
+            store, models, settings, frozenset(builtin()), vault, self._batches, self.cassettes, self._records
         )
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()

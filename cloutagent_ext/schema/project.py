@@ -363,11 +363,23 @@ class Problem(Model):
 
 
 class Estimate(Model):
-    """What one execution will likely take at least: the first model call."""
+    """What one execution will likely take: its first model call, and the range of the whole."""
 
     input_tokens: int
+    """Of the first model call."""
     cost_usd: float | None
-    """US dollars; null when a price is unknown."""
+    """Of the first model call, in US dollars; null when a price is unknown."""
+    low_usd: float | None = None
+    """Of the whole execution, the lower end of what is expected; null when a price is unknown."""
+    high_usd: float | None = None
+    """The upper end."""
+    cap_usd: float | None = None
+    """What no execution costs more than: the money limit; null when there is none."""
+    basis: Literal["history", "sizes", "simulated", "local"] = "sizes"
+    """Where the range comes from: median and 90th percentile of earlier executions; the sizes of the prompts
+    and the turns allowed; nothing, since the simulated model plays or a local address names no price."""
+    executions: int = 0
+    """How many earlier executions it comes from."""
 
 
 class Validation(Model):

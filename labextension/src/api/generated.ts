@@ -1838,16 +1838,51 @@ export interface components {
         };
         /**
          * Estimate
-         * @description What one execution will likely take at least: the first model call.
+         * @description What one execution will likely take: its first model call, and the range of the whole.
          */
         Estimate: {
             /**
+             * Basis
+             * @description Where the range comes from: median and 90th percentile of earlier executions; the sizes of the prompts
+             *     and the turns allowed; nothing, since the simulated model plays or a local address names no price.
+             * @default sizes
+             * @enum {string}
+             */
+            basis: "history" | "sizes" | "simulated" | "local";
+            /**
+             * Cap Usd
+             * @description What no execution costs more than: the money limit; null when there is none.
+             * @default null
+             */
+            cap_usd: number | null;
+            /**
              * Cost Usd
-             * @description US dollars; null when a price is unknown.
+             * @description Of the first model call, in US dollars; null when a price is unknown.
              */
             cost_usd: number | null;
-            /** Input Tokens */
+            /**
+             * Executions
+             * @description How many earlier executions it comes from.
+             * @default 0
+             */
+            executions: number;
+            /**
+             * High Usd
+             * @description The upper end.
+             * @default null
+             */
+            high_usd: number | null;
+            /**
+             * Input Tokens
+             * @description Of the first model call.
+             */
             input_tokens: number;
+            /**
+             * Low Usd
+             * @description Of the whole execution, the lower end of what is expected; null when a price is unknown.
+             * @default null
+             */
+            low_usd: number | null;
         };
         /**
          * Event

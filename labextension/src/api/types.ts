@@ -22,6 +22,7 @@ export type Position = Schemas['Position'];
 export type UiPatch = Partial<Schemas['UiPatch']>;
 export type Problem = Schemas['Problem'];
 export type Validation = Schemas['Validation'];
+export type Estimate = Schemas['Estimate'];
 export type TemplateRow = Schemas['TemplateRow'];
 export type ToolRow = Schemas['ToolRow'];
 export type ModelRow = Schemas['ModelRow'];

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Sketch } from '../testing/events';
 import { AGENT, call, START, WHOLE_RUN } from '../testing/events';
-import { sampleDefinition } from '../testing/definition';
+import { NO_ESTIMATE, sampleDefinition } from '../testing/definition';
 import { openTab } from '../testing/tab';
 import type { ProjectState } from '../stores/project';
 import { AgentCard, HookCard, McpCard, NoteCard, SubagentCard } from './cards';
@@ -97,7 +97,7 @@ describe('cards', () => {
       validation: {
         ok: false,
         problems: [problem],
-        estimate: { input_tokens: 0, cost_usd: null },
+        estimate: NO_ESTIMATE,
         credentials: 'none'
       }
     });

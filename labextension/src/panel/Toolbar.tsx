@@ -33,7 +33,13 @@ function ToolButton(props: {
   );
 }
 
-/** What the next run costs at least, what it may cost at most, and who plays it. */
+/** The range of what is expected, as short as it can be said. */
+function range(low: number, high: number): string {
+  const [from, to] = [money(low), money(high)];
+  return from === to ? from : `${from}–${to.replace(/^\$/, '')}`;
+}
+
+/** What the next run will probably cost, what it may cost at most, and who plays it. */
 function Quote(): JSX.Element | null {
   const { trans } = useUi();
   const estimate = useProject(state => state.validation?.estimate ?? null);
@@ -54,13 +60,25 @@ function Quote(): JSX.Element | null {
       </span>
     );
   }
-  const least = estimate?.cost_usd === null || !estimate ? null : money(estimate.cost_usd);
+  if (estimate?.basis === 'local') {
+    return (
+      <span
+        className="ca-Quote"
+        title={trans.__('No price is known for the model at this address: its tokens count as free.')}
+      >
+        {trans.__('local model, no price')}
+      </span>
+    );
+  }
+  const [low, high] = [estimate?.low_usd ?? null, estimate?.high_usd ?? null];
+  const never = trans.__('A run never costs more than the cap.');
+  const from =
+    estimate?.basis === 'history'
+      ? trans.__('Median and 90th percentile of the last %1 completed runs.', estimate.executions)
+      : trans.__('From the sizes of the prompts: one turn at least, all the turns allowed at most.');
   return (
-    <span
-      className="ca-Quote"
-      title={trans.__('The first model call costs about this; a run never costs more than the cap.')}
-    >
-      {least ? trans.__('from %1, %2', least, most) : most}
+    <span className="ca-Quote" title={low === null ? never : `${from} ${never}`}>
+      {low === null || high === null ? most : trans.__('about %1, %2', range(low, high), most)}
     </span>
   );
 }

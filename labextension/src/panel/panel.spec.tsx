@@ -3,9 +3,10 @@ import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { describe, expect, it, vi } from 'vitest';
 
 import { Drawer } from '../monitor/Drawer';
-import { sampleProject } from '../testing/definition';
+import { NO_ESTIMATE, sampleProject } from '../testing/definition';
 import { AGENT, START, WHOLE_RUN } from '../testing/events';
 import { json } from '../testing/server';
+import type { Estimate, Validation } from '../api/types';
 import { openTab } from '../testing/tab';
 import { Notices } from './Notices';
 import { Properties } from './Properties';
@@ -31,18 +32,27 @@ describe('toolbar', () => {
     const view = openTab({ state: { models: { ...models, credentials: 'none' } } }).show(<Toolbar />);
     expect(screen.getByText('simulated model')).toBeTruthy();
     view.unmount();
-    openTab({
-      state: {
-        models: { ...models, credentials: 'environment' },
-        validation: {
-          ok: true,
-          problems: [],
-          estimate: { input_tokens: 9, cost_usd: 0.03 },
-          credentials: 'environment'
+    const first = { input_tokens: 9, cost_usd: 0.03, cap_usd: 1 };
+    const quote = (more: Partial<Estimate>) => {
+      const estimate = { low_usd: null, high_usd: null, basis: 'sizes', executions: 0, ...first, ...more };
+      const shown = openTab({
+        state: {
+          models: { ...models, credentials: 'environment' },
+          validation: { ok: true, problems: [], estimate, credentials: 'environment' } as Validation
         }
-      }
-    }).show(<Toolbar />);
-    expect(screen.getByText('from $0.030, cap $1.00')).toBeTruthy();
+      }).show(<Toolbar />);
+      const found = shown.container.querySelector<HTMLElement>('.ca-Quote')!;
+      const [text, title] = [found.textContent, found.title];
+      shown.unmount();
+      return [text, title];
+    };
+    expect(quote({ low_usd: 0.02, high_usd: 0.1, basis: 'history', executions: 7 })).toEqual([
+      'about $0.020–0.10, cap $1.00',
+      'Median and 90th percentile of the last 7 completed runs. A run never costs more than the cap.'
+    ]);
+    expect(quote({ low_usd: 0.03, high_usd: 0.03 })[0]).toBe('about $0.030, cap $1.00');
+    expect(quote({})[0]).toBe('cap $1.00');
+    expect(quote({ low_usd: 0, high_usd: 0, basis: 'local' })[0]).toBe('local model, no price');
   });
 });
 
@@ -207,7 +217,7 @@ describe('notices', () => {
         validation: {
           ok: false,
           problems: [problem],
-          estimate: { input_tokens: 0, cost_usd: null },
+          estimate: NO_ESTIMATE,
           credentials: 'none'
         }
       }

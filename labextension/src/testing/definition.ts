@@ -1,7 +1,7 @@
 /**
  * A definition with one card of each kind, for tests.
  */
-import type { Agent, Definition, Project } from '../api/types';
+import type { Agent, Definition, Project, Validation } from '../api/types';
 
 const AGENT: Agent = {
   name: 'main',
@@ -111,3 +111,14 @@ export function sampleProject(): Project {
     updated_at: '2026-11-22T08:00:00.000Z'
   };
 }
+
+/** An estimate of a run of which no price is known. */
+export const NO_ESTIMATE: Validation['estimate'] = {
+  input_tokens: 0,
+  cost_usd: null,
+  low_usd: null,
+  high_usd: null,
+  cap_usd: null,
+  basis: 'sizes',
+  executions: 0
+};
