@@ -32,6 +32,11 @@ class Question:
     """Why it asks, in words."""
     told: Callable[[], None] = lambda: None
     """To be called when it has been put to a person."""
+    again: int = 0
+    """Which time the same call is asked about: 0 before it runs; later, whether it shall go on running.
+
+    Such a question does not outlive the call, so it is not kept for another server.
+    """
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ..schema.events import WarningCode
 from ..schema.execution import ContextWindow, PercentOfLimit, Usage
 from .arguments import ArgumentChecks
 from .budget import Budget, Settled
+from .guard import Guard
 from .hooks.runner import Hooks
 from .models.catalogue import ModelFacts, facts_of
 from .pace import Pace, Places
@@ -45,6 +46,8 @@ class Run:
     checks: ArgumentChecks = field(default_factory=ArgumentChecks)
     past: Past = field(default_factory=Past)
     """What earlier sittings left; empty for one that begins."""
+    guard: Guard = field(init=False)
+    """Notices circles and silence."""
     pace: Pace = field(init=False)
     """What of it can go on; its clock stands while nothing can."""
     builtins: dict[str, str] = field(init=False)
@@ -55,6 +58,7 @@ class Run:
         self.hooks = Hooks(self.job, self.ports)
         self.instances.update(self.past.instances())
         self._warned |= self.past.told.warned
+        self.guard = Guard(self.stopwatch.elapsed_s, self.job.definition.agent.stall_s)
         self.pace = Pace(rests=self._rest, wakes=self.stopwatch.go_on)
         self.builtins = {
             "timestamp": self.job.created_at,

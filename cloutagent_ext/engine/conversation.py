@@ -177,6 +177,7 @@ class Conversation:
                     continue
                 await transcript.add_reply(reply, span=span, now=self._run.ports.clock.monotonic())
             now, reply = reply, None
+            self._run.guard.circles(scope.agent).turn(now)
             if text := clean(now.text):
                 self.text = text
             match now.stop_reason:

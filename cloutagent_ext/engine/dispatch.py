@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart
 from .context import Run
-from .gate import permitted
+from .gate import going_in_circles, permitted
 from .past import PastCall
 from .ports import EndExecution, Tool, ToolError, Wire
 from .results import masked, tidy, to_wire
@@ -154,10 +154,15 @@ async def _run(
     # A delegation is no effect of its own: its conversation goes on, and answers for what it did.
     if past is not None and again and not (tool and (past.read_only or tool.source == "subagent")):
         raise await _unknown(run, scope, span, use)
-    if tool is None:
-        there = ", ".join(sorted(scope.tools)) or "none"
-        raise ToolError(f"There is no tool called {name}. Tools you may call: {there}.")
-    arguments = past.arguments if past and again else await permitted(run, scope, span, tool, use)
+    if past and again and tool:
+        arguments = past.arguments
+    else:
+        circle = run.guard.circles(scope.agent).call(name, use.get("input"))
+        if tool is None:
+            there = ", ".join(sorted(scope.tools)) or "none"
+            missing = ToolError(f"There is no tool called {name}. Tools you may call: {there}.")
+            raise missing if circle is None else going_in_circles(scope, circle)
+        arguments = await permitted(run, scope, span, tool, use, circle)
     clock, began = run.ports.clock, run.ports.clock.monotonic()
     try:
         parts = await _effect(run, scope, span, tool, call_id, arguments, kept)
@@ -185,6 +190,13 @@ async def _run(
     )
 
 
+def _named(tool: Tool) -> str:
+    kind, _, server = tool.source.partition(":")
+    if kind == "mcp" and server:
+        return f"MCP server {server}, tool {tool.name.removeprefix(f'mcp__{server}__')}"
+    return f"the tool {tool.name}"
+
+
 async def _effect(
     run: Run, scope: Scope, span: str, tool: Tool, call_id: str, arguments: JsonObject, kept: JsonObject
 ) -> list[OutputPart]:
@@ -201,9 +213,15 @@ async def _effect(
             arguments=arguments,
             read_only=tool.read_only,
         )
-        context = tool_context(run, scope, span, call_id, keep=kept)
         try:
-            return await tool.run(arguments, context)
+            if tool.source == "subagent":  # what it waits for, it says itself
+                return await tool.run(arguments, tool_context(run, scope, span, call_id, keep=kept))
+            waits = run.guard.waiting(
+                _named(tool), agent=scope.agent, span=f"{span}/{call_id}", call_id=call_id, tool=name
+            )
+            with waits as alive:
+                context = tool_context(run, scope, span, call_id, keep=kept, alive=alive)
+                return await tool.run(arguments, context)
         except (ToolError, EndExecution):
             raise
         except Exception as error:

@@ -17,21 +17,51 @@ from ..schema.project import Permission
 from . import previews
 from .arguments import ArgumentChecks
 from .context import Run
+from .guard import stalled
 from .permissions import Rules, Verdict
-from .ports import Question, Tool, ToolError, Wire
+from .ports import EndExecution, Question, Tool, ToolError, Wire
 from .scope import Scope
 from .text import clean_json
 from .toolcontext import tool_context
 
+NOBODY = "policy"
+"""Who decides where no person can be asked."""
 STEP = "step by step: every call asks"
 HOOK = "a hook wants a person to decide"
 
 
-async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) -> JsonObject:
+async def permitted(
+    run: Run, scope: Scope, span: str, tool: Tool, use: Wire, circle: str | None = None
+) -> JsonObject:
     """The arguments to run with, once they fit and the call is allowed; raises `ToolError` otherwise.
 
-    `use` is the `tool_use` block, `span` that of its turn.
+    `use` is the `tool_use` block, `span` that of its turn. `circle`: why the call goes in circles,
+    where it does; then only a person lets it run, and `EndExecution` comes where nobody can.
     """
+    if circle is None:
+        return await _permitted(run, scope, span, tool, use)
+    await run.warn(
+        "STALLED",
+        f"{scope.name} goes in circles: {circle}.",
+        agent=scope.agent,
+        span=f"{span}/{use['id']}",
+        kind="circle",
+    )
+    try:
+        arguments = await _permitted(run, scope, span, tool, use, circle)
+    except Refused as refused:
+        if refused.by != NOBODY:
+            raise
+        raise going_in_circles(scope, circle) from refused
+    except ToolError as refused:
+        raise going_in_circles(scope, circle) from refused
+    run.guard.circles(scope.agent).forget()
+    return arguments
+
+
+async def _permitted(
+    run: Run, scope: Scope, span: str, tool: Tool, use: Wire, circle: str | None = None
+) -> JsonObject:
     arguments: JsonObject = use.get("input") or {}
     _check(run.checks, tool, arguments)
     if (asked := run.past.question(f"{span}/{use['id']}")) is not None:
@@ -54,9 +84,28 @@ async def permitted(run: Run, scope: Scope, span: str, tool: Tool, use: Wire) ->
     verdict = judge(scope.rules, tool.name, arguments, default, step=run.job.step, said=said)
     if verdict.permission == "deny":
         raise ToolError(f"This call is not allowed here (rule {verdict.rule!r}: deny). Do without it.")
-    if verdict.permission == "allow":
+    if verdict.permission == "allow" and circle is None:
         return arguments
-    return await ask(run, scope, span, tool, use["id"], arguments, reason=why(verdict, tool.name))
+    reason = why(verdict, tool.name) if circle is None else f"it goes in circles: {circle}"
+    return await ask(run, scope, span, tool, use["id"], arguments, reason=reason)
+
+
+def going_in_circles(scope: Scope, circle: str) -> EndExecution:
+    """The end of an agent that repeats itself, where nobody can say whether it may."""
+    return stalled(
+        f"{scope.name} goes in circles: {circle}. Nobody could be asked whether that is wanted. Change the "
+        "task or the prompt, or run it where somebody can answer.",
+        kind="circle",
+        agent=scope.agent,
+    )
+
+
+class Refused(ToolError):
+    """Somebody, or the policy for unattended runs, has said no. `by` says who."""
+
+    def __init__(self, message: str, by: str) -> None:
+        super().__init__(message)
+        self.by = by
 
 
 def default_of(tool: Tool, arguments: JsonObject) -> Literal["allow", "ask"]:
@@ -131,7 +180,8 @@ async def ask(
         waiting.enter_context(run.pace.resting())
         decision = await run.ports.approvals.decide(question)
     if not decision.allow:
-        raise ToolError(decision.message or f"This call was refused by {decision.by}. Do without it.")
+        said = decision.message or f"This call was refused by {decision.by}. Do without it."
+        raise Refused(said, decision.by)
     if decision.arguments is None:
         return arguments
     edited: JsonObject = clean_json(decision.arguments)

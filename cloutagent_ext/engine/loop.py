@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from ..schema.execution import EndCode, Result
+from . import silence
 from .attachments import shown
 from .budget import WARN_AT, Budget, Settled
 from .context import Run
@@ -62,7 +63,7 @@ async def _played(this: Run) -> Outcome:
     try:
         async with asyncio.timeout(limits.timeout_s - this.stopwatch.elapsed_s()) as deadline:
             this.stopwatch.timeout = deadline
-            async with _watching_time(this):
+            async with _watching_time(this), silence.watched(this):
                 await this.checks.load()
                 await _announce(this)
                 await _catch_up(this)

@@ -229,6 +229,8 @@ class ToolContext:
     """Takes the secrets that a child was given out of its text: before that is cut, or kept in a file."""
     keep: JsonObject = field(default_factory=dict)
     """What the tool puts here is journalled with its result, for the toolbox that goes on after a crash."""
+    alive: Callable[[], None] = lambda: None
+    """To be called when there is a sign of life, output for instance: a call without any is asked about."""
 
 
 class Tool(Protocol):

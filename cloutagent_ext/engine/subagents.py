@@ -26,7 +26,7 @@ from .stopwatch import Stopwatch
 from .tools.memory import NAME as MEMORY
 from .wiring import PREFIX, children, servers
 
-_ITS_OWN = frozenset({"MODEL_ERROR", "MODEL_REFUSED", "TURN_LIMIT_EXCEEDED"})
+_ITS_OWN = frozenset({"MODEL_ERROR", "MODEL_REFUSED", "TURN_LIMIT_EXCEEDED", "STALLED"})
 """Endings of a subagent that its caller can react to; the others end the execution."""
 
 

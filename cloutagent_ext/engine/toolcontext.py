@@ -12,7 +12,13 @@ from .scope import Scope
 
 
 def tool_context(
-    run: Run, scope: Scope, span: str, call_id: str, *, keep: JsonObject | None = None
+    run: Run,
+    scope: Scope,
+    span: str,
+    call_id: str,
+    *,
+    keep: JsonObject | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> ToolContext:
     """For the call `call_id` of the turn `span`; nothing is started by it. `keep`: see there."""
     return ToolContext(
@@ -27,6 +33,7 @@ def tool_context(
         network=run.job.definition.agent.network,
         mask=run.job.mask,
         keep={} if keep is None else keep,
+        alive=alive,
     )
 
 

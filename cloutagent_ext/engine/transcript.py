@@ -48,6 +48,8 @@ class Transcript:
         self._frozen = _frozen(model, system, tools, settings)
         self._frozen_size = len(json.dumps(self._frozen))
         self.messages: list[Wire] = []
+        self.segment = 0
+        """How often it has begun again from a summary."""
         self._known_tokens: int | None = None
         self.least_tokens = 0
         """Tokens of the last request, as the service counted them: the next one has no fewer."""
@@ -123,6 +125,7 @@ class Transcript:
             "segment", sync=True, agent=self._agent, span=span, messages=messages, by=by
         )
         self.messages = []
+        self.segment += 1
         self._known_tokens = None
         self.least_tokens = 0
         self._cached_tokens, self._cached_at = 0, float("-inf")

@@ -133,6 +133,9 @@ class Turns:
 
     async def _attempt(self, span: str, ask: Ask, number: int) -> Reply:
         held = await self._reserve(span, ask)
+        if number == 1 and ask.shown:
+            size = len(self._transcript.messages)
+            self._run.guard.circles(self._agent).request(size, self._transcript.segment, held.max_tokens)
         assembly = Assembly()
         spent: Wire | None = None
         try:
@@ -220,12 +223,16 @@ class Turns:
         return held
 
     async def _receive(self, request: Wire, assembly: Assembly, *, shown: bool) -> None:
+        waits = self._run.guard.waiting(
+            f"the model {self._transcript.model}", agent=self._agent, span=self._stream.span
+        )
         try:
             async with asyncio.timeout(MAX_ATTEMPT_S) as cap:
-                if shown:
-                    await self._read(request, assembly)
-                else:
-                    await self._read_quietly(request, assembly)
+                with waits as alive:
+                    if shown:
+                        await self._read(request, assembly, alive)
+                    else:
+                        await self._read_quietly(request, assembly, alive)
         except TimeoutError as error:
             if not cap.expired():
                 raise
@@ -235,11 +242,12 @@ class Turns:
         finally:
             await self._stream.discard()
 
-    async def _read(self, request: Wire, assembly: Assembly) -> None:
+    async def _read(self, request: Wire, assembly: Assembly, alive: Callable[[], None]) -> None:
         stream, shown = self._stream, None
         delta, add = assembly.delta, stream.add
         async with aclosing(self._model.stream(request)) as events:  # type: ignore[type-var]
             async for event in events:
+                alive()
                 if event["type"] == "content_block_delta":
                     piece = delta(event)
                     if piece is None or (kind := _SHOWN.get(piece[0])) is None:
@@ -262,9 +270,10 @@ class Turns:
         if shown is not None and assembly.complete:
             await stream.finish(shown)
 
-    async def _read_quietly(self, request: Wire, assembly: Assembly) -> None:
+    async def _read_quietly(self, request: Wire, assembly: Assembly, alive: Callable[[], None]) -> None:
         async with aclosing(self._model.stream(request)) as events:  # type: ignore[type-var]
             async for event in events:
+                alive()
                 if event["type"] == "content_block_delta":
                     assembly.delta(event)
                 else:

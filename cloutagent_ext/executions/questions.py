@@ -111,10 +111,11 @@ class Questions:
 
     async def ask(self, question: Question) -> Asked:
         """Put it to whoever looks; one that was asked before is not asked again."""
-        asked = self._asked.get(question.span)
+        asked = self._asked.get(_key(question))
         if asked is None:
-            asked = self._asked[question.span] = Asked(question)
+            asked = self._asked[_key(question)] = Asked(question)
             await self._record(
+                question,
                 "approval_asked",
                 call_span=question.span,
                 call_id=question.call_id,
@@ -164,7 +165,7 @@ class Questions:
 
     def withdraw(self, question: Question) -> None:
         """Its call will not be made, whatever anybody says: its agent was broken off."""
-        asked = self._asked.get(question.span)
+        asked = self._asked.get(_key(question))
         if asked is not None and asked.open and self._shown(question):
             decision = Decision(False, NOBODY, "Withdrawn: the agent that wanted it was broken off.")
             self._say(question, decision)
@@ -201,6 +202,7 @@ class Questions:
         question = asked.question
         try:
             await self._record(
+                question,
                 "approval",
                 call_span=question.span,
                 call_id=question.call_id,
@@ -251,8 +253,9 @@ class Questions:
                 fields=[{"path": "input", "message": problem}],
             )
 
-    async def _record(self, kind: str, **fields: Any) -> None:
-        await (await self._live.journal()).record(kind, sync=True, **fields)
+    async def _record(self, question: Question, kind: str, **fields: Any) -> None:
+        if not question.again:
+            await (await self._live.journal()).record(kind, sync=True, **fields)
 
     async def close(self) -> None:
         """Nobody of this process is waited for any more; decisions under way are finished."""
@@ -278,3 +281,8 @@ def _agree(first: Decision, other: Decision) -> None:
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("%s failed: %s", task.get_name(), error)
+
+
+def _key(question: Question) -> str:
+    """What tells one question from another: models may give the same call id twice."""
+    return f"{question.span}?{question.again}" if question.again else question.span

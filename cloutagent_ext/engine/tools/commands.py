@@ -15,7 +15,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -101,8 +101,11 @@ class Commands:
         exchange: Exchange | None = None,
         room: Room | None = None,
         disk: Path | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> Ran:
         """Run `argv` in `cwd` (`fallback` if that folder is gone) with exactly `env`.
+
+        `alive` is called now and then while it goes on writing.
 
         `exchange`: give it something to read, keep its standard error apart, and end all that it
         has started when it exits. `room`: the sandbox it runs in; its environment is the
@@ -135,7 +138,7 @@ class Commands:
         supervised = _Supervised(asyncio.get_running_loop().create_future())
         self.started = True
         self._live.add(supervised)
-        supervised.task = asyncio.create_task(self._supervise(supervised, request, dict(env), room))
+        supervised.task = asyncio.create_task(self._supervise(supervised, request, dict(env), room, alive))
         try:
             ran = await asyncio.shield(supervised.result)
             if ran.why == "async":
@@ -153,7 +156,12 @@ class Commands:
         await asyncio.gather(*(_ended(supervised) for supervised in list(self._live)))
 
     async def _supervise(
-        self, supervised: _Supervised, request: dict[str, Any], env: dict[str, str], room: Room | None
+        self,
+        supervised: _Supervised,
+        request: dict[str, Any],
+        env: dict[str, str],
+        room: Room | None,
+        alive: Callable[[], None],
     ) -> None:
         ours, theirs = socket.socketpair()
         process: subprocess.Popen[bytes] | None = None
@@ -167,7 +175,7 @@ class Commands:
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
             if not supervised.stop.is_set():
                 writer.write(json.dumps(request).encode() + b"\n")
-            answer = asyncio.create_task(_answer(reader, supervised.result))
+            answer = asyncio.create_task(_answer(reader, supervised.result, alive))
             stop = asyncio.create_task(supervised.stop.wait())
             await asyncio.wait({answer, stop}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
@@ -203,10 +211,14 @@ def limits(memory: int, *, isolated: bool) -> dict[str, int]:
     return found
 
 
-async def _answer(reader: asyncio.StreamReader, result: asyncio.Future[Ran]) -> None:
+async def _answer(
+    reader: asyncio.StreamReader, result: asyncio.Future[Ran], alive: Callable[[], None]
+) -> None:
     """Read the supervisor's answer into `result`, then wait until its last process is gone."""
     try:
-        answer = json.loads(await reader.readline() or "{}")
+        while (line := await reader.readline()) == b"\n":
+            alive()
+        answer = json.loads(line or "{}")
         if "problem" in answer:
             raise ToolError(f"The command could not be started: {answer['problem']}")
         if not answer:

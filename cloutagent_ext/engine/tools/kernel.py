@@ -88,8 +88,13 @@ class Python(BuiltinTool):
             )
         await resources.warn_not_isolated(context, KERNEL_NOT_ISOLATED)
         problem = None
+
+        def output(message: JsonObject) -> None:
+            context.alive()
+            shown.take(message)
+
         try:
-            outcome = await resources.kernel.execute(code, context, timeout_s=timeout_s, on_output=shown.take)
+            outcome = await resources.kernel.execute(code, context, timeout_s=timeout_s, on_output=output)
         except TooMuchOutput:
             outcome = "error"
             problem = (

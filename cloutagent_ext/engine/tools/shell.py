@@ -92,6 +92,7 @@ class Bash(BuiltinTool):
             report_fd=_REPORT_FD,
             room=room,
             disk=context.workspace.parent if room else context.workspace,
+            alive=context.alive,
         )
         if ran.report:
             resources.directories[context.agent] = context.keep["directory"] = ran.report

@@ -270,6 +270,10 @@ class Output:
         return isinstance(said, dict) and said.get("async") is True
 
 
+BEAT_S = 2.0
+"""Most seconds between two signs of life of a command that goes on writing."""
+
+
 def hand_over(control: int, answer: dict[str, Any], *parts: bytes) -> bool:
     """Send the answer and its `parts` (head, tail, errors); whether the owner is still there."""
     sizes = [len(part) for part in parts]
@@ -342,7 +346,7 @@ def main() -> None:
     deadline = time.monotonic() + request["timeout_s"]
     watch = time.monotonic() + WATCH_S
     statuses: dict[int, int] = {}
-    answered, why = False, "exit"
+    answered, why, beat = False, "exit", 0.0
     while True:
         now = time.monotonic()
         until = watch if answered else min(watch, deadline)
@@ -352,7 +356,10 @@ def main() -> None:
                 os.read(wake_read, 4096)
         for each in reading:
             if each.pipe in ready:
-                each.read()
+                if each.read() and not answered and time.monotonic() >= beat:
+                    beat = time.monotonic() + BEAT_S
+                    with contextlib.suppress(OSError):
+                        os.write(control, b"\n")  # it lives
                 if answered:
                     each.forget()
                 if not each.open:

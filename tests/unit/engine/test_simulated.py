@@ -106,7 +106,9 @@ async def test_without_a_scenario_an_answer_fits_its_schema(tmp_path):
 
 
 async def test_its_usage_is_always_the_same_and_reads_what_did_not_change_from_the_cache(tmp_path):
-    turns = [{"text": f"step {n}", "tools": [{"name": "echo", "input": {"text": "x"}}]} for n in range(10)]
+    turns = [
+        {"text": f"step {n}", "tools": [{"name": "echo", "input": {"text": f"x{n}"}}]} for n in range(10)
+    ]
     scenario = {"agents": {"main": [*turns, {"text": "end"}]}}
     definition = {"agent": {"tools": ["echo"], "system_prompt": "Know this. " * 400}}
     first, _ = await play(tmp_path, scenario, definition, tools=[Echo()])
@@ -124,7 +126,9 @@ async def test_a_scenario_that_is_too_short_says_so(tmp_path):
 
 
 async def test_limits_hold_for_it_too(tmp_path):
-    turns = [{"text": "word " * 2000, "tools": [{"name": "echo", "input": {}}]} for _ in range(50)]
+    turns = [
+        {"text": "word " * 2000, "tools": [{"name": "echo", "input": {"text": str(n)}}]} for n in range(50)
+    ]
     definition = {"agent": {"tools": ["echo"]}, "limits": {"max_tokens": 20_000}}
     outcome, _ = await play(tmp_path, {"agents": {"main": turns}}, definition, tools=[Echo()])
     assert outcome.code == "TOKEN_LIMIT_EXCEEDED"

@@ -149,7 +149,7 @@ async def test_limits_of_a_middle_subagent_hold_for_those_below_it(tmp_path):
             case "helper":
                 return Call("agent__deep", {"prompt": "deeper"})
             case "deep":
-                return Call("echo", {}, usage={"input_tokens": 3000})
+                return Call("echo", {"text": str(number)}, usage={"input_tokens": 3000})
         return Call("agent__helper", {"prompt": "go"}) if number == 0 else Say("end")
 
     definition = {
@@ -170,7 +170,7 @@ async def test_limits_of_a_middle_subagent_hold_for_those_below_it(tmp_path):
 async def test_the_executions_limit_ends_it_from_inside_a_subagent(tmp_path):
     def script(body, number):
         if who(body) == "helper":
-            return Call("echo", {}, usage={"input_tokens": 5000})
+            return Call("echo", {"text": str(number)}, usage={"input_tokens": 5000})
         return Call("agent__helper", {"prompt": "go"})
 
     definition = {"subagents": [subagent("helper", tools=["echo"])], "limits": {"max_tokens": 20_000}}

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -156,3 +157,13 @@ async def test_an_execution_says_once_when_it_is_not_isolated(box: Box, isolatio
 
 async def test_core_dumps_are_off_and_a_file_cannot_grow_without_end(box: Box) -> None:
     assert (await box.text("bash", command="ulimit -c; ulimit -f")).split() == ["0", str(8 * 1024**2)]
+
+
+async def test_a_command_that_goes_on_writing_gives_signs_of_life_and_a_silent_one_none(box: Box) -> None:
+    signs: list[float] = []
+    box.context = replace(box.context, alive=lambda: signs.append(time.monotonic()))
+    await box.run("bash", command="sleep 0.3")
+    assert signs == []
+    text = await box.text("bash", command="for i in 1 2 3; do echo $i; sleep 0.1; done")
+    assert text == "1\n2\n3\n"
+    assert len(signs) == 1  # not one for each line
