@@ -10,6 +10,7 @@ from cloutagent_ext.engine.models import open_simulated
 from tests.support.messages_api import Call, Calls, Failure, MessagesApi, Reply, Say
 
 from .harness import Bench, Echo, live, subagent
+from .test_resume import past_of
 
 SMALL = {"tools": ["echo"], "compact_at_tokens": 10_000}
 LONG = "word " * 5_000  # about 6,250 tokens as the scripted service counts
@@ -281,3 +282,31 @@ async def test_the_gauge_says_how_full_each_agents_window_is(tmp_path):
     async with MessagesApi([Say("ok", usage=usage)]) as api, live(api.url, tmp_path) as bench:
         await bench.run({"agent": {"model": "llama3"}}, local_prices=True)
     assert bench.log.of("cost_update")[0]["context"]["window"] is None
+
+
+async def test_after_a_death_at_any_record_a_compacted_conversation_comes_to_the_same_end(tmp_path):
+    """The summary that was written holds; one that was only begun is made again."""
+
+    def answer(body, number):
+        if asks_for_summary(body):
+            return Say("SUMMARY")
+        said = json.dumps(body["messages"])
+        if "<summary>" in said:
+            return Say("done")
+        return Call("echo", {"text": str(said.count("tool_use"))}, id=f"c{said.count('tool_use')}")
+
+    async with MessagesApi(answer) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run({"agent": SMALL}, tools=[long_tool()])
+        assert outcome.result.text == "done"
+        whole = list(bench.order)
+        begun = [at for at, (_, entry) in enumerate(whole) if entry.get("kind") == "compaction_begin"]
+        ended = [at for at, (_, entry) in enumerate(whole) if entry.get("kind") == "segment"]
+        assert len(begun) == len(ended) == 1
+        for cut in range(begun[0], len(whole)):
+            asked = len(api.requests)
+            again = Bench(bench.models, tmp_path)
+            outcome = await again.run({"agent": SMALL}, tools=[long_tool()], past=past_of(whole[:cut]))
+            assert (outcome.status, outcome.result.text) == ("completed", "done"), (cut, outcome)
+            assert api.refused == []
+            summaries = sum(map(asks_for_summary, api.requests[asked:]))
+            assert summaries == (0 if cut > ended[0] else 1), cut
