@@ -131,10 +131,13 @@ async def test_an_essential_server_that_is_not_there_ends_the_run_before_a_model
 
 
 async def test_an_essential_server_that_is_lost_on_the_way_ends_the_run(tmp_path):
-    crash = Call("mcp__crashes-on-call__echo", {"text": "crash"})
+    def crash(body, number):
+        text = "crash" if number % 2 == 0 else f"fine {number}"  # the same call again and again is a circle
+        return Call("mcp__crashes-on-call__echo", {"text": text})
+
     async with McpBench(tmp_path, backoff_s=0.01) as mcp:
         mcp.hostile("crashes-on-call", essential=True)
-        async with MessagesApi(lambda body, number: crash) as api, live(api.url, tmp_path) as bench:
+        async with MessagesApi(crash) as api, live(api.url, tmp_path) as bench:
             bench.servers = mcp.servers
             outcome = await bench.run({"mcps": [server("crashes-on-call", essential=True)]})
     assert (outcome.status, outcome.code) == ("failed", "MCP_CONNECTION_FAILED")
