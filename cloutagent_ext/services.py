@@ -17,7 +17,9 @@ from .engine.models import ModelProvider, ModelSettings
 from .engine.ports import Clock, Kernels, Notebooks, Price
 from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
+from .executions.backtest import Backtests
 from .executions.queue import Executions
+from .executions.records import Records
 from .executions.trials import Trials
 from .executions.vault import Vault
 from .schema.admin import ModelCredentials
@@ -57,6 +59,7 @@ class Services:
     trials: Trials
     models: ModelProvider
     backups: Backups
+    backtests: Backtests
 
     async def start(self, *, recover: bool = True) -> None:
         """Open the data folder and give unfinished executions their fate.
@@ -128,6 +131,9 @@ def build(
         executions=executions,
         trials=Trials(store, Vault(secrets, models), settings.data_dir, settings.root_dir, around),
         models=models,
+        backtests=Backtests(
+            store, Vault(secrets, models), Records(store), settings.data_dir, settings.root_dir, around
+        ),
         backups=store.backups(keep_manual=settings.backups_keep_manual),
     )
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.backtests import Backtest
 from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
@@ -73,6 +74,10 @@ class Desk(Protocol):
 
     async def validate(self, project: str, *, connect: bool) -> Validation:
         """The dry check; with `connect` its MCP servers are started and asked for their tools."""
+        ...
+
+    async def backtest(self, project: str, hook: str, last: int) -> Backtest:
+        """What a hook would have done to the project's last executions."""
         ...
 
     async def keys(self, project: str) -> list[KeyRow]: ...

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Rotation, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.backtests import Backtest, BacktestRequest
 from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
 from ..schema.events import EVENT
@@ -107,6 +108,10 @@ class LocalDesk:
             finally:
                 await self._services.trials.close()
         return found
+
+    async def backtest(self, project: str, hook: str, last: int) -> Backtest:
+        project_id = await self._services.store.resolve(project)
+        return await self._services.backtests.run(project_id, hook, BacktestRequest(last=last))
 
     async def keys(self, project: str) -> list[KeyRow]:
         return list(await self._services.keys.list(await self._services.store.resolve(project)))

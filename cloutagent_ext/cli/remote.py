@@ -11,6 +11,7 @@ from ..client.runs import AsyncRun
 from ..errors import Conflict, Unreachable
 from ..schema.admin import CreatedKey, FileRow, KeyRow, SecretRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.backtests import Backtest
 from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin
@@ -56,6 +57,9 @@ class RemoteDesk:
 
     async def validate(self, project: str, *, connect: bool) -> Validation:
         return await (await self._client.project(project)).validate(connect=connect)
+
+    async def backtest(self, project: str, hook: str, last: int) -> Backtest:
+        return await (await self._client.project(project)).backtest(hook, last=last)
 
     async def keys(self, project: str) -> list[KeyRow]:
         return await (await self._client.project(project)).keys()

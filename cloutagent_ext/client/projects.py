@@ -14,6 +14,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow
+from ..schema.backtests import Backtest
 from ..schema.base import invalid_request
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import Accepted, ExecuteRequest
@@ -28,6 +29,9 @@ from .transport import Transport, file_path, segment
 Files = Mapping[str, str] | Iterable[str]
 """Files of the Jupyter server for the workspace: names, or workspace name → name on the server."""
 Form = Literal["zip", "tar.gz", "claude", "python"]
+
+BACKTEST_S = 900.0
+"""Longest that a backtest may take: it waits for others, runs 5 minutes, and ends its last hook."""
 
 
 class AsyncProject:
@@ -148,6 +152,17 @@ class AsyncProject:
         Raises `BadGateway` with the server's own words, and `NotTrusted`.
         """
         return parse(McpTest, await self._transport.json("POST", f"{self._path}/mcps/{segment(mcp)}/test"))
+
+    async def backtest(
+        self, hook: str, *, last: int = 50, execution_ids: Sequence[str] | None = None
+    ) -> Backtest:
+        """What one of its hooks (by its id) would have done to its `last` executions, or to those named.
+
+        Starts that hook, and nothing else. Raises `NotTrusted`, `NotFound`.
+        """
+        body = {"last": last} if execution_ids is None else {"execution_ids": list(execution_ids)}
+        path = f"{self._path}/hooks/{segment(hook)}/backtest"
+        return parse(Backtest, await self._transport.json("POST", path, body=body, silence_s=BACKTEST_S))
 
     async def files(self) -> list[FileRow]:
         """The project's own files."""

@@ -17,6 +17,7 @@ from ..errors import CloutError
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow, TemplateRow
 from ..schema.approvals import OpenApproval
 from ..schema.archives import BackupRow, Restored
+from ..schema.backtests import Backtest
 from ..schema.cassettes import CassetteRow
 from ..schema.execution import ExecutionState, Result
 from ..schema.mcps import McpTest
@@ -205,6 +206,10 @@ class Project:
     def test_mcp(self, mcp: str) -> McpTest:
         """Connect to one of its MCP servers (by its id), list its tools, and let it go."""
         return self._loop.call(self._project.test_mcp(mcp))
+
+    def backtest(self, hook: str, *, last: int = 50, execution_ids: Sequence[str] | None = None) -> Backtest:
+        """What one of its hooks (by its id) would have done to its last executions, or to those named."""
+        return self._loop.call(self._project.backtest(hook, last=last, execution_ids=execution_ids))
 
     def files(self) -> list[FileRow]:
         """The project's own files."""

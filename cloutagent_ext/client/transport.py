@@ -90,17 +90,25 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         tries: int = TRIES,
+        silence_s: float = READ_TIMEOUT_S,
     ) -> httpx2.Response:
         """Send and answer the response of a success; raises the server's error as its own class.
 
         `repeatable` says that sending it twice does what sending it once does (GET by itself).
-        Other requests are sent again only when nothing of them had reached the server.
+        Other requests are sent again only when nothing of them had reached the server. `silence_s`:
+        how long the answer may take.
         """
         repeatable = method == "GET" if repeatable is None else repeatable
         for attempt in range(1, tries + 1):
             try:
                 response = await self._client.request(
-                    method, path, json=body, content=content, params=_given(params), headers=headers
+                    method,
+                    path,
+                    json=body,
+                    content=content,
+                    params=_given(params),
+                    headers=headers,
+                    timeout=httpx2.Timeout(silence_s, connect=5.0),
                 )
             except httpx2.TransportError as failure:
                 again = repeatable or isinstance(failure, _NOT_SENT)

@@ -55,7 +55,7 @@ class Run:
     _warned: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.hooks = Hooks(self.job, self.ports)
+        self.hooks = Hooks(self.job, self.ports, self.past)
         self.instances.update(self.past.instances())
         self._warned |= self.past.told.warned
         self.guard = Guard(self.stopwatch.elapsed_s, self.job.definition.agent.stall_s)

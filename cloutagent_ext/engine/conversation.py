@@ -127,7 +127,9 @@ class Conversation:
             return None
         await self._transcript.go_on(past)
         await self._tell_changed_tools(past)
-        self._run.hooks.sent_back(self._scope, past.sent_back)
+        if self._scope.call_id is None and self._run.past.prompt_due:
+            await self._run.hooks.begin_again(self._scope)
+        self._run.hooks.go_on(self._scope, sent_back=past.sent_back, answered=past.last is None)
         if past.last is None and self._run.past.is_void(span := f"{self._scope.span}/{past.turns + 1}"):
             await self._run.warn(
                 "RETRYING",

@@ -16,6 +16,8 @@ import traceback
 import uuid
 from contextlib import nullcontext
 
+from pydantic import TypeAdapter
+
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart
 from .context import Run
@@ -28,6 +30,8 @@ from .text import clean, clean_json
 from .toolcontext import tool_context
 
 log = logging.getLogger(__name__)
+
+_PARTS: TypeAdapter[list[OutputPart]] = TypeAdapter(list[OutputPart])
 
 
 async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list[Wire]:
@@ -151,8 +155,8 @@ async def _run(
     name, call_id = use["name"], use["id"]
     tool = scope.tools.get(name)
     again = past is not None and past.started
-    # A delegation is no effect of its own: its conversation goes on, and answers for what it did.
-    if past is not None and again and not (tool and (past.read_only or tool.source == "subagent")):
+    ended = past.ended if past is not None else None
+    if past is not None and again and ended is None and not (tool and (past.read_only or _goes_on(tool))):
         raise await _unknown(run, scope, span, use)
     if past and again and tool:
         arguments = past.arguments
@@ -163,6 +167,8 @@ async def _run(
             missing = ToolError(f"There is no tool called {name}. Tools you may call: {there}.")
             raise missing if circle is None else going_in_circles(scope, circle)
         arguments = await permitted(run, scope, span, tool, use, circle)
+    if past is not None and ended is not None:  # only the hooks had not had their say
+        return await _told(run, scope, span, use, arguments, _PARTS.validate_python(ended), past.duration_ms)
     clock, began = run.ports.clock, run.ports.clock.monotonic()
     try:
         parts = await _effect(run, scope, span, tool, call_id, arguments, kept)
@@ -179,14 +185,42 @@ async def _run(
         raise
     if not run.hooks.wants("PostToolUse", name):
         return parts
+    parts, duration_ms = tidy(masked(parts, run.job.mask)), round((clock.monotonic() - began) * 1000)
+    await run.ports.journal.record(
+        "tool_ended",
+        agent=scope.agent,
+        span=span,
+        call_id=call_id,
+        output=[part.model_dump() for part in parts],
+        duration_ms=duration_ms,
+        kept=kept,
+    )
+    return await _told(run, scope, span, use, arguments, parts, duration_ms)
+
+
+def _goes_on(tool: Tool) -> bool:
+    """Whether a call of `tool` that was broken off is no effect of its own: its conversation goes on."""
+    return tool.source == "subagent"
+
+
+async def _told(
+    run: Run,
+    scope: Scope,
+    span: str,
+    use: Wire,
+    arguments: JsonObject,
+    parts: list[OutputPart],
+    duration_ms: int,
+) -> list[OutputPart]:
+    """What hooks make of the output of a call that went well."""
     return await run.hooks.after_call(
         scope,
-        f"{span}/{call_id}",
-        tool=name,
-        call_id=call_id,
+        f"{span}/{use['id']}",
+        tool=use["name"],
+        call_id=use["id"],
         arguments=arguments,
-        parts=tidy(masked(parts, run.job.mask)),
-        duration_ms=round((clock.monotonic() - began) * 1000),
+        parts=parts,
+        duration_ms=duration_ms,
     )
 
 

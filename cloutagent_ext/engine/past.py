@@ -41,6 +41,8 @@ class PastCall:
     output: list[JsonObject] = field(default_factory=list)
     """The same as the log tells it."""
     duration_ms: int = 0
+    ended: list[JsonObject] | None = None
+    """What it gave back, where hooks were told of it and had not answered when the sitting ended."""
 
 
 @dataclass
@@ -176,6 +178,10 @@ class Past:
     """Running time of that one."""
     kept: dict[str, JsonObject] = field(default_factory=dict)
     """What tools wanted to find again, by agent."""
+    prompt_due: bool = False
+    """It began from another execution, with a prompt that no hook has seen yet."""
+    stopped: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Agent → why a hook ended the execution in a step of it, that hook, and the event."""
     tools_used: set[str] = field(default_factory=set)
     """Tools that were started, whatever came of it."""
     told: Told = field(default_factory=Told)
@@ -323,6 +329,18 @@ class Past:
         call.read_only = record["read_only"]
         self.tools_used.add(record["tool"])
 
+    def _tool_ended(self, record: Record) -> None:
+        call = self._call(record)
+        call.ended, call.duration_ms = record["output"], record["duration_ms"]
+        if kept := record.get("kept"):
+            self.kept.setdefault(record["agent"], {}).update(kept)
+
+    def _prompt_passed(self, record: Record) -> None:
+        self.prompt_due = False
+
+    def _hook_stop(self, record: Record) -> None:
+        self.stopped.setdefault(record["agent"], (record["message"], record["hook"], record["on"]))
+
     def _tool_done(self, record: Record) -> None:
         call = self._call(record)
         call.result = record["result"]
@@ -341,7 +359,9 @@ class Past:
             asked.decision = Decision(allow, by, record["message"], record["arguments"])
 
     def _origin(self, record: Record) -> None:
-        """All so far was another execution's."""
+        """All so far was another execution's; that somebody goes on from it overrules its hooks' stop."""
+        self.stopped.clear()
+        self.prompt_due = True
         if record["how"] == "resumed":
             self.carried += self.spent
             self.carried_s = record["ran_s"]
@@ -379,7 +399,10 @@ _FOLDS = {
     "model_call": Past._model_call,
     "settled": Past._settled,
     "tool_started": Past._tool_started,
+    "tool_ended": Past._tool_ended,
     "tool_done": Past._tool_done,
+    "hook_stop": Past._hook_stop,
+    "prompt_passed": Past._prompt_passed,
     "origin": Past._origin,
 }
 

@@ -9,12 +9,14 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.hooks.actions import Actions
 from ..engine.hooks.scripts import Scripts
 from ..engine.tools.commands import Commands
 from ..engine.tools.environment import child_environment
+from ..engine.tools.mcp_process import Sandbox
 from ..schema.project import Hook, HttpAction
 from .vault import ProjectSecrets
 from .workspace import Workspace
@@ -23,41 +25,63 @@ PROJECT_DIR = "CLAUDE_PROJECT_DIR"
 """Where Claude Code's hook scripts look for their project; here it is the workspace."""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Hooks with their secrets filled in."""
+
+    hooks: list[Hook]
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The whole environment of each command, by hook."""
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+async def prepared(
+    hooks: list[Hook], secrets: ProjectSecrets, workspace: Workspace, execution_id: str
+) -> Prepared:
+    """`hooks` with what they are given. Raises `EndExecution` where a secret is missing or locked.
+
+    A hook's environment is its own: the allow-list of all children and its `env`; not `agent.env`,
+    which is for the agent's commands.
+    """
+    made = Prepared(hooks)
+    for hook in hooks:
+        if isinstance(hook.action, HttpAction):
+            made.headers[hook.id] = await secrets.filled(hook.action.headers)
+        else:
+            own = {PROJECT_DIR: str(workspace.path)} | await secrets.filled(hook.env)
+            made.environments[hook.id] = child_environment(execution_id, own, home=workspace.home)
+    return made
+
+
 @asynccontextmanager
 async def bound(
-    hooks: list[Hook],
+    made: Prepared,
     *,
-    execution_id: str,
     commands: Commands,
     workspace: Workspace,
-    secrets: ProjectSecrets,
+    sandbox: Sandbox,
     copy_files: Callable[[Path], Awaitable[None]],
 ) -> AsyncIterator[Actions | None]:
-    """`hooks` ready to run in `workspace`; None where there are none. Raises `EndExecution` (a secret).
+    """The hooks ready to run in `workspace`; None where there are none.
 
     `copy_files` puts the project's files into a folder: the hooks' scripts come from there.
     """
-    if not hooks:
+    if not made.hooks:
         yield None
         return
-    environments, headers = {}, {}
-    for hook in hooks:
-        if isinstance(hook.action, HttpAction):
-            headers[hook.id] = await secrets.filled(hook.action.headers)
-        else:
-            own = {PROJECT_DIR: str(workspace.path)} | await secrets.filled(hook.env)
-            environments[hook.id] = child_environment(execution_id, own, home=workspace.home)
     scripts = None
-    if environments:
+    if made.environments:
         await asyncio.to_thread(_emptied, workspace.scripts)
         await copy_files(workspace.scripts)
         scripts = await asyncio.to_thread(Scripts, workspace.scripts)
     async with Actions(
         commands=commands,
         workspace=workspace.path,
+        home=workspace.home,
+        sandbox=sandbox,
         scripts=scripts,
-        environments=environments,
-        headers=headers,
+        environments=made.environments,
+        headers=made.headers,
     ) as actions:
         yield actions
 

@@ -126,6 +126,9 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         await bindings.models.prepare(definition)
         settings = None if unasked else await _model_settings(spec, bindings)
         secrets.confide(settings.api_key if settings else None)
+        asked = await hooks.prepared(
+            [hook for hook in definition.hooks if hook.enabled], secrets, workspace, spec.execution_id
+        )
         wanted = replay.used(used_servers(definition)) if replay else used_servers(definition)
         reached = await reaches(wanted, secrets, workspace, spec.execution_id)
         opened = bindings.models.open(
@@ -151,21 +154,20 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             set(definition.agent.tools).union(*(each.tools for each in definition.subagents))
         )
         box.bind(bindings.notebooks, definition.agent.notebook, definition.agent.kernel)
-        actions = await stack.enter_async_context(
-            hooks.bound(
-                [hook for hook in definition.hooks if hook.enabled],
-                execution_id=spec.execution_id,
-                commands=box.commands,
-                workspace=workspace,
-                secrets=secrets,
-                copy_files=lambda target: store.copy_files(spec.project_id, target, version=version),
-            )
-        )
         mask = secrets.mask  # of all that was given away above
         shown = mask if used(definition) else NOTHING
         gate = _Gate(live, shown)
         sandbox = Sandbox(bindings.isolation, named, definition.agent.network)
         servers = box.connect(reached, sandbox=sandbox, events=gate, mask=mask)
+        actions = await stack.enter_async_context(
+            hooks.bound(
+                asked,
+                commands=box.commands,
+                workspace=workspace,
+                sandbox=box.around(sandbox, gate),
+                copy_files=lambda target: store.copy_files(spec.project_id, target, version=version),
+            )
+        )
         if (ceiling := bindings.batches.join(spec)) is not None:
             stack.push_async_callback(ceiling.close)
         live.questions.mask = shown

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from ..schema import admin, archives, canvas, cassettes, events, execution, mcps, project, versions
+from ..schema import admin, archives, backtests, canvas, cassettes, events, execution, mcps, project, versions
 from ..schema.base import FieldError, Model
 from . import field_docs
 from .gate import HEADER
@@ -63,7 +63,7 @@ def document() -> dict[str, Any]:
 def _models() -> list[type[BaseModel]]:
     """Every model of the schema package: clients need those of streams and of disk as well."""
     found: dict[str, type[BaseModel]] = {"FieldError": FieldError, "Nothing": Nothing}
-    for module in (canvas, project, execution, events, admin, archives, cassettes, versions, mcps):
+    for module in (canvas, project, execution, events, admin, archives, backtests, cassettes, versions, mcps):
         for name, value in vars(module).items():
             ours = (
                 isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__

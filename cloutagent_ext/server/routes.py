@@ -23,6 +23,7 @@ from ..schema.admin import (
     ToolRow,
 )
 from ..schema.archives import BackupRow, ImportedProject, Restored, RestoreRequest
+from ..schema.backtests import Backtest, BacktestRequest
 from ..schema.base import Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.cassettes import CassetteCreate, CassetteCreated, CassetteRow
@@ -50,6 +51,7 @@ from . import (
     executions,
     files,
     health,
+    hooks,
     keys,
     mcps,
     projects,
@@ -197,6 +199,9 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{_PROJECT}/cassettes/{{cassette_id}}", cassettes.delete_cassette, "Delete a cassette",
           "cassettes", JUPYTER, "write", _GONE),
 
+    Route("POST", f"{_PROJECT}/hooks/{{hook}}/backtest", hooks.backtest_hook,
+          "What a hook would have done to past executions", "projects", JUPYTER, "execute",
+          ok(Backtest, "What it would have done."), body=BacktestRequest),
     Route("POST", f"{_PROJECT}/uploads", executions.upload, "A file for executions, kept for a day",
           "executions", EXECUTE, "execute", {201: Answer("Kept.", Upload)},
           body=RawBody(MAX_ARCHIVE_BYTES, spooled=True)),

@@ -36,6 +36,7 @@ MAX_WARNINGS = 100
 
 OURS = {mine: theirs for theirs, mine in reversed(TOOLS.items())}
 MODELS = {"opus": "claude-opus-5-5", "sonnet": "claude-sonnet-5-5", "haiku": "claude-haiku-5-5"}
+_ABOUT_TOOLS = ("PreToolUse", "PostToolUse", "PostToolUseFailure")
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,127})(?::-([^}]*))?\}")
 SECRET = re.compile(r"\{\{\s*secret:([A-Za-z_][A-Za-z0-9_]{0,127})\s*\}\}")
 RULE = re.compile(r"([A-Za-z_]+)(?:\((.*)\))?$")
@@ -258,6 +259,11 @@ class _Reader:
                         hook := self._hook(event, str(group.get("matcher", "")), entry, found)
                     ):
                         found.append(hook)
+        if any(hook.event in _ABOUT_TOOLS for hook in found):
+            self.warn(
+                f"{SETTINGS}: hooks are told the tools' names here (bash for Bash, str_replace for Edit, …); "
+                "look at scripts that compare `tool_name`."
+            )
         return found
 
     def _hook(self, event: str, matcher: str, entry: JsonObject, known: list[Hook]) -> Hook | None:

@@ -152,14 +152,17 @@ class History:
     def confirm(self, project_id: str, agreed: str) -> Loaded:
         """A person agrees to what the hash `agreed` stands for: the saved state's, or that of a version.
 
+        It may also stand for a trial of the saved hooks that are switched off.
+
         Raises `NotTrusted` (with what would run now) where it stands for neither.
         """
         with self._writer.held(project_id) as held:
-            definition, files = held.loaded.definition, held.files
+            definition, files, given = held.loaded.definition, held.files, held.loaded.metadata.trust
+            if trust.digest_off(definition, files) == agreed:
+                return self._note(held, trust=self._trust.add_off(project_id, definition, files, given))
             if trust.digest(definition, files) != agreed:
                 definition, files = self._with_hash(held, agreed)
-            given = self._trust.add(project_id, definition, files, held.loaded.metadata.trust)
-            return self._note(held, trust=given)
+            return self._note(held, trust=self._trust.add(project_id, definition, files, given))
 
     def prune(self, project_id: str, *, keep: int, max_age_days: int, in_use: Collection[int]) -> list[int]:
         """Remove versions beyond the newest `keep` and those older than `max_age_days` (0: no limit).

@@ -310,6 +310,18 @@ class ProjectStore:
         """A person has looked at what the hash `agreed` stands for. Raises `NotTrusted` where it is stale."""
         return await self._changed(project_id, lambda: self._history.confirm(str(project_id), agreed))
 
+    async def check_trust_off(self, project_id: str) -> None:
+        """Raises `NotTrusted` unless a person has agreed to a trial of the hooks that are switched off."""
+        folder = self._folder(project_id)
+
+        def check() -> None:
+            loaded = self._definitions.get(str(project_id))
+            files = project_files.digests(project_files.live(folder), self._writer.digests)
+            if not self._trust.holds_off(str(project_id), loaded.definition, files, loaded.metadata.trust):
+                raise trust.refused_off(loaded.definition, files)
+
+        await asyncio.to_thread(check)
+
     async def check_trust(self, project_id: str, *, version: int | None = None) -> None:
         """Raises `NotTrusted` (`hash`, `would_run`) unless a person has agreed to all that would run.
 

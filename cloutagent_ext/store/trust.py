@@ -66,6 +66,22 @@ def digest(definition: Definition, files: Mapping[str, str]) -> str | None:
     return hashlib.sha256(canonical(whole)).hexdigest()
 
 
+def digest_off(definition: Definition, files: Mapping[str, str]) -> str | None:
+    """Likewise over the hooks that are switched off, which only a trial (a backtest) would start.
+
+    Another hash than the same hooks would have when they are on: to agree to a trial is not to agree
+    that they run in executions.
+    """
+    value = digest(asleep(definition), files)
+    return None if value is None else hashlib.sha256(f"off {value}".encode()).hexdigest()
+
+
+def asleep(definition: Definition) -> Definition:
+    """Only the hooks of `definition` that are switched off, as if they were on."""
+    hooks = [hook.model_copy(update={"enabled": True}) for hook in definition.hooks if not hook.enabled]
+    return definition.model_copy(update={"hooks": hooks, "mcps": []})
+
+
 def starts_anything(definition: Definition) -> bool:
     """Whether there is anything to agree to."""
     return bool(_hooks(definition) or _servers(definition))
@@ -167,7 +183,15 @@ class Trust:
         self, project_id: str, definition: Definition, files: Mapping[str, str], given: list[str]
     ) -> bool:
         """Whether the agreements `given` cover what would run."""
-        value = digest(definition, files)
+        return self._holds(project_id, digest(definition, files), given)
+
+    def holds_off(
+        self, project_id: str, definition: Definition, files: Mapping[str, str], given: list[str]
+    ) -> bool:
+        """Whether they cover a trial of the hooks that are switched off."""
+        return self._holds(project_id, digest_off(definition, files), given)
+
+    def _holds(self, project_id: str, value: str | None, given: list[str]) -> bool:
         if value is None:
             return True
         try:
@@ -181,7 +205,15 @@ class Trust:
         self, project_id: str, definition: Definition, files: Mapping[str, str], given: list[str]
     ) -> list[str]:
         """`given` with agreement to what would run, as the newest. Raises `Unavailable` without a key."""
-        value = digest(definition, files)
+        return self._add(project_id, digest(definition, files), given)
+
+    def add_off(
+        self, project_id: str, definition: Definition, files: Mapping[str, str], given: list[str]
+    ) -> list[str]:
+        """The same with agreement to a trial of the hooks that are switched off."""
+        return self._add(project_id, digest_off(definition, files), given)
+
+    def _add(self, project_id: str, value: str | None, given: list[str]) -> list[str]:
         if value is None:
             return given
         code = self._code(project_id, value)
@@ -214,4 +246,15 @@ def refused(definition: Definition, version: int | None, files: Mapping[str, str
         hash=digest(definition, files),
         version=version,
         would_run=would_run(definition, files),
+    )
+
+
+def refused_off(definition: Definition, files: Mapping[str, str]) -> NotTrusted:
+    """The same of a trial of hooks that are switched off."""
+    return NotTrusted(
+        "This project has hooks that are switched off and that nobody here has agreed to try. "
+        "Look at what would run; a Jupyter user who may write can then trust it.",
+        hash=digest_off(definition, files),
+        version=None,
+        would_run=would_run(asleep(definition), files),
     )

@@ -96,7 +96,9 @@ class Writer:
         metadata = Metadata(name=definition.name, created_at=now, updated_at=now)
         if trusted:
             given = {path: _mark_of(data, path in executable) for path, data in files.items()}
-            metadata.trust = self._trust.add(project_id, definition, given, [])
+            metadata.trust = self._trust.add_off(
+                project_id, definition, given, self._trust.add(project_id, definition, given, [])
+            )
         content = _rendered(definition, metadata, source)
         with commit(folder) as staging:
             staging.write(GITIGNORE, layout.GITIGNORE)
@@ -297,13 +299,16 @@ class Writer:
         self, project_id: str, held: Held, definition: Definition, files: Mapping[str, str]
     ) -> Metadata:
         """Metadata for a change through us: what a person makes of a trusted project stays trusted."""
-        metadata = held.loaded.metadata
-        if not self._trust.holds(project_id, held.loaded.definition, held.files, metadata.trust):
+        metadata, agreed = held.loaded.metadata, self._trust
+        before, given = (held.loaded.definition, held.files), held.loaded.metadata.trust
+        if not agreed.holds(project_id, *before, given):
             return metadata
-        if self._trust.holds(project_id, definition, files, metadata.trust):
-            return metadata
-        given = self._trust.add(project_id, definition, files, metadata.trust)
-        return metadata.model_copy(update={"trust": given})
+        tried = agreed.holds_off(project_id, *before, given)
+        if not agreed.holds(project_id, definition, files, given):
+            given = agreed.add(project_id, definition, files, given)
+        if tried and not agreed.holds_off(project_id, definition, files, given):
+            given = agreed.add_off(project_id, definition, files, given)
+        return metadata if given == metadata.trust else metadata.model_copy(update={"trust": given})
 
     def _note_files(self, project_id: str, held: Held, files: dict[str, str]) -> None:
         """Our own change of files is no hand edit; an edit that waits to become a version stays one.

@@ -126,6 +126,21 @@ def test_validate_says_by_its_exit_code_whether_it_would_run(shell: Shell, proje
     assert shell("validate", "no such project").code == 2
 
 
+def test_a_hook_is_tried_on_what_past_runs_did(shell: Shell, project: str) -> None:
+    name = f"{project} reviewed"
+    shell("projects", "create", name, "--template", "code-reviewer")
+    assert shell("hooks", "backtest", name, "guard", "--json").json["seen"] == 0
+    assert shell("run", name).code == 0
+    found = shell("hooks", "backtest", name, "guard", "--last", "1", "--json")
+    assert found.code == 0, found.err
+    assert found.json["executions"] == 1
+    assert found.json["seen"] == len(found.json["rows"]) > 0
+    said = shell("hooks", "backtest", name, "guard")
+    assert f"{found.json['seen']} seen in 1 executions: {found.json['denied']} blocked" in said.out
+    assert shell("hooks", "backtest", name, "nobody").code == 2
+    assert shell("hooks", "backtest", name, "guard", "--last", "501").code == 2
+
+
 def test_a_project_goes_out_and_comes_in(shell: Shell, project: str, tmp_path: Path) -> None:
     for name, options in {"a.zip": [], "a.tar.gz": ["--no-ui"], "b.zip": ["--format", "claude"]}.items():
         said = shell("export", project, name, *options, "--json")

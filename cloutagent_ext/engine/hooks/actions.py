@@ -1,9 +1,10 @@
 """Runs hooks: commands below a supervisor of their own, addresses by a POST. The port's real thing.
 
-Trust model of a command: it runs as the agent's own commands do (`tools.shell`), in the same
-sandbox, in the workspace, with an allow-list environment and what the hook's `env` adds, and
-without the agent's own `env`. All that it has started is gone when it has answered. Its script is
-the project's, not what the agent may have made of it (`scripts`). Of an address see `http`.
+Trust model of a command: it runs as the agent's own commands do (`tools.shell`), but in a sandbox
+of its own, so that they see neither it nor its secrets; in the workspace, with an allow-list
+environment and what the hook's `env` adds, and without the agent's own `env`. All that it has
+started is gone when it has answered. Its script is the project's, not what the agent may have
+made of it (`scripts`). Of an address see `http`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from types import TracebackType
 
 from ...schema.base import JsonObject
 from ...schema.project import CommandAction, Hook, HttpAction
-from ..ports import HookReply, ToolError
+from ..ports import EndExecution, HookReply, ToolError
 from ..text import clip
 from ..tools.commands import Commands, Exchange, Ran
+from ..tools.isolation import Isolation
+from ..tools.mcp_process import Sandbox
 from . import http
 from .scripts import ScriptChanged, Scripts
 
@@ -36,13 +39,17 @@ class Actions:
         *,
         commands: Commands,
         workspace: Path,
+        home: Path | None = None,
+        sandbox: Sandbox | None = None,
         scripts: Scripts | None = None,
         environments: Mapping[str, Mapping[str, str]] | None = None,
         headers: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """`environments`: the whole environment of each hook by its id. `headers`: likewise, filled in."""
         self._commands = commands
-        self._workspace = str(workspace)
+        self._workspace = workspace
+        self._home = home
+        self._sandbox = sandbox or Sandbox(Isolation(mode="off"))
         self._scripts = scripts
         self._environments = environments or {}
         self._headers = headers or {}
@@ -56,20 +63,31 @@ class Actions:
             return await self._caller.post(hook.action.url, headers, body, timeout_s=hook.timeout_s)
         try:
             return await self._command(hook, hook.action, body)
-        except (ToolError, ScriptChanged) as error:
+        except (ToolError, EndExecution, ScriptChanged) as error:
             return HookReply(failed=str(error))
 
     async def _command(self, hook: Hook, action: CommandAction, body: str) -> HookReply:
-        argv = action.command
+        argv, around = action.command, self._sandbox
         if self._scripts is not None:
             argv = await asyncio.to_thread(self._scripts.argv, argv)
-        ran = await self._commands.run(
+        wrapped = await around.isolation.around(
             argv,
-            cwd=self._workspace,
-            fallback=self._workspace,
+            workspace=self._workspace,
+            home=self._home,
+            folders=around.folders,
+            network=around.network,
+            own_readable=[self._scripts.root] if self._scripts is not None else (),
+        )
+        if not wrapped.isolated:
+            await around.bare()
+        ran = await self._commands.run(
+            wrapped.argv,
+            cwd=str(self._workspace),
+            fallback=str(self._workspace),
             env=self._environments.get(hook.id, {}),
             timeout_s=hook.timeout_s,
             exchange=Exchange(body, KEPT_BYTES),
+            disk=self._workspace,
         )
         text, errors = (part.decode("utf-8", "replace") for part in (ran.head, ran.errors))
         if ran.why == "async":
@@ -95,6 +113,8 @@ def _failure(ran: Ran, hook: Hook, errors: str) -> str:
         return f"it was stopped after {ran.total + ran.errors_total:,} bytes of output"
     if ran.why == "processes":
         return "it was stopped: it had started too many processes"
+    if ran.why in ("memory", "disk"):
+        return f"it was stopped: it used too much {ran.why}"
     if ran.why == "killed":
         return "its supervisor was told to end"
     said = clip(errors.strip(), limit=_REASON_BYTES) + _more(ran.errors_total)

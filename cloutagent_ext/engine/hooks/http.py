@@ -41,7 +41,7 @@ class Caller:
                 return await self._post(httpx2, url, headers, body.encode("utf-8", "replace"))
         except TimeoutError:
             return HookReply(failed=f"{_shown(url)} had not answered after {timeout_s:g} s")
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError, OSError) as error:
+        except Exception as error:  # a guard must hear of whatever it is, an address of the project above all
             return HookReply(failed=f"{_shown(url)} cannot be called: {str(error) or type(error).__name__}")
 
     async def _post(self, httpx2: Any, url: str, headers: Mapping[str, str], body: bytes) -> HookReply:

@@ -33,6 +33,15 @@ def ran(parts: Sequence[OutputPart], duration_ms: int) -> JsonObject:
     return {"tool_response": [part.model_dump() for part in parts], "duration_ms": duration_ms}
 
 
+def waiting(agent: str, tool: str) -> JsonObject:
+    """Notification that a call of `tool` waits for a person."""
+    return {
+        "message": f"{agent} wants to call {tool} and waits for your decision.",
+        "title": "Waiting for approval",
+        "notification_type": "permission_prompt",
+    }
+
+
 def failed(error: str, duration_ms: int) -> JsonObject:
     """What a call that failed adds."""
     return {"error": error, "is_interrupt": False, "duration_ms": duration_ms}

@@ -18,6 +18,7 @@ from typing import Any
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
 from ...schema.project import Hook, HookEvent
+from ..past import Past
 from ..ports import EndExecution, HookReply, Job, Ports
 from ..scope import Scope
 from ..text import clean
@@ -72,7 +73,7 @@ class _Agent:
 class Hooks:
     """The enabled hooks of an execution, by event."""
 
-    def __init__(self, job: Job, ports: Ports) -> None:
+    def __init__(self, job: Job, ports: Ports, past: Past | None = None) -> None:
         self._job = job
         self._ports = ports
         self._by_event: dict[str, list[tuple[Hook, Matcher]]] = {}
@@ -81,6 +82,8 @@ class Hooks:
         for hook in job.definition.hooks:
             if hook.enabled:
                 self._by_event.setdefault(hook.event, []).append((hook, Matcher(hook.matcher)))
+        for agent, (message, hook_id, event) in (past.stopped if past else {}).items():
+            self._agents[agent].stop = EndExecution("HOOK_BLOCKED", message, hook=hook_id, on=event)
 
     def wants(self, event: HookEvent, tool: str | None = None) -> list[Hook]:
         """The hooks that are for `event` (about `tool`), in the project's order."""
@@ -102,6 +105,17 @@ class Hooks:
             return await self._first(scope, "SubagentStart", prompt=scope.prompt)
         added = await self._first(scope, "SessionStart", source="startup", model=scope.model)
         return added + await self._first(scope, "UserPromptSubmit", prompt=scope.prompt)
+
+    async def begin_again(self, scope: Scope) -> None:
+        """The same of an execution that goes on from another one: its prompt may be a new one.
+
+        They may block it; what they add is left out, since the conversation has begun already.
+        """
+        if not self._by_event:
+            return
+        await self._first(scope, "SessionStart", source="resume", model=scope.model)
+        await self._first(scope, "UserPromptSubmit", prompt=scope.prompt)
+        await self._ports.journal.record("prompt_passed", agent=scope.agent, span=scope.span)
 
     async def _first(self, scope: Scope, event: HookEvent, **fields: object) -> list[str]:
         answers = await self._side_by_side(scope.agent, scope.span, event, fields)
@@ -125,6 +139,7 @@ class Hooks:
         event: HookEvent = "Stop" if scope.call_id is None else "SubagentStop"
         if event not in self._by_event:
             return None
+        self.check(scope)
         state = self._agents[scope.agent]
         fields = {"stop_hook_active": state.sent_back > 0, "last_assistant_message": text}
         answers = await self._side_by_side(scope.agent, scope.span, event, fields)
@@ -147,9 +162,15 @@ class Hooks:
             for answer in against
         )
 
-    def sent_back(self, scope: Scope, times: int) -> None:
-        """A resumed conversation had been sent back `times` times before."""
-        self._agents[scope.agent].sent_back = times
+    def go_on(self, scope: Scope, *, sent_back: int, answered: bool) -> None:
+        """A resumed conversation had been sent back that often; `answered`: no call of it is open.
+
+        Raises `EndExecution` where a hook had ended the execution in a step that is done.
+        """
+        if sent_back:
+            self._agents[scope.agent].sent_back = sent_back
+        if answered:
+            self.check(scope)
 
     # ------------------------------------------------------------ a tool call
 
@@ -341,11 +362,10 @@ class Hooks:
     async def _say(self, agent: str, span: str, answer: Answer) -> None:
         hook = answer.hook
         if answer.stop is not None and self._agents[agent].stop is None:
-            self._agents[agent].stop = EndExecution(
-                "HOOK_BLOCKED",
-                f"The hook {hook.name} ended the execution: {answer.stop}",
-                hook=hook.id,
-                on=hook.event,
+            message = f"The hook {hook.name} ended the execution: {answer.stop}"
+            self._agents[agent].stop = EndExecution("HOOK_BLOCKED", message, hook=hook.id, on=hook.event)
+            await self._ports.journal.record(
+                "hook_stop", agent=agent, span=span, message=message, hook=hook.id, on=hook.event
             )
         told = answer.told()
         if answer.failed and not blocks_when_failing(hook):

@@ -35,7 +35,7 @@ _PASSWORDS = ("shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "sudoers.d"
 _KERNEL = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr")
 """Below /proc: what a root without capabilities could still write to."""
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - hidden, not used
-_HIDE, _READ, _WRITE, _SECRET = range(4)
+_HIDE, _READ, _WRITE, _SECRET, _OWN_READ = range(5)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class View:
 
     own: tuple[Path, ...]
     """The execution's own folders, also where they lie in a secret one."""
+    own_read: tuple[Path, ...] = ()
+    """Likewise, to be read only."""
     write: tuple[Path, ...] = ()
     read: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
@@ -116,7 +118,7 @@ def _mounts(view: View) -> list[list[str]]:
         real = os.path.realpath(path)
         if not os.path.exists(real):  # noqa: PTH110
             return
-        if kind in (_READ, _WRITE):
+        if kind in (_READ, _WRITE, _OWN_READ):
             made[real, kind] = ["--bind" if kind == _WRITE else "--ro-bind", real, real]
         elif os.path.isdir(real):  # noqa: PTH112
             made[real, kind] = ["--tmpfs", real]
@@ -140,6 +142,8 @@ def _mounts(view: View) -> list[list[str]]:
     write = [path for path in view.write if not _inside(path, secret)]
     for path in (*write, *view.own):
         add(path, _WRITE)
+    for path in view.own_read:
+        add(path, _OWN_READ)
     if view.tmp is not None:
         for top in _TEMPORARY:
             made[os.path.realpath(top), _HIDE] = ["--bind", str(view.tmp), os.path.realpath(top)]

@@ -146,7 +146,7 @@ class Commands:
             elif exchange is not None:
                 await _ended(supervised)
             return ran
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ToolError):
             await _ended(supervised)
             raise
 

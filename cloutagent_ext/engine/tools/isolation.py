@@ -101,6 +101,7 @@ class Isolation:
         folders: Mapping[Path, Literal["read", "write"]] | None = None,
         network: bool = False,
         readable: Sequence[Path] = (),
+        own_readable: Sequence[Path] = (),
         tmp: Path | None = None,
         options: Sequence[str] = ("--die-with-parent",),
     ) -> Wrapped:
@@ -108,7 +109,8 @@ class Isolation:
 
         `workspace`, `home` and the `write` ones of `folders` can be written to, the others
         and `readable` (paths of this command alone, such as an interpreter's prefix) can
-        be read. `tmp` is the command's /tmp; without it that is in memory, and its own.
+        be read; so can `own_readable`, wherever it lies. `tmp` is the command's /tmp;
+        without it that is in memory, and its own.
         All it starts ends with it. `--die-with-parent` looks at the *thread* that starts
         it: start it from one that lives as long as it shall, or below `supervisor`.
 
@@ -120,6 +122,7 @@ class Isolation:
         found = await asyncio.to_thread(self.find_secret)
         view = bubblewrap.View(
             own=tuple(path for path in (workspace, home) if path is not None),
+            own_read=tuple(own_readable),
             write=tuple(path for path, mode in named.items() if mode == "write"),
             read=(*(path for path, mode in named.items() if mode == "read"), *self.readable, *readable),
             hidden=self.hidden,

@@ -71,16 +71,17 @@ class Toolbox:
     ) -> McpServers:
         """Its MCP servers, once: nothing is started yet, and whatever will be ends with it."""
 
+        around = self.around(sandbox, events)
+        self._servers = McpServers(reaches, events=events, mask=mask, sandbox=around)
+        return self._servers
+
+    def around(self, sandbox: Sandbox, events: Events) -> Sandbox:
+        """`sandbox`, with a word to `events`, once per execution, where there is none."""
+
         async def warn(code: WarningCode, message: str) -> None:
             await events.emit("warning", code=code, message=message)
 
-        self._servers = McpServers(
-            reaches,
-            events=events,
-            mask=mask,
-            sandbox=replace(sandbox, bare=lambda: self._resources.tell_not_isolated(warn)),
-        )
-        return self._servers
+        return replace(sandbox, bare=lambda: self._resources.tell_not_isolated(warn))
 
     async def close(self, *, hurried: bool = False) -> int:
         """End everything; how many processes the last sweep still found. Safe to call twice.

@@ -504,6 +504,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/projects/{project_id}/hooks/{hook}/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a hook would have done to past executions
+         * @description Runs the hook and nothing else; a caller who goes away ends it.
+         */
+        post: operations["backtest_hook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/projects/{project_id}/keys": {
         parameters: {
             query?: never;
@@ -1208,6 +1228,111 @@ export interface components {
              * @enum {string}
              */
             type: "approval_required";
+        };
+        /**
+         * Backtest
+         * @description What the hook would have done. Totals count the rows.
+         */
+        Backtest: {
+            /** Allowed */
+            allowed: number;
+            /** Asked */
+            asked: number;
+            /** Changed */
+            changed: number;
+            /**
+             * Complete
+             * @description False: there was more than one backtest runs, or time was up; the newest were looked at first.
+             */
+            complete: boolean;
+            /** Denied */
+            denied: number;
+            /**
+             * Executions
+             * @description Executions that were looked at.
+             */
+            executions: number;
+            /**
+             * Failed
+             * @description Of a guard (`on_failure: block`) these would have been blocked too.
+             */
+            failed: number;
+            /** Hook */
+            hook: string;
+            /**
+             * On
+             * @enum {string}
+             */
+            on: "PreToolUse" | "PostToolUse" | "PostToolUseFailure" | "UserPromptSubmit" | "Stop" | "SubagentStart" | "SubagentStop" | "PreCompact" | "SessionStart" | "SessionEnd" | "Notification" | "Error";
+            /** Rows */
+            rows: components["schemas"]["BacktestRow"][];
+            /**
+             * Seen
+             * @description What the hook was told about: calls, prompts, ends, as its event says.
+             */
+            seen: number;
+            /**
+             * Skipped
+             * @description Executions whose log cannot be read.
+             * @default []
+             */
+            skipped: string[];
+        };
+        /**
+         * BacktestRequest
+         * @description Which executions the hook is tried on: the project's last ones, or those named.
+         */
+        BacktestRequest: {
+            /**
+             * Execution Ids
+             * @description Executions of this project.
+             * @default null
+             */
+            execution_ids: string[] | null;
+            /**
+             * Last
+             * @description How many, newest first. Ignored where `execution_ids` are given.
+             * @default 50
+             */
+            last: number;
+        };
+        /**
+         * BacktestRow
+         * @description What the hook said about one thing that happened.
+         */
+        BacktestRow: {
+            /** Agent */
+            agent: string;
+            /**
+             * Call Id
+             * @description The tool call, where it is about one.
+             * @default null
+             */
+            call_id: string | null;
+            /** Duration Ms */
+            duration_ms: number;
+            /**
+             * Event Id
+             * @description The event of its log that the hook was told about.
+             */
+            event_id: number;
+            /** Execution Id */
+            execution_id: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "allow" | "ask" | "deny" | "changed" | "failed";
+            /**
+             * Tool
+             * @default null
+             */
+            tool: string | null;
         };
         /**
          * BackupRow
@@ -5772,6 +5897,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    backtest_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestRequest"];
+            };
+        };
+        responses: {
+            /** @description What it would have done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
+                };
             };
             /** @description Every error has this shape. */
             default: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -53,10 +54,11 @@ async def actions(
     execution_id = str(uuid.uuid4())
     commands = Commands()
     environment = child_environment(execution_id, env or {}, home=workspace)
+    own = await asyncio.to_thread(Scripts, scripts) if scripts else None
     made = Scripted(
         commands=commands,
         workspace=workspace,
-        scripts=Scripts(scripts) if scripts else None,
+        scripts=own,
         environments={each["id"]: environment for each in hooks},
         headers=headers,
     )
