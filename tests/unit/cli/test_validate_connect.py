@@ -14,6 +14,12 @@ from cloutagent_ext.store.projects import ProjectStore
 from tests.support.mcp_bench import HOSTILE
 
 
+@pytest.fixture(autouse=True)
+def _no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would keep a server from its sentinel, and the sentinel's absence would prove nothing."""
+    monkeypatch.setenv("CLOUTAGENT_ISOLATION", "off")
+
+
 def server(how: str, argument: str = "", **more: object) -> McpServer:
     args = [str(HOSTILE), how, argument]
     return McpServer.model_validate({"id": how, "name": how, "command": sys.executable, "args": args, **more})

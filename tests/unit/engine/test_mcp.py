@@ -144,6 +144,20 @@ async def test_an_essential_server_that_is_lost_on_the_way_ends_the_run(tmp_path
     assert len(mcp.warnings("MCP_RECONNECTED")) == 3
 
 
+async def test_an_essential_server_that_nobody_calls_ends_the_run_when_it_is_lost(tmp_path):
+    def script(body, number):
+        return Call("mcp__well__echo", {"text": f"n{number}"})
+
+    async with McpBench(tmp_path, backoff_s=0.01) as mcp:
+        mcp.hostile("dies-each-time", essential=True)
+        mcp.hostile("well")
+        async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+            bench.servers = mcp.servers
+            mcps = [server("dies-each-time", essential=True), server("well")]
+            outcome = await bench.run({"mcps": mcps, "limits": {"max_turns": 1000}})
+    assert (outcome.status, outcome.code) == ("failed", "MCP_CONNECTION_FAILED")
+
+
 @pytest.mark.parametrize("changed", [False, True])
 async def test_tools_that_differ_after_a_resume_are_told(tmp_path, changed):
     async def first() -> dict[str, Any]:
