@@ -7,6 +7,7 @@ import { ApiError, errorOf } from './errors';
 import type {
   Accepted,
   Agreement,
+  McpTest,
   ApprovalDecision,
   CreatedProject,
   Definition,
@@ -105,6 +106,11 @@ export class Client {
 
   validate(id: string): Promise<Validation> {
     return this._json(`projects/${id}/validate`, this._body('POST', {}));
+  }
+
+  /** Connect to an MCP server as it was saved, and list its tools; fails with the server's own words. */
+  testMcp(id: string, server: string): Promise<McpTest> {
+    return this._json(`projects/${id}/mcps/${server}/test`, this._body('POST', {}));
   }
 
   /**

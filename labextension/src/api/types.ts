@@ -15,6 +15,7 @@ export type Agent = Schemas['Agent'];
 export type Subagent = Schemas['Subagent'];
 export type Hook = Schemas['Hook'];
 export type McpServer = Schemas['McpServer'];
+export type McpTest = Schemas['McpTest'];
 export type Note = Schemas['Note'];
 export type Limits = Schemas['Limits'];
 export type PartialLimits = Schemas['PartialLimits'];

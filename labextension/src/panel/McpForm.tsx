@@ -6,6 +6,7 @@ import { useActions, useUi } from '../ui/context';
 
 import { CheckField, NumberField, TextField } from './fields';
 import { LinesField, PairsField, SelectField } from './listFields';
+import { McpTest } from './McpTest';
 
 /** A program line as people paste it: words, and what stands in quotes. */
 export function wordsOf(line: string): string[] {
@@ -160,6 +161,7 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
         value={mcp.credentials}
         onChange={credentials => edit({ credentials })}
       />
+      <McpTest mcp={mcp} onTools={names => edit({ enabled_tools: names })} />
       <LinesField
         label={trans.__('Tools that may be called')}
         help={trans.__('One a line; empty means all.')}

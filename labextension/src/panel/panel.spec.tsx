@@ -5,9 +5,10 @@ import { describe, expect, it, vi } from 'vitest';
 import { Drawer } from '../monitor/Drawer';
 import { NO_ESTIMATE, sampleProject } from '../testing/definition';
 import { AGENT, START, WHOLE_RUN } from '../testing/events';
-import { json } from '../testing/server';
+import { failure, json } from '../testing/server';
 import type { Estimate, Validation } from '../api/types';
 import { openTab } from '../testing/tab';
+import { useProject } from '../ui/context';
 import { Notices } from './Notices';
 import { Properties } from './Properties';
 import { RunDialog } from './RunDialog';
@@ -66,6 +67,50 @@ describe('the first key', () => {
     expect(writeText).toHaveBeenCalledWith('ca_1');
     expect(await screen.findByText('Select it and press Ctrl+C')).toBeTruthy();
     vi.unstubAllGlobals();
+  });
+});
+
+describe('an MCP server', () => {
+  const project = sampleProject();
+  const row = (name: string) => ({ name, called: name, description: '', read_only: true, input_schema: {} });
+  const answer = {
+    server: 'time',
+    name: 'mcp-time',
+    version: '1.0',
+    protocol_version: '',
+    instructions: '',
+    tools: [row('now'), row('zones'), row('third')],
+    left_out: [],
+    stderr: [],
+    duration_ms: 120
+  };
+
+  it('is tried after a save, and its tools are ticked', async () => {
+    const tab = openTab({
+      state: { selected: 'mcp:time', propertiesOpen: true },
+      routes: { [`POST projects/${project.id}/mcps/time/test`]: () => json(answer) }
+    });
+    const Live = () => <Properties definition={useProject(state => state.history!.definition)} />;
+    tab.show(<Live />);
+    fireEvent.click(screen.getByRole('button', { name: 'Test' }));
+    expect(await screen.findByText(/Connected to mcp-time 1.0/)).toBeTruthy();
+    expect(screen.getByLabelText<HTMLInputElement>('third').checked).toBe(false);
+    fireEvent.click(screen.getByLabelText('zones'));
+    expect(tab.state().history!.definition.mcps[0].enabled_tools).toEqual(['now']);
+    fireEvent.click(screen.getByLabelText('zones'));
+    fireEvent.click(screen.getByLabelText('third'));
+    expect(tab.state().history!.definition.mcps[0].enabled_tools).toBeNull();
+  });
+
+  it('that cannot be reached says so in its own words', async () => {
+    const path = `POST projects/${project.id}/mcps/time/test`;
+    const tab = openTab({
+      state: { selected: 'mcp:time', propertiesOpen: true },
+      routes: { [path]: () => failure(502, 'MCP_CONNECTION_FAILED', 'no module named time') }
+    });
+    tab.show(<Properties definition={tab.state().history!.definition} />);
+    fireEvent.click(screen.getByRole('button', { name: 'Test' }));
+    expect(await screen.findByText('no module named time')).toBeTruthy();
   });
 });
 

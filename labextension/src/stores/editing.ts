@@ -6,7 +6,7 @@
  */
 import type { Tagged } from '../api/client';
 import { definitionOf } from '../api/client';
-import type { Definition, Position, UiPatch } from '../api/types';
+import type { Definition, McpTest, Position, UiPatch } from '../api/types';
 import type { Path } from '../graph/changes';
 import { moving, setting } from '../graph/changes';
 import { begin, push, redo, undo } from '../graph/history';
@@ -230,6 +230,11 @@ export class EditingActions extends TabActions {
         await this.lookAtTrust();
       }
     }
+  }
+
+  /** Save, then try an MCP server: null where the save was refused. Raises what the server says. */
+  async testServer(server: string): Promise<McpTest | null> {
+    return (await this.save()) ? this.client.testMcp(this.state.projectId, server) : null;
   }
 
   // --- checking ----------------------------------------------------------
