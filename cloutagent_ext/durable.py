@@ -32,6 +32,7 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from .errors import Conflict, DiskFull, Unavailable
+from .failpoints import failpoint
 
 LOCK_TIMEOUT_S = 30.0
 """Longest wait for another process that writes the same thing; a commit takes well under a second."""
@@ -166,6 +167,7 @@ class Batch:
             digest = hashlib.sha256(data).hexdigest()
             self._keep(descriptor, path, digest)
             _write_all(descriptor, data)
+        failpoint("save.written")
         return digest
 
     def copy(self, source: int, path: Path, mode: int = 0o644) -> str:
@@ -200,9 +202,11 @@ class Batch:
     def sync(self) -> None:
         """Everything of this batch is on the disk when this returns."""
         self._sync_files()
+        failpoint("save.files_synced")
         for folder in self._folders:
             sync_folder(folder)
         self._folders.clear()
+        failpoint("save.synced")
 
     def _keep(self, descriptor: int, path: Path, digest: str) -> None:
         self._open.append((descriptor, path, digest))
@@ -224,6 +228,7 @@ class Batch:
                 os.close(descriptor)
 
     def __enter__(self) -> Batch:
+        failpoint("save.begun")
         return self
 
     def __exit__(
@@ -238,6 +243,7 @@ def rename(source: Path, target: Path) -> None:
     """Give `source` the name `target`, replacing a file there. Lasting only after `sync_folder`."""
     with _translated(target):
         os.rename(source, target)
+    failpoint("save.renamed")
 
 
 def remove(path: Path) -> None:

@@ -14,7 +14,21 @@ from collections.abc import Sequence
 
 from ..errors import CloutError
 from ..settings import SettingError
-from . import archives, cassettes, desk, exits, hooks, keys, mcp, notebooks, projects, run, secrets, validate
+from . import (
+    again,
+    archives,
+    cassettes,
+    desk,
+    exits,
+    hooks,
+    keys,
+    mcp,
+    notebooks,
+    projects,
+    run,
+    secrets,
+    validate,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parents = [desk.options()]
-    for noun in (run, validate, projects, keys, secrets, archives, cassettes, notebooks, mcp, hooks):
+    nouns = (run, again, validate, projects, keys, secrets, archives, cassettes, notebooks, mcp, hooks)
+    for noun in nouns:
         noun.add(commands, parents)
     # Options leave these alone when they are not given, so that they may stand before or after a verb.
     top.set_defaults(url=None, token=None, in_process=False, data_dir=None, json=False)

@@ -18,7 +18,7 @@ from ..schema.archives import BackupRow, Restored
 from ..schema.backtests import Backtest
 from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
-from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.execution import ExecuteRequest, ExecutionState, ForkRequest, Origin, ResumeRequest
 from ..schema.project import Project, ProjectRow, Validation
 
 Format = Literal["zip", "tar.gz", "claude", "python"]
@@ -125,6 +125,12 @@ class Desk(Protocol):
     async def delete_cassette(self, project: str, cassette_id: str) -> None: ...
 
     async def start(self, project: str, request: ExecuteRequest) -> Started: ...
+
+    async def resume(self, execution: str, request: ResumeRequest) -> Started:
+        """The execution that goes on: itself, or a new one."""
+        ...
+
+    async def fork(self, execution: str, request: ForkRequest) -> Started: ...
 
 
 def is_id(text: str) -> bool:

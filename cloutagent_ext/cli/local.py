@@ -23,11 +23,12 @@ from ..schema.backtests import Backtest, BacktestRequest
 from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
 from ..schema.events import EVENT
-from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.execution import ExecuteRequest, ExecutionState, ForkRequest, Origin, ResumeRequest
 from ..schema.project import Definition, Project, ProjectRow, Validation
 from .desk import Desk, Format, Started, is_id
 
 if TYPE_CHECKING:
+    from ..auth.principal import Principal
     from ..services import Services
 
 FIRST_KEY = "First key"
@@ -190,13 +191,25 @@ class LocalDesk:
         await self._services.executions.cassettes.delete(project_id, cassette_id)
 
     async def start(self, project: str, request: ExecuteRequest) -> Started:
-        from ..auth.principal import Principal
-
         project_id = await self._services.store.resolve(project)
         accepted = await self._services.executions.accept(
-            project_id, request, principal=Principal(kind="user", name=getpass.getuser()), origin=self._origin
+            project_id, request, principal=_caller(), origin=self._origin
         )
         return LocalRun(self._services, accepted.execution_id)
+
+    async def resume(self, execution: str, request: ResumeRequest) -> Started:
+        begun = await self._services.executions.resume(execution, request, principal=_caller())
+        return LocalRun(self._services, begun.execution_id)
+
+    async def fork(self, execution: str, request: ForkRequest) -> Started:
+        begun = await self._services.executions.fork(execution, request, principal=_caller())
+        return LocalRun(self._services, begun.execution_id)
+
+
+def _caller() -> Principal:
+    from ..auth.principal import Principal
+
+    return Principal(kind="user", name=getpass.getuser())
 
 
 class LocalRun:

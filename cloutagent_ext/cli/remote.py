@@ -14,7 +14,7 @@ from ..schema.archives import BackupRow, Restored
 from ..schema.backtests import Backtest
 from ..schema.base import JsonObject
 from ..schema.cassettes import CassetteRow
-from ..schema.execution import ExecuteRequest, ExecutionState, Origin
+from ..schema.execution import ExecuteRequest, ExecutionState, ForkRequest, Origin, ResumeRequest
 from ..schema.project import Project, ProjectRow, Validation
 from .desk import Desk, Format, Started, is_id
 
@@ -127,6 +127,21 @@ class RemoteDesk:
                 attended=request.attended,
             )
         )
+
+    async def resume(self, execution: str, request: ResumeRequest) -> Started:
+        limits = request.limits.model_dump(exclude_none=True) if request.limits else None
+        return RemoteRun(await (await self._client.execution(execution)).resume(limits))
+
+    async def fork(self, execution: str, request: ForkRequest) -> Started:
+        changed = request.tool_result
+        forked = await (await self._client.execution(execution)).fork(
+            request.from_event,
+            prompt=request.prompt,
+            variables=request.variables,
+            model=request.model,
+            tool_result=None if changed is None else (changed.call_id, changed.text),
+        )
+        return RemoteRun(forked)
 
 
 class RemoteRun:

@@ -12,7 +12,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path, PurePosixPath
 from types import FrameType
@@ -56,6 +56,12 @@ def add(
     parser.add_argument("--max-cost", type=float, metavar="USD", help="lower the project's money limit")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="lower the project's token limit")
     parser.add_argument("--timeout", type=int, metavar="S", help="lower the project's time limit, in seconds")
+    add_watching(parser)
+    parser.set_defaults(command=run)
+
+
+def add_watching(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that watches an execution to its end."""
     parser.add_argument(
         "--save", type=Path, metavar="FOLDER", help="copy the workspace's files there at the end"
     )
@@ -83,24 +89,28 @@ def add(
         "--json", action="store_true", help="print the final state as JSON instead of the answer"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress")
-    parser.set_defaults(command=run)
 
 
-def request_of(arguments: argparse.Namespace) -> ExecuteRequest:
-    """What to ask for. Raises `InvalidRequest` for what the contract refuses."""
+def variables_of(given: list[str]) -> dict[str, str]:
+    """Values of `--var`. Raises `InvalidRequest`."""
     variables = {}
-    for text in arguments.var:
+    for text in given:
         name, found, value = text.partition("=")
         if not found or not name:
             raise InvalidRequest(f"--var {text!r} is not NAME=VALUE.")
         variables[name] = value
+    return variables
+
+
+def request_of(arguments: argparse.Namespace) -> ExecuteRequest:
+    """What to ask for. Raises `InvalidRequest` for what the contract refuses."""
     limits = {
         "max_cost_usd": arguments.max_cost,
         "max_tokens": arguments.max_tokens,
         "timeout_s": arguments.timeout,
     }
     given = {name: value for name, value in limits.items() if value is not None}
-    body = {"prompt": arguments.prompt, "variables": variables, "limits": given or None}
+    body = {"prompt": arguments.prompt, "variables": variables_of(arguments.var), "limits": given or None}
     if arguments.replay is not None:
         body["replay"] = arguments.replay
     body |= {"step": arguments.step, "attended": _attended(arguments)}
@@ -123,14 +133,18 @@ def _attended(arguments: argparse.Namespace) -> bool:
 async def run(arguments: argparse.Namespace) -> int:
     request = request_of(arguments)
     rules_of(arguments.allow, arguments.deny)
+    return await watch(arguments, lambda desk: desk.start(arguments.project, request))
+
+
+async def watch(arguments: argparse.Namespace, start: Callable[[Desk], Awaitable[Started]]) -> int:
+    """Begin what `start` begins, and stay with it to its end."""
     # The signal is caught from here on, so that an execution that is just being started is cancelled too.
     with _interrupts() as stop:
         async with open_desk(arguments, executes=True) as desk:
-            return await _run(desk, arguments, request, stop)
+            return await _run(await start(desk), arguments, stop)
 
 
-async def _run(desk: Desk, arguments: argparse.Namespace, request: ExecuteRequest, stop: _Stop) -> int:
-    started = await desk.start(arguments.project, request)
+async def _run(started: Started, arguments: argparse.Namespace, stop: _Stop) -> int:
     progress = None if arguments.quiet else Progress()
     asking = None
     if _attended(arguments):

@@ -164,6 +164,42 @@ class AsyncRun:
         self.last = ExecutionState.model_validate(answer, extra="ignore")
         return self.last
 
+    async def resume(self, limits: dict[str, Any] | None = None) -> AsyncRun:
+        """Let it go on: this very execution where it was interrupted, a new one where it failed.
+
+        `limits`: higher ones than before, at most the project's. Raises `Conflict` while it
+        runs, and when it has completed.
+        """
+        return await self._begin("resume", {"limits": limits} if limits else {})
+
+    async def fork(
+        self,
+        from_event: int,
+        *,
+        prompt: str | None = None,
+        variables: dict[str, str] | None = None,
+        limits: dict[str, Any] | None = None,
+        model: str | None = None,
+        tool_result: tuple[str, str] | None = None,
+    ) -> AsyncRun:
+        """A new execution that shares the history before the turn of an event.
+
+        `tool_result`: a call's id, and the text that stands for its result.
+        """
+        body: dict[str, Any] = {"from_event": from_event}
+        body |= {"prompt": prompt, "variables": variables, "limits": limits, "model": model}
+        if tool_result is not None:
+            body["tool_result"] = {"call_id": tool_result[0], "text": tool_result[1]}
+        return await self._begin("fork", {name: value for name, value in body.items() if value is not None})
+
+    async def _begin(self, verb: str, body: dict[str, Any]) -> AsyncRun:
+        answer = await self._transport.json("POST", f"{self._path}/{verb}", json=body)
+        execution_id = answer["execution_id"]
+        if execution_id == self.id:
+            self.last = None
+            return self
+        return AsyncRun(self._transport, execution_id, project_name=self.project_name)
+
     async def files(self) -> list[FileRow]:
         """The files of its workspace."""
         page = await self._transport.json("GET", f"{self._path}/files")

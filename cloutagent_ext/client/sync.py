@@ -390,6 +390,38 @@ class Run:
         """Stop it. What it started is gone within seconds; raises `Conflict` when it had already ended."""
         return self._loop.call(self._run.cancel())
 
+    def resume(self, limits: dict[str, Any] | None = None) -> Run:
+        """Let it go on: this very execution where it was interrupted, a new one where it failed.
+
+        `limits`: higher ones than before, at most the project's. Raises `Conflict` while it
+        runs, and when it has completed.
+        """
+        return Run(self._loop, self._loop.call(self._run.resume(limits)), self._client)
+
+    def fork(
+        self,
+        from_event: int,
+        *,
+        prompt: str | None = None,
+        variables: dict[str, str] | None = None,
+        limits: dict[str, Any] | None = None,
+        model: str | None = None,
+        tool_result: tuple[str, str] | None = None,
+    ) -> Run:
+        """A new execution that shares the history before the turn of an event.
+
+        `tool_result`: a call's id, and the text that stands for its result.
+        """
+        forking = self._run.fork(
+            from_event,
+            prompt=prompt,
+            variables=variables,
+            limits=limits,
+            model=model,
+            tool_result=tool_result,
+        )
+        return Run(self._loop, self._loop.call(forking), self._client)
+
     def files(self) -> list[FileRow]:
         """The files of its workspace."""
         return self._loop.call(self._run.files())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..failpoints import failpoint
 from .assembly import Reply
 from .context import Run
 from .digest import as_text, images_of
@@ -122,8 +123,11 @@ class Compaction:
         await self._run.ports.journal.record(
             "compaction_begin", agent=scope.agent, span=span, messages=messages, tokens=before, why=why
         )
+        failpoint("compaction.begun")
         by, summary, beginning = await self._summarised(span, why, cut)
+        failpoint("compaction.summarised")
         await transcript.begin_segment(beginning, span=span, by=by)
+        failpoint("compaction.done")
         after = await self._model.count_tokens(transcript.request(scope.max_tokens))
         if after is not None:
             await transcript.note_count(after)

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ..failpoints import failpoint
 from ..schema.execution import EndCode
 from .arguments import describe, validator_for
 from .assembly import Reply
@@ -96,6 +97,7 @@ class Conversation:
                 model=scope.model,
                 prompt=clean(scope.prompt),
             )
+        failpoint("run.agent_begun")
         try:
             answer = await self._converse()
         except EndExecution:
@@ -124,8 +126,10 @@ class Conversation:
         if past is None:
             added = await self._run.hooks.begin(self._scope)
             await self._transcript.start(self._scope.prompt, added, self._scope.attached)
+            failpoint("run.conversation")
             return None
         await self._transcript.go_on(past)
+        failpoint("run.restored")
         await self._tell_changed_tools(past)
         if self._scope.call_id is None and self._run.past.prompt_due:
             await self._run.hooks.begin_again(self._scope)
@@ -178,6 +182,7 @@ class Conversation:
                     reply = None
                     continue
                 await transcript.add_reply(reply, span=span, now=self._run.ports.clock.monotonic())
+                failpoint("model.journalled")
             now, reply = reply, None
             self._run.guard.circles(scope.agent).turn(now)
             if text := clean(now.text):
@@ -186,6 +191,7 @@ class Conversation:
                 case "tool_use" if now.tool_uses:
                     results = await run_calls(self._run, scope, span, now.tool_uses)
                     await transcript.add_user(results, span=span)
+                    failpoint("tool.answered")
                     hooks.check(scope)
                     pauses = cuts = 0
                 case "pause_turn" | "compaction" if pauses < MAX_PAUSES:

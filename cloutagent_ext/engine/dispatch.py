@@ -18,6 +18,7 @@ from contextlib import nullcontext
 
 from pydantic import TypeAdapter
 
+from ..failpoints import failpoint
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart
 from .context import Run
@@ -49,6 +50,7 @@ async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list
             source=tool.source if tool is not None else "builtin",
             input=_shown(use.get("input")),
         )
+        failpoint("tool.announced")
     if len(uses) == 1:
         return await _one(run, scope, span, uses[0])
     with run.pace.spread(len(uses)) as done:
@@ -90,6 +92,7 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> list[Wire]:
         said: list[OutputPart] = [TextPart(text=str(error) or "The tool failed without a word.")]
         parts, is_error = tidy(masked(error.parts or said, run.job.mask)), True
     content = await to_wire(parts, run.job.workspace)
+    failpoint("tool.ran")
     result: Wire = {"type": "tool_result", "tool_use_id": call_id, "content": content}
     if is_error:
         result["is_error"] = True
@@ -110,7 +113,9 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> list[Wire]:
         duration_ms=duration_ms,
         kept=kept,
     )
+    failpoint("tool.journalled")
     await _tell(run, scope, span, use, result, output, duration_ms)
+    failpoint("tool.told")
     return [result, *added]
 
 
@@ -137,13 +142,13 @@ async def _unknown(run: Run, scope: Scope, span: str, use: Wire) -> ToolError:
     """Why a call that an earlier sitting had started is not made again, said to people and to the model."""
     await run.warn(
         "OUTCOME_UNKNOWN",
-        f"The server stopped while {clean(use['name'])} ran. Whether it had its effect is unknown; it is not "
-        "run again.",
+        f"{clean(use['name'])} was cut off while it ran. Whether it had its effect is unknown; it is not run "
+        "again.",
         agent=scope.agent,
         span=f"{span}/{use['id']}",
     )
     return ToolError(
-        "interrupted; outcome unknown. The server stopped while this call ran: it may have done all of its "
+        "interrupted; outcome unknown. This call was cut off while it ran: it may have done all of its "
         "work, a part of it or nothing, and it was not run again. Look at how things stand before you "
         "repeat it."
     )
@@ -169,6 +174,7 @@ async def _run(
         arguments = await permitted(run, scope, span, tool, use, circle)
     if past is not None and ended is not None:  # only the hooks had not had their say
         return await _told(run, scope, span, use, arguments, _PARTS.validate_python(ended), past.duration_ms)
+    failpoint("tool.allowed")
     clock, began = run.ports.clock, run.ports.clock.monotonic()
     try:
         parts = await _effect(run, scope, span, tool, call_id, arguments, kept)
@@ -247,6 +253,7 @@ async def _effect(
             arguments=arguments,
             read_only=tool.read_only,
         )
+        failpoint("tool.recorded")
         try:
             if tool.source == "subagent":  # what it waits for, it says itself
                 return await tool.run(arguments, tool_context(run, scope, span, call_id, keep=kept))

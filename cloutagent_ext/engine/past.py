@@ -271,6 +271,13 @@ class Past:
         talk = self._talk(record)
         talk.messages = list(record["messages"])
         talk.last = talk.counted = None
+        if record.get("by") != "retelling":
+            return
+        talk.turns, talk.last_span = _number(record["span"]), record["span"]
+        if talk.messages[-1]["role"] == "assistant":
+            content = talk.messages[-1]["content"]
+            uses = any(block.get("type") == "tool_use" for block in content)
+            talk.last = Reply(content, "tool_use" if uses else "pause_turn", None, {})
 
     def _assistant(self, record: Record) -> None:
         talk = self._talk(record)
@@ -369,6 +376,8 @@ class Past:
             self.carried, self.carried_s = [], 0.0
             self._lost, self._open = [], {}
         self.spent = []
+        self.kept = {agent: dict(kept) for agent, kept in record["kept"].items()}
+        self.tools_used |= set(record["tools_used"])
         for talk in self.conversations.values():
             talk.usage, talk.cost = Usage(), 0.0
             if record["how"] != "resumed":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+from ..failpoints import failpoint
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart
 from ..schema.project import Subagent
@@ -61,6 +62,7 @@ class Delegation:
             Places(self._run.pace, self._subagent.max_parallel_instances if self._subagent.parallel else 1),
         )
         async with places:
+            failpoint("subagent.placed")
             return [TextPart(text=await self._answer(arguments["prompt"], context))]
 
     async def _answer(self, prompt: str, context: ToolContext) -> str:
@@ -83,11 +85,14 @@ class Delegation:
             clocks[-1].ran(ran_s)
             left_s = timeout_s - ran_s
         conversation = Conversation(self._run, scope)
+        failpoint("subagent.named")
         try:
             async with asyncio.timeout(left_s) as deadline:
                 if timeout_s is not None:
                     clocks[-1].timeout = deadline
-                return (await conversation.run()).text
+                answer = await conversation.run()
+                failpoint("subagent.answered")
+                return answer.text
         except TimeoutError as error:
             if not deadline.expired():
                 raise

@@ -229,6 +229,12 @@ def _frozen(model: str, system: str, tools: Iterable[Tool], settings: Wire) -> W
     return {**request, **settings}
 
 
+def with_model(request: Wire, model: str, settings: Wire) -> Wire:
+    """Frozen parts for another model: system prompt and tools, which signatures bind to, as they were."""
+    kept: Wire = {name: request[name] for name in ("cache_control", "system", "tools") if name in request}
+    return {"model": model, **kept, **settings}
+
+
 def settings_for(
     facts: ModelFacts | None, *, thinking: str, effort: str | None, output_schema: Wire | None
 ) -> Wire:

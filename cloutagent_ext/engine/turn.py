@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from ..failpoints import failpoint
 from ..schema.execution import ContextWindow
 from .assembly import Assembly, Reply
 from .budget import Budget, Reservation, context_tokens
@@ -133,6 +134,7 @@ class Turns:
 
     async def _attempt(self, span: str, ask: Ask, number: int) -> Reply:
         held = await self._reserve(span, ask)
+        failpoint("model.reserved")
         if number == 1 and ask.shown:
             size = len(self._transcript.messages)
             self._run.guard.circles(self._agent).request(size, self._transcript.segment, held.max_tokens)
@@ -151,8 +153,10 @@ class Turns:
                 held_tokens=held.tokens,
                 purpose="turn" if ask.shown else "compaction",
             )
+            failpoint("model.recorded")
             await self._receive(request, assembly, shown=ask.shown)
             reply = assembly.reply()
+            failpoint("model.complete")
             spent = reply.usage
         except ModelFailure as failure:
             if assembly.started and failure.kind in _BILLED:
@@ -177,11 +181,13 @@ class Turns:
             usage=None if spent is None else settled.usage.model_dump(),
             cost_usd=settled.cost,
         )
+        failpoint("model.settled")
         if spent is None:
             return
         self._totals.add(settled)
         window = ContextWindow(tokens=context_tokens(spent), window=self._window)
         await self._run.book(settled, agent=self._agent, span=span, context=window)
+        failpoint("model.told")
         if settled.over:
             await self._run.warn(
                 "COST_ABOVE_RESERVED",
@@ -257,9 +263,11 @@ class Turns:
                             await stream.finish(shown)
                         shown = kind
                     add(kind, piece[1])
+                    failpoint("model.half")
                     continue
                 if self._warmup is not None:
                     self._warmup.open()
+                failpoint("model.first_event")
                 closed = assembly.event(event)
                 if event["type"] == "content_block_start" and (text := event["content_block"].get("text")):
                     shown = "text"

@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..schema.base import JsonObject, timestamp
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin, Spec
-from ..schema.project import Definition, Folder, PartialLimits, Problem, Validation
+from ..schema.project import Definition, Folder, Limits, PartialLimits, Problem, Validation
 from ..settings import Settings
 from .batches import Batches, scope_of
 from .cassettes import Cassettes
@@ -43,10 +43,6 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 60
 """Newest executions among which a quote looks for those that tell it something."""
-_NOT_BUILT = {
-    "continue_from": "going on with a finished conversation",
-}
-"""Fields of the request that this version cannot honour. Refused by name: never ignored."""
 
 
 class Acceptance:
@@ -83,7 +79,6 @@ class Acceptance:
         idempotency_key: str | None,
     ) -> Spec:
         """What will run, frozen. Raises InvalidRequest (and its kinds), NotFound, Conflict, BadGateway."""
-        _refuse_what_is_not_built(request)
         by_key = principal.kind == "key"
         _may_ask(request, principal)
         asked = None if request.version is None else int(request.version)  # a number since it was validated
@@ -110,7 +105,7 @@ class Acceptance:
                 "There is nothing to do: give a `prompt`, or write the agent's task in the project.",
                 fields=[{"path": "prompt", "message": "needed, since the project has no task"}],
             )
-        variables = _variables(definition, given)
+        variables = variables_of(definition, given)
         if definition.agent.folders:
             await asyncio.to_thread(folders, definition, self._settings.root_dir)
         self._has_model(definition, by_key=by_key, simulated=simulated)
@@ -156,6 +151,25 @@ class Acceptance:
                     "model, give it a price in the settings (`price_overrides`), or leave `batch` out.",
                     fields=[{"path": "batch", "message": f"needs a price of {model}"}],
                 )
+
+    async def check_again(self, spec: Spec, principal: Principal) -> None:
+        """What `check` looks at, for one that begins from another one. Raises as that does."""
+        await self._store.check_trust(spec.project_id, version=spec.version)
+        if not spec.simulated and not (await self._vault.model_settings(spec.project_id)).usable:
+            raise BadGateway(
+                "No model is available any more: neither this server nor the project has a model key, and no "
+                "base URL is set.",
+                code="MODEL_UNAVAILABLE",
+            )
+        names = await self._vault.names(spec.project_id, spec.definition)
+        await self._valid(spec.definition, simulated=spec.simulated, secrets=names)
+        if spec.definition.agent.folders:
+            await asyncio.to_thread(folders, spec.definition, self._settings.root_dir)
+        self._has_model(spec.definition, by_key=principal.kind == "key", simulated=spec.simulated)
+
+    async def limits_now(self, project_id: str) -> Limits:
+        """The limits that the project has now. Raises NotFound, UnreadableFile."""
+        return (await self._store.read(project_id)).project.limits
 
     async def validate(self, definition: Definition, project_id: str | None = None) -> Validation:
         """What an execution of `definition` would be refused for or warned of, and what it costs at least.
@@ -268,22 +282,6 @@ class Acceptance:
             )
 
 
-def _refuse_what_is_not_built(request: ExecuteRequest) -> None:
-    asked = [name for name in _NOT_BUILT if getattr(request, name)]
-    if asked:
-        fields = [
-            {
-                "path": name,
-                "message": f"{_NOT_BUILT[name]} is not possible yet",
-            }
-            for name in asked
-        ]
-        raise InvalidRequest(
-            f"This version cannot do what `{asked[0]}` asks for: {fields[0]['message']}. Leave it out" + ".",
-            fields=fields,
-        )
-
-
 def _packages(definition: Definition) -> tuple[frozenset[str], dict[str, str]]:
     """Names of the tools there are, and what is wrong with those of packages that are used. Blocking."""
     from ..engine.tools import registry
@@ -302,7 +300,7 @@ def _may_ask(request: ExecuteRequest, principal: Principal) -> None:
         raise Forbidden("`attended: true` needs a key with the scope `approve`; this one cannot answer.")
 
 
-def _variables(definition: Definition, given: Mapping[str, str]) -> dict[str, str]:
+def variables_of(definition: Definition, given: Mapping[str, str]) -> dict[str, str]:
     """Every declared variable with its value; an optional one without any is empty text."""
     declared = definition.variables
     if unknown := sorted(set(given) - set(declared)):

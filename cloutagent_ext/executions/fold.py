@@ -46,6 +46,12 @@ class Folded(ExecutionState):
     _deaths: int = PrivateAttr(default=0)
     _sittings: int = PrivateAttr(default=0)
     _why: str | None = PrivateAttr(default=None)
+    _left: bool = PrivateAttr(default=False)
+
+    @property
+    def left(self) -> bool:
+        """Whether it is said to be interrupted, and has not gone on since (it may wait for its turn to)."""
+        return self._left
 
     @property
     def deaths(self) -> int:
@@ -80,6 +86,9 @@ def initial(spec: Spec) -> Folded:
         replay=spec.replay,
         origin=spec.origin,
         limits=spec.limits,
+        resumed_from=spec.resumed_from,
+        forked_from=spec.forked_from,
+        continued_from=spec.continued_from,
         created_at=spec.created_at,
         metadata=spec.metadata,
     )
@@ -127,6 +136,7 @@ def _start(state: Folded, event: Mapping[str, Any]) -> None:
 
 def _interrupted(state: Folded, event: Mapping[str, Any]) -> None:
     state._deaths += bool(event.get("died"))
+    state._left = True
     state._why = event.get("why")
     state.status = "interrupted"
     state.position = None
@@ -136,6 +146,7 @@ def _interrupted(state: Folded, event: Mapping[str, Any]) -> None:
 
 def _resumed(state: Folded, event: Mapping[str, Any]) -> None:
     state._sittings += 1
+    state._left = False
     state.status = "running"
     state.position = None
     if event.get("limits"):

@@ -22,6 +22,13 @@ async def read(folder: Path) -> Past:
     return await asyncio.to_thread(_read, folder)
 
 
+async def open_(folder: Path, workspace: Workspace) -> Past:
+    """`read`, for one that is to go on in `workspace`. Raises as `check`, too."""
+    past = await read(folder)
+    await check(past, workspace)
+    return past
+
+
 async def check(past: Past, workspace: Workspace) -> None:
     """Raises Conflict where what its tools have made is gone: going on would pretend that it is there."""
     if past.tools_used and not await workspace.ready():

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..failpoints import failpoint
 from ..schema.execution import ExecutionState, Spec
 from ..schema.project import Limits
 from . import fold, records
@@ -115,6 +116,7 @@ class Live:
         """Stop it soon. The first one to ask decides how it ends."""
         if self.stop is None:
             self.stop = stop
+            failpoint("cancel.asked")
             if stop.ending == "cancelled":
                 self.state.cancelling = True
             self.stop_asked.set()
@@ -185,6 +187,8 @@ class Live:
         if self._journal is not None:
             await self._journal.close()
         await self.saved()
+        failpoint("end.state_written")
         await self.log.close()
         await asyncio.to_thread(self.owner.release, finished=finished)
+        failpoint("end.released")
         self.done.set()

@@ -19,21 +19,33 @@ from ..engine.ports import Clock, Decision, Kernels, Notebooks
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
-from ..errors import Conflict, DiskFull, NotFound, Unavailable
+from ..errors import Conflict, DiskFull, InvalidRequest, NotFound, Unavailable
+from ..failpoints import failpoint
 from ..schema.admin import FileRow
 from ..schema.base import Page
-from ..schema.execution import ENDED, Accepted, ExecuteRequest, ExecutionState, Origin, Spec
+from ..schema.execution import (
+    ENDED,
+    Accepted,
+    Begun,
+    ExecuteRequest,
+    ExecutionState,
+    ForkRequest,
+    Origin,
+    ResumeRequest,
+    Spec,
+)
 from ..schema.project import Definition, Validation
 from ..settings import Settings
-from . import fold, history, listing, notebooks, records, recovery, worker
+from . import fold, history, listing, notebooks, recovery, worker
 from .acceptance import Acceptance
 from .batches import Batches
+from .branches import Beginning, Branches, raised
 from .cassettes import Cassettes
+from .entrance import Entrance
 from .ids import Ids
 from .inputs import Inputs
 from .live import Live, Order
 from .log import EventLog
-from .making import place
 from .owner import Owner
 from .questions import Questions
 from .records import Records
@@ -79,6 +91,8 @@ class Executions:
         self._acceptance = Acceptance(
             store, models, settings, frozenset(builtin()), vault, self._batches, self.cassettes, self._records
         )
+        self._entrance = Entrance(self._records, settings.data_dir, self._own, self.inputs)
+        self._branches = Branches(self._records, self._acceptance, settings.data_dir)
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
         self._ids = Ids()
@@ -161,8 +175,7 @@ class Executions:
         The same `idempotency_key` within a day gives the first execution again. Raises
         what `Acceptance.check` does, and Unavailable (QUEUE_FULL, SHUTTING_DOWN).
         """
-        if self._scheduler.stopping:
-            raise Unavailable("The server is shutting down; try again when it is back.", code="SHUTTING_DOWN")
+        self._open_for_work()
         # In a task of ours: a caller that goes away must not leave half an acceptance.
         accepting = self._accept(project_id, request, principal, origin, idempotency_key)
         accepted: Accepted = await asyncio.shield(self._scheduler.spawn(accepting, "acceptance"))
@@ -188,39 +201,91 @@ class Executions:
                 origin=origin,
                 idempotency_key=idempotency_key,
             )
+            beginning = None
+            if request.continue_from is not None:
+                if request.prompt is None:
+                    raise InvalidRequest(
+                        "`continue_from` takes a `prompt`: what is said next in that conversation.",
+                        fields=[{"path": "prompt", "message": "needed with continue_from"}],
+                    )
+                with contextlib.suppress(NotFound):  # what a dead server left gets its fate first
+                    await self.state(request.continue_from)
+                spec, beginning = await self._branches.continuation(request.continue_from, spec, principal)
             by_key = principal.kind == "key"
             await self.inputs.gather(spec.files, project_id, spec.execution_id, by_key=by_key)
             try:
-                async with self._scheduler.admission(spec) as (position, enter):
-                    live = await self._create(spec, position)
-                    enter(live)
+                live = await self._enter(spec, beginning)
             except BaseException:
                 await asyncio.shield(self.inputs.drop(spec.execution_id))
                 raise
             self._repeats.remember(project_id, idempotency_key, spec.execution_id)
             return _accepted(live.snapshot())
 
+    async def _enter(self, spec: Spec, beginning: Beginning | None) -> Live:
+        """Keep it, and let it run or wait. Raises Unavailable (QUEUE_FULL), DiskFull."""
+        failpoint("accept.checked")
+        async with self._scheduler.admission(spec) as (position, enter):
+            live = await self._entrance.create(spec, position, beginning)
+            enter(live)
+        return live
+
+    # ------------------------------------------------------------ go on
+
+    async def resume(self, execution_id: str, request: ResumeRequest, *, principal: Principal) -> Begun:
+        """Go on: an interrupted one in its own log, one that has ended and not answered as a new execution.
+
+        Raises Conflict while it runs, when it is completed, or where it cannot go on;
+        InvalidRequest where a limit has to be raised; NotFound; what `accept` does.
+        """
+        self._open_for_work()
+        going_on = self._resume(execution_id, request, principal)
+        return await asyncio.shield(self._scheduler.spawn(going_on, "resume"))
+
+    async def _resume(self, execution_id: str, request: ResumeRequest, principal: Principal) -> Begun:
+        live = await self._hold(execution_id)
+        state = live.snapshot() if live is not None else await self.state(execution_id)
+        if state.status in ENDED:
+            spec, beginning = await self._branches.resume(
+                state, request, execution_id=self._ids.new(), principal=principal
+            )
+            return Begun(execution_id=(await self._enter(spec, beginning)).id)
+        if live is None or state.status != "interrupted":
+            raise Conflict(f"This execution goes on already ({state.status}).", status=state.status)
+        try:
+            await history.open_(live.folder, self._workspace(execution_id))
+            limits = None
+            if request.limits is not None:
+                allowed = await self._acceptance.limits_now(live.spec.project_id)
+                limits = raised(state.limits, request.limits, allowed)
+            if not self._scheduler.resume(live, Order(by=principal.name, limits=limits)):
+                raise Conflict("This execution goes on already.", status=state.status)
+        except BaseException:
+            if live.task is None and not self._scheduler.waits(live):
+                await self._scheduler.release(live)
+            raise
+        self._scheduler.pump()
+        return Begun(execution_id=execution_id)
+
+    async def fork(self, execution_id: str, request: ForkRequest, *, principal: Principal) -> Begun:
+        """A new execution that shares the history of this one. Raises as `Branches.fork` and `accept` do."""
+        self._open_for_work()
+        forking = self._fork(execution_id, request, principal)
+        return await asyncio.shield(self._scheduler.spawn(forking, "fork"))
+
+    async def _fork(self, execution_id: str, request: ForkRequest, principal: Principal) -> Begun:
+        state = await self.state(execution_id)
+        spec, beginning = await self._branches.fork(
+            state, request, execution_id=self._ids.new(), principal=principal
+        )
+        return Begun(execution_id=(await self._enter(spec, beginning)).id)
+
+    def _open_for_work(self) -> None:
+        if self._scheduler.stopping:
+            raise Unavailable("The server is shutting down; try again when it is back.", code="SHUTTING_DOWN")
+
     async def validate(self, definition: Definition, project_id: str | None = None) -> Validation:
         """The dry check that `accept` begins with: nothing runs, no model is asked."""
         return await self._acceptance.validate(definition, project_id)
-
-    async def _create(self, spec: Spec, position: int) -> Live:
-        """Put it on disk, so that it survives a crash and a power cut."""
-        folder = self._records.folder(spec.project_id, spec.execution_id)
-        owner, log = await asyncio.to_thread(place, folder, spec)
-        try:
-            live = self._own(spec, folder, owner, log, fold.initial(spec))
-            live.say("queued", execution_id=spec.execution_id, position=position)
-            await log.sync()
-        except BaseException as error:
-            await asyncio.to_thread(owner.release, finished=True)
-            await asyncio.to_thread(records.remove, folder)
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(
-                    "No room left on the disk for a new execution. Free some, then try again."
-                ) from error
-            raise
-        return live
 
     def _own(self, spec: Spec, folder: Path, owner: Owner, log: EventLog, state: fold.Folded) -> Live:
         count = self._workspace(spec.execution_id).count
@@ -429,7 +494,9 @@ class Executions:
                 f"The server died {live.state.deaths} times while this execution ran; it may be the cause, "
                 "so it is not started again by itself. Resume it to try once more.",
             )
-        elif live.spec.definition.on_restart == "resume":
+        elif live.spec.definition.on_restart == "resume" and await recovery.can_go_on(
+            live, self._workspace(live.id)
+        ):
             self._scheduler.resume(live, Order())
         else:  # interrupted: said so, and nobody's
             await self._scheduler.release(live)

@@ -18,12 +18,14 @@ from pathlib import Path
 
 from ..engine.tools.processes import end_all
 from ..errors import CloutError, NotFound, UnreadableFile
+from ..failpoints import failpoint
 from ..schema.execution import ENDED, Spec
 from . import history, records
 from .fold import Folded
 from .live import Live
 from .log import EventLog
 from .owner import Owner, unfinished
+from .workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +72,11 @@ async def take_over(folders: Iterable[Path], adopt: Adopt) -> list[Live]:
             await asyncio.to_thread(owner.release, finished=ended)
         else:
             taken.append(live)
+            failpoint("recovery.taken")
     # Looking at every process of the machine takes a while: once for all of them.
     if ran := [live for live in taken if live.state.status != "queued"]:
         await end_all(*(live.id for live in ran))
+        failpoint("recovery.swept")
     left: list[Live] = []
     for live in taken:
         try:
@@ -89,7 +93,19 @@ async def take_over(folders: Iterable[Path], adopt: Adopt) -> list[Live]:
 
 def _returned(live: Live) -> bool:
     """Whether it had run, and only waited for its slot again."""
-    return live.state.status == "queued" and live.state.started_at is not None
+    return live.state.status == "queued" and live.state.started_at is not None and not live.state.left
+
+
+async def can_go_on(live: Live, workspace: Workspace) -> bool:
+    """Whether what earlier sittings left is there and readable; where it is not, the log says why."""
+    try:
+        await history.open_(live.folder, workspace)
+    except CloutError as error:
+        if error.message not in (live.state.why_interrupted or ""):  # said once, however often one starts
+            await live.emit("interrupted", why=error.message)
+            await live.log.sync()
+        return False
+    return True
 
 
 async def _interrupt(live: Live) -> None:
@@ -102,6 +118,7 @@ async def _interrupt(live: Live) -> None:
     except UnreadableFile as error:
         why = f"{why}. {error.message}"
     await live.emit("interrupted", why=why, died=True, unsettled_cost_usd=unsettled)
+    failpoint("recovery.interrupted")
     await live.log.sync()
 
 
@@ -135,10 +152,14 @@ def _take(folder: Path) -> Owner | None:
 
 
 async def _forget_half_made(folder: Path) -> bool:
-    """Remove what nobody was told of, unless it may be in the making; whether it is gone."""
+    """Remove what nobody was told of, unless it may be in the making; whether it is gone.
+
+    Whoever makes one owns it before anything is written: with a `spec.json` and without an
+    owner it is dead. Only an empty folder may be a moment before that.
+    """
 
     def remove() -> bool:
-        old = time.time() - folder.stat().st_mtime > _HALF_MADE_S
+        old = (folder / records.SPEC).exists() or time.time() - folder.stat().st_mtime > _HALF_MADE_S
         if old:
             records.remove(folder)
         return old

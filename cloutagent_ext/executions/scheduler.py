@@ -18,6 +18,7 @@ from typing import Any
 
 from ..engine.ports import Clock
 from ..errors import CloutError, Unavailable
+from ..failpoints import failpoint
 from ..schema.execution import ENDED, Spec, Usage
 from . import worker
 from .failures import Broken
@@ -173,7 +174,14 @@ class Scheduler:
             return False
         live.order = order
         self._join(live, again=first)
+        failpoint("recovery.waiting")
+        if live.state.status == "interrupted":  # nobody who follows it needs to think that it is left alone
+            _tell(live, 0)
         return True
+
+    def waits(self, live: Live) -> bool:
+        """Whether it stands in the line."""
+        return live.id in self._line
 
     async def give_up(self, live: Live, message: str) -> None:
         """End an interrupted one that must not go on."""
@@ -251,6 +259,7 @@ class Scheduler:
                 await self._close(live)
             finally:
                 live.slot.give_back()
+                failpoint("end.slot_free")
 
     def free(self, live: Live) -> None:
         """One runs less."""

@@ -29,6 +29,7 @@ from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
 from ..engine.wiring import used_servers
 from ..errors import CloutError, SecretsLocked, UnreadableFile
+from ..failpoints import failpoint
 from ..schema.execution import Result, Spec
 from . import failures, history, hooks, records
 from .acceptance import folders
@@ -56,6 +57,9 @@ _FORCED_S = 1.5
 """Seconds after that until the run is given up: a cancel must be over within 5."""
 
 
+_FROM = ("resumed_from", "forked_from", "forked_at", "continued_from")
+
+
 @dataclass(frozen=True)
 class Bindings:
     """What every execution of this process is bound to."""
@@ -80,6 +84,7 @@ async def work(live: Live, bindings: Bindings) -> None:
 
     Raises OSError only where nothing more can be written at all.
     """
+    failpoint("run.claimed")
     began = bindings.clock.monotonic()
     before_ms = live.state.duration_ms or 0
     secrets = bindings.vault.of(live.spec.project_id)
@@ -105,7 +110,9 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     workspace = Workspace(bindings.data_dir, spec.execution_id)
     past = await _past(live, workspace)
     live.questions.restore(past.questions)
+    failpoint("run.past_read")
     await _begin(live)
+    failpoint("run.begun")
     store, version = bindings.store, spec.version
     if not await workspace.ready():
 
@@ -114,6 +121,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             await bindings.inputs.place(spec.files, spec.execution_id, target)
 
         await workspace.prepare(fill)
+    failpoint("run.workspace_ready")
     scenario = await store.scenario(spec.project_id, version=version) if spec.simulated else None
     named: Mapping[Path, Literal["read", "write"]] = await asyncio.to_thread(
         folders, definition, bindings.root_dir
@@ -221,8 +229,7 @@ class CannotGoOn(Exception):
 async def _past(live: Live, workspace: Workspace) -> Past:
     """What it goes on from; raises `CannotGoOn`."""
     try:
-        past = await history.read(live.folder)
-        await history.check(past, workspace)
+        past = await history.open_(live.folder, workspace)
     except CloutError as error:
         raise CannotGoOn(error.message) from error
     past.ran_s = (live.state.duration_ms or 0) / 1000
@@ -246,7 +253,15 @@ async def _begin(live: Live) -> None:
         simulated=spec.simulated,
         replay=spec.replay,
         origin=spec.origin,
+        **{name: value for name in _FROM if (value := getattr(spec, name)) is not None},
     )
+    if spec.forked_from is not None:
+        await live.emit(
+            "warning",
+            code="WORKSPACE_AS_NOW",
+            message="The workspace was copied as it was when this began, not as it had been at the event "
+            "that this goes on from.",
+        )
 
 
 async def _model_settings(spec: Spec, bindings: Bindings) -> ModelSettings:
@@ -303,6 +318,7 @@ async def _finished(run: asyncio.Task[Outcome], live: Live) -> None:
     if run.done():
         return
     run.cancel()
+    failpoint("cancel.delivered")
     await asyncio.wait({run}, timeout=_POLITE_S)
     if run.done():
         return
@@ -330,6 +346,7 @@ async def _end_processes(execution_id: str) -> None:
 
 async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: Mask) -> None:
     """Write down how it ended: `error.json` first, then the one ending event."""
+    failpoint("end.processes_gone")
     known: dict[str, Any] = {
         "usage": live.state.usage.model_dump(),
         "total_cost_usd": live.state.total_cost_usd,
@@ -345,7 +362,7 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
     elif isinstance(error := run.exception(), CannotGoOn):
         if live.stop is not None:
             await stopped(live, live.stop, known)
-        elif str(error) != live.state.why_interrupted:
+        else:
             await live.emit("interrupted", why=str(error))
             await live.log.sync()
         return
@@ -361,7 +378,9 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
         if outcome.status == "completed":
             known["result"] = known["result"] or Result().model_dump()
             await live.emit("complete", **known)
+            failpoint("end.told")
             await live.log.sync()
+            failpoint("end.synced")
             return
         broken = failures.of_outcome(outcome)
     await failed(live, broken.masked(mask), known)
@@ -371,6 +390,7 @@ async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> 
     """End it as failed: `error.json`, then the `error` event with what is known so far."""
     content = broken.as_file(turn=live.state.turns, **_place(live))
     await asyncio.to_thread(records.write_error, live.folder, content)
+    failpoint("end.error_written")
     await live.emit("error", code=broken.code, message=broken.message, details=broken.details, **known)
     await live.log.sync()
 

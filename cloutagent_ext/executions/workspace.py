@@ -54,6 +54,10 @@ class Workspace:
         """Whether it was prepared whole, so that a run may go on in it."""
         return await asyncio.to_thread((self.root / _BASELINE).is_file)
 
+    async def copy(self, other: Workspace) -> None:
+        """Make it a copy of `other` as that is now: regular files, folders and links. Raises OSError."""
+        await asyncio.to_thread(self._copy, other)
+
     async def files(self) -> list[FileRow]:
         """Regular files that the run made or changed, by path; links are not followed."""
         return await asyncio.to_thread(self._changed)
@@ -75,6 +79,24 @@ class Workspace:
     def _make(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         self.home.mkdir(exist_ok=True)
+
+    def _copy(self, other: Workspace) -> None:
+        """Links are copied as links, times kept; pipes, sockets and devices are left out."""
+        self._make()
+        for folder, folders, names in os.walk(other.path, followlinks=False):
+            to = self.path / Path(folder).relative_to(other.path)
+            to.mkdir(exist_ok=True)
+            for name in folders + names:
+                source, target = Path(folder, name), to / name
+                try:
+                    mode = source.lstat().st_mode
+                    if stat.S_ISLNK(mode):
+                        target.symlink_to(source.readlink())
+                    elif stat.S_ISREG(mode):
+                        shutil.copy2(source, target, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # a run that still works there has removed it
+        shutil.copy2(other.root / _BASELINE, self.root / _BASELINE)
 
     def _note_baseline(self) -> None:
         held = {path: (info.st_size, info.st_mtime_ns) for path, info in self._walk()}

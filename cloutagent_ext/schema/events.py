@@ -94,6 +94,8 @@ class Start(Event):
     origin: Origin
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
+    forked_at: int | None = None
+    """Event of that one whose turn is taken anew: what was before it is this one's history too."""
     continued_from: ExecutionId | None = None
 
 

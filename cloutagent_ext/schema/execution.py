@@ -188,6 +188,43 @@ class ApprovalDecision(Model):
         return self
 
 
+class ResumeRequest(Model):
+    """Body of POST …/resume."""
+
+    limits: PartialLimits | None = None
+    """Other limits than before: at most those that the project has now. They hold for the whole work, what
+    was spent before included."""
+
+
+class ChangedResult(Model):
+    """Another result of a tool call."""
+
+    call_id: Annotated[str, Field(min_length=1, max_length=200)]
+    text: Annotated[str, Field(min_length=1, max_length=1_000_000)]
+
+
+class ForkRequest(Model):
+    """Body of POST …/fork: where the history is shared up to, and what is different from there."""
+
+    from_event: int = Field(ge=1)
+    """An event of the execution; its turn is taken anew, and all before it is shared."""
+    prompt: Prompt | None = None
+    """At the beginning the task instead of the old one; later what is said besides, before that turn."""
+    variables: dict[str, str] | None = None
+    """Other values; those that are not named stay. Another system prompt leaves the model's thinking out."""
+    limits: PartialLimits | None = None
+    """Lower limits than the project's."""
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    tool_result: ChangedResult | None = None
+    """Of a call that the main agent made in the turn of `from_event`: that turn is kept, and ends there."""
+
+
+class Begun(Model):
+    """Answer of POST …/resume and …/fork: the execution that goes on."""
+
+    execution_id: ExecutionId
+
+
 class Accepted(Model):
     """Answer of POST …/execute by default (202)."""
 
@@ -231,6 +268,11 @@ class Spec(Model):
     metadata: JsonObject = {}
     idempotency_key: str | None = None
     """The caller's `Idempotency-Key`: the same one within a day means this execution."""
+    resumed_from: ExecutionId | None = None
+    forked_from: ExecutionId | None = None
+    forked_at: int | None = None
+    """Event of that one up to which the history is shared."""
+    continued_from: ExecutionId | None = None
     created_at: Timestamp
 
 

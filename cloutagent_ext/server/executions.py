@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, cast
 from ..engine.ports import Decision
 from ..errors import BadGateway, CloutError, Forbidden, GatewayTimeout, InvalidRequest, Unavailable
 from ..schema.base import JsonObject, Page
-from ..schema.execution import ApprovalDecision, ExecuteRequest, ExecutionState, Origin
+from ..schema.execution import (
+    ApprovalDecision,
+    Begun,
+    ExecuteRequest,
+    ExecutionState,
+    ForkRequest,
+    Origin,
+    ResumeRequest,
+)
 from ..schema.query import EventsQuery, ExecutionQuery
 from . import stream
 from .files import attachment
@@ -151,6 +159,23 @@ async def decide_approval(call: Endpoint, execution_id: str, call_id: str, body:
         )
     decision = Decision(body.decision == "allow", caller.name, body.message, body.input)
     return Reply(await call.services.executions.decide(execution_id, call_id, decision))
+
+
+async def resume_execution(call: Endpoint, execution_id: str, body: ResumeRequest) -> Reply:
+    begun = await call.services.executions.resume(execution_id, body, principal=call.caller())
+    return _begun(call, begun)
+
+
+async def fork_execution(call: Endpoint, execution_id: str, body: ForkRequest) -> Reply:
+    begun = await call.services.executions.fork(execution_id, body, principal=call.caller())
+    return _begun(call, begun)
+
+
+def _begun(call: Endpoint, begun: Begun) -> Reply:
+    place = call.url(f"executions/{begun.execution_id}")
+    return Reply(
+        begun, HTTPStatus.ACCEPTED, headers={"X-Execution-Id": begun.execution_id, "Location": place}
+    )
 
 
 async def list_events(call: Endpoint, execution_id: str, query: EventsQuery) -> Reply:

@@ -28,7 +28,16 @@ from ..schema.base import Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.cassettes import CassetteCreate, CassetteCreated, CassetteRow
 from ..schema.events import AnyEvent
-from ..schema.execution import Accepted, ApprovalDecision, ExecuteRequest, ExecutionState, Upload
+from ..schema.execution import (
+    Accepted,
+    ApprovalDecision,
+    Begun,
+    ExecuteRequest,
+    ExecutionState,
+    ForkRequest,
+    ResumeRequest,
+    Upload,
+)
 from ..schema.mcps import McpTest
 from ..schema.project import CreatedProject, Project, ProjectCreate, ProjectRow, ProjectUpdate, Validation
 from ..schema.query import (
@@ -84,6 +93,7 @@ _EXECUTE = {
     ),
     202: Answer("Accepted, and on disk.", Accepted, headers={"Location": "Where its state is."}),
 }
+_BEGUN = {202: Answer("It goes on.", Begun, headers={"Location": "Where its state is."})}
 _ETAG = "Stands for this very definition; send it back as `If-Match`."
 _ARCHIVE = RawBody(
     MAX_ARCHIVE_BYTES,
@@ -218,6 +228,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_EXECUTION}/approvals/{{call_id}}", executions.decide_approval,
           "Allow or deny a tool call that waits for a person", "executions", APPROVE, "execute",
           ok(ExecutionState), body=ApprovalDecision),
+    Route("POST", f"{_EXECUTION}/resume", executions.resume_execution,
+          "Go on after an interruption, a failure or a limit", "executions", JUPYTER, "execute", _BEGUN,
+          body=ResumeRequest),
+    Route("POST", f"{_EXECUTION}/fork", executions.fork_execution,
+          "A new execution that shares the history up to an event", "executions", JUPYTER, "execute", _BEGUN,
+          body=ForkRequest),
     Route("GET", f"{_EXECUTION}/events", executions.list_events, "Its events, a page at a time",
           "executions", READ, "read", ok(Page[AnyEvent]), query=EventsQuery, poll=True),
     Route("GET", f"{_EXECUTION}/stream", stream.stream_execution, "Its events as they happen", "executions",

@@ -196,3 +196,45 @@ async def test_events_come_a_page_at_a_time_without_gap_or_repeat(server: Caller
     assert pieces == whole
     tail = await server.get(f"executions/{execution}/events?from_event={len(whole)}")
     assert tail["items"] == whole[-1:]
+
+
+async def test_a_failed_execution_is_resumed_and_a_completed_one_forked_over_http(server: Caller) -> None:
+    project = await server.create(**{**BASH, "limits": {"max_turns": 1}})
+    await server.script(
+        project["id"],
+        {"text": "", "tools": [{"name": "bash", "as": "one", "input": {"command": "echo once >> made"}}]},
+        {"text": "Made: {{result.one}}."},
+    )
+    run = await server.call("POST", f"projects/{project['id']}/execute", json={"wait": True})
+    failed = run.json()
+    assert failed["error"]["code"] == "TURN_LIMIT_EXCEEDED"
+    path = f"executions/{failed['execution_id']}"
+    refused = await server.call("POST", f"{path}/resume", json={})
+    assert (refused.status_code, code(refused)) == (400, "INVALID_REQUEST")
+    assert "max_turns" in refused.json()["error"]["message"]
+    definition = await server.get(f"projects/{project['id']}")
+    definition["limits"]["max_turns"] = 5
+    saved = await server.call("PUT", f"projects/{project['id']}", json=definition)
+    assert saved.status_code == 200, saved.text
+    resumed = await server.call("POST", f"{path}/resume", json={"limits": {"max_turns": 5}})
+    assert resumed.status_code == 202, resumed.text
+    state = await server.ended(resumed.json()["execution_id"])
+    assert (state["status"], state["resumed_from"]) == ("completed", failed["execution_id"])
+    again = await server.call("POST", f"executions/{state['execution_id']}/resume", json={})
+    assert (again.status_code, code(again)) == (409, "CONFLICT")
+    body = {"from_event": state["last_event_id"], "prompt": "And now?"}
+    forked = await server.call("POST", f"executions/{state['execution_id']}/fork", json=body)
+    assert forked.status_code == 202, forked.text
+    assert forked.headers["Location"].endswith(forked.json()["execution_id"])
+    fork = await server.ended(forked.json()["execution_id"])
+    assert (fork["status"], fork["forked_from"]) == ("completed", state["execution_id"])
+    made = await server.call("GET", f"executions/{fork['execution_id']}/files/made")
+    assert made.text == "once\n", "the command ran once in all"
+    body = {"prompt": "And then?", "continue_from": fork["execution_id"], "wait": True}
+    continued = await server.call(
+        "POST", f"projects/{project['id']}/execute", json=body, key=project["api_key"]
+    )
+    assert continued.json()["continued_from"] == fork["execution_id"]
+    for verb, asked in (("resume", {}), ("fork", {"from_event": 1})):
+        denied = await server.call("POST", f"{path}/{verb}", json=asked, key=project["api_key"])
+        assert (denied.status_code, code(denied)) == (403, "FORBIDDEN")

@@ -120,8 +120,12 @@ def live_server(
     env: Mapping[str, str] | None = None,
     port: int | None = None,
     token: str | None = None,
+    interpreter: tuple[str, ...] = (),
 ) -> Iterator[LiveServer]:
-    """Start, wait until it answers, and end it again; `options` go to its command line."""
+    """Start, wait until it answers, and end it again; `options` go to its command line.
+
+    `interpreter`: options of Python itself.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     root = folder / "root"
     root.mkdir(exist_ok=True)
@@ -132,8 +136,8 @@ def live_server(
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", program, "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-                "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}",
+                sys.executable, *interpreter, "-m", program, "--no-browser", "--ip=127.0.0.1",
+                f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}",
                 f"--ServerApp.root_dir={root}",
                 f"--IdentityProvider.token={token}", f"--CloutAgent.data_dir={data}", "--allow-root",
                 "--ServerApp.jpserver_extensions={'cloutagent_ext': True}", *options,

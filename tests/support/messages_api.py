@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .wire_rules import WireRules, canonical
+
 Json = dict[str, Any]
 
 CACHE_MINIMUM = 512
@@ -123,12 +125,25 @@ def Calls(
 
 
 class MessagesApi:
-    """The server; `async with` starts and stops it."""
+    """The server; `async with` starts and stops it.
 
-    def __init__(self, script: Iterable[Scripted] | Script, *, api_key: str | None = "test-key") -> None:
+    Every request is held to `wire_rules`: one that breaks them is answered 400 and fails the
+    test when this is closed, whatever the product made of the answer, unless the test
+    `expects_refusals`.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Scripted] | Script,
+        *,
+        api_key: str | None = "test-key",
+        expects_refusals: bool = False,
+    ) -> None:
         self._script: deque[Scripted] | Script = script if callable(script) else deque(script)
         self._api_key = api_key
-        self._sent: dict[str, str] = {}
+        self.rules = WireRules()
+        self._expects_refusals = expects_refusals
+        self._violations: list[str] = []
         self._cached: set[str] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -151,7 +166,7 @@ class MessagesApi:
     def play(self, script: Iterable[Scripted] | Script) -> None:
         """Begin anew with `script`; what was sent and asked before is forgotten, connections stay."""
         self._script = script if callable(script) else deque(script)
-        self._sent.clear()
+        self.rules = WireRules()
         self._cached.clear()
         for kept in (self.requests, self.bodies, self.headers, self.counted, self.refused, self.usages):
             kept.clear()
@@ -169,6 +184,8 @@ class MessagesApi:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
         await self._server.wait_closed()
+        if not self._expects_refusals:
+            assert self._violations == [], "requests that the service would refuse"
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -203,8 +220,9 @@ class MessagesApi:
         self.headers.append(headers)
         if self._api_key is not None and headers.get("authorization") != f"Bearer {self._api_key}":
             return await self._fail(writer, Failure(401, "authentication_error", "invalid bearer token"))
-        if (reason := self._objection(body)) is not None:
+        if (reason := self.rules.objection(body, headers)) is not None:
             self.refused.append(reason)
+            self._violations.append(reason)
             return await self._fail(writer, Failure(400, "invalid_request_error", reason))
         answer = self._next(body, number)
         self.open += 1
@@ -224,58 +242,6 @@ class MessagesApi:
         if not self._script:
             return Failure(400, "invalid_request_error", f"the script ends before request {number + 1}")
         return self._script.popleft()
-
-    # ------------------------------------------------------------ what a request must be
-
-    def _objection(self, body: Json) -> str | None:
-        for name in ("model", "max_tokens", "messages"):
-            if name not in body:
-                return f"{name}: field required"
-        for name in ("temperature", "top_p", "top_k"):
-            if name in body:
-                return f"{name}: not permitted"
-        messages = body["messages"]
-        begins_with_summary = bool(messages) and _is_summary(messages[0])
-        if not messages or (messages[0]["role"] != "user" and not begins_with_summary):
-            return "messages: first message must use the user role"
-        betas = self.headers[-1].get("anthropic-beta", "")
-        if ("compaction" in body or begins_with_summary) and "compact-2026-09-04" not in betas:
-            return "compaction: this beta was not asked for"
-        form = "format" in (body.get("output_config") or {})
-        if "compaction" in body and (form or "context_management" in body):
-            return "compaction: cannot be combined with an output format or context management"
-        if messages[-1]["role"] == "assistant":
-            return "messages: prefill is not supported by this model"
-        open_calls: list[str] = []
-        for index, message in enumerate(messages):
-            blocks = message["content"]
-            if message["role"] == "assistant":
-                if (reason := self._changed(body, index)) is not None:
-                    return reason
-                open_calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
-                continue
-            if isinstance(blocks, str):
-                blocks = [{"type": "text", "text": blocks}]
-            if any(block["type"] == "text" and not block["text"] for block in blocks):
-                return f"messages.{index}: text content blocks must be non-empty"
-            answers = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
-            if sorted(answers) != sorted(open_calls):
-                return f"messages.{index}: not one `tool_result` for each `tool_use`: {open_calls}"
-            open_calls = []
-        return None
-
-    def _changed(self, body: Json, index: int) -> str | None:
-        """Signatures bind to all before them: a prefix must be exactly one that was answered so."""
-        if index == 0 and _is_summary(body["messages"][0]):
-            block = _canonical(body["messages"][0]["content"])
-            return None if block in self._sent.values() else "messages.0: a summary that was never given"
-        prefix = _digest(body, body["messages"][:index])
-        sent = self._sent.get(prefix)
-        if sent is None:
-            return f"messages.{index}: Invalid `signature`: bound to a different conversation"
-        if sent != _canonical(body["messages"][index]["content"]):
-            return f"messages.{index}: an assistant message differs from what was sent"
-        return None
 
     def _usage(self, body: Json) -> Json:
         """Input usage: what of the prompt was cached before, what is written now, what is neither."""
@@ -319,7 +285,7 @@ class MessagesApi:
         if reply.end_at_byte is not None:
             whole = reply.end_at_byte >= sum(map(len, map(_encoded, events)))
         if whole and reply.garbage_after is None:
-            self._sent[_digest(body, body["messages"])] = _canonical(blocks)
+            self.rules.sent(body, blocks, reply.stop_reason)
         headers = {"content-type": "text/event-stream; charset=utf-8", "request-id": f"req_{number}"}
         await _write_head(writer, 200, {**headers, **reply.headers, "transfer-encoding": "chunked"})
         end = "\r\n" if reply.crlf else "\n"
@@ -457,11 +423,6 @@ def _block_events(reply: Reply, index: int, block: Json) -> Iterable[Json]:
     yield {"type": "content_block_stop", "index": index}
 
 
-def _is_summary(message: Json) -> bool:
-    content = message["content"]
-    return isinstance(content, list) and bool(content) and content[0].get("type") == "compaction"
-
-
 def _with_ids(blocks: list[Json], number: int) -> list[Json]:
     return [
         {**block, "id": f"toolu_{number}_{index}"}
@@ -476,27 +437,10 @@ def _steps(body: Json) -> list[tuple[str, int]]:
     running = hashlib.sha256()
     steps = []
     for part in (body.get("tools", []), body.get("system", []), *body["messages"]):
-        text = _canonical(part)
+        text = canonical(part)
         running.update(text.encode("utf-8", "surrogatepass"))
         steps.append((running.hexdigest(), -(-len(text) // 4)))
     return steps
-
-
-def _digest(body: Json, messages: list[Json]) -> str:
-    parts = [sorted(map(_canonical, body.get("tools", []))), _canonical(body.get("system", []))]
-    text = json.dumps([*parts, *map(_canonical, messages)])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _canonical(value: Any) -> str:
-    """JSON with sorted keys, without `cache_control`: the changes that signatures tolerate."""
-
-    def strip(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {key: strip(inner) for key, inner in item.items() if key != "cache_control"}
-        return [strip(inner) for inner in item] if isinstance(item, list) else item
-
-    return json.dumps(strip(value), sort_keys=True)
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]] | None:

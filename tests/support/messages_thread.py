@@ -15,10 +15,10 @@ from .messages_api import MessagesApi, Script, Scripted
 
 @contextmanager
 def messages_api(
-    script: Iterable[Scripted] | Script, *, api_key: str | None = "test-key"
+    script: Iterable[Scripted] | Script, *, api_key: str | None = "test-key", expects_refusals: bool = False
 ) -> Iterator[MessagesApi]:
     """The service in a thread; what it has seen may be read once the caller has its answer."""
-    api = MessagesApi(script, api_key=api_key)
+    api = MessagesApi(script, api_key=api_key, expects_refusals=expects_refusals)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

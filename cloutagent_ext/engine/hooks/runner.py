@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...failpoints import failpoint
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
 from ...schema.project import Hook, HookEvent
@@ -354,9 +355,11 @@ class Hooks:
         )
         actions, clock = self._ports.hooks, self._ports.clock
         began = clock.monotonic()
+        failpoint("hook.begun")
         reply = _NO_ACTIONS if actions is None else await actions.run(hook, told)
         answer = read(hook, reply, self._job.mask)
         answer.duration_ms = round((clock.monotonic() - began) * 1000)
+        failpoint("hook.ended")
         return answer
 
     async def _say(self, agent: str, span: str, answer: Answer) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ...failpoints import failpoint
 from ..ports import ToolError
 from . import watches
 from .isolation import LIMITS, MAX_OUTPUT_BYTES, MAX_PROCESSES, Isolation
@@ -172,6 +173,7 @@ class Commands:
                     process = await asyncio.to_thread(_spawn, theirs, env)
                 elif not await room.start_supervisor(theirs):
                     raise OSError("its sandbox is gone")
+                failpoint("tool.spawned")
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
             if not supervised.stop.is_set():
                 writer.write(json.dumps(request).encode() + b"\n")
@@ -219,6 +221,7 @@ async def _answer(
         while (line := await reader.readline()) == b"\n":
             alive()
         answer = json.loads(line or "{}")
+        failpoint("tool.exited")
         if "problem" in answer:
             raise ToolError(f"The command could not be started: {answer['problem']}")
         if not answer:

@@ -9,6 +9,7 @@ import type {
   Agreement,
   McpTest,
   ApprovalDecision,
+  Begun,
   CreatedProject,
   Definition,
   ExecuteRequest,
@@ -158,6 +159,12 @@ export class Client {
       `executions/${id}/approvals/${encodeURIComponent(callId)}`,
       this._body('POST', decision)
     );
+  }
+
+  /** Let one go on: itself where it was interrupted, a new one where it has failed. */
+  async resume(id: string): Promise<string> {
+    const begun = await this._json<Begun>(`executions/${id}/resume`, this._body('POST', {}));
+    return begun.execution_id;
   }
 
   executionFiles(id: string): Promise<Page<FileRow>> {

@@ -231,6 +231,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/executions/{execution_id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new execution that shares the history up to an event */
+        post: operations["fork_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/executions/{execution_id}/notebook": {
         parameters: {
             query?: never;
@@ -245,6 +262,23 @@ export interface paths {
         get: operations["read_notebook"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/executions/{execution_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on after an interruption, a failure or a limit */
+        post: operations["resume_execution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1377,6 +1411,14 @@ export interface components {
             max_cost_usd: number;
         };
         /**
+         * Begun
+         * @description Answer of POST …/resume and …/fork: the execution that goes on.
+         */
+        Begun: {
+            /** Execution Id */
+            execution_id: string;
+        };
+        /**
          * Cancelled
          * @description Somebody stopped it.
          */
@@ -1496,6 +1538,16 @@ export interface components {
              * @description Version of the project that ran.
              */
             version: number;
+        };
+        /**
+         * ChangedResult
+         * @description Another result of a tool call.
+         */
+        ChangedResult: {
+            /** Call Id */
+            call_id: string;
+            /** Text */
+            text: string;
         };
         /**
          * CommandAction
@@ -2413,6 +2465,46 @@ export interface components {
              * @description Path relative to the server's root.
              */
             path: string;
+        };
+        /**
+         * ForkRequest
+         * @description Body of POST …/fork: where the history is shared up to, and what is different from there.
+         */
+        ForkRequest: {
+            /**
+             * From Event
+             * @description An event of the execution; its turn is taken anew, and all before it is shared.
+             */
+            from_event: number;
+            /**
+             * @description Lower limits than the project's.
+             * @default null
+             */
+            limits: components["schemas"]["PartialLimits"] | null;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Prompt
+             * @description At the beginning the task instead of the old one; later what is said besides, before that turn.
+             * @default null
+             */
+            prompt: string | null;
+            /**
+             * @description Of a call that the main agent made in the turn of `from_event`: that turn is kept, and ends there.
+             * @default null
+             */
+            tool_result: components["schemas"]["ChangedResult"] | null;
+            /**
+             * Variables
+             * @description Other values; those that are not named stay. Another system prompt leaves the model's thinking out.
+             * @default null
+             */
+            variables: {
+                [key: string]: string;
+            } | null;
         };
         /** Health */
         Health: {
@@ -3674,6 +3766,18 @@ export interface components {
             text: string;
         };
         /**
+         * ResumeRequest
+         * @description Body of POST …/resume.
+         */
+        ResumeRequest: {
+            /**
+             * @description Other limits than before: at most those that the project has now. They hold for the whole work, what
+             *     was spent before included.
+             * @default null
+             */
+            limits: components["schemas"]["PartialLimits"] | null;
+        };
+        /**
          * Resumed
          * @description The log goes on.
          */
@@ -3848,6 +3952,11 @@ export interface components {
              */
             batch: components["schemas"]["Batch"] | null;
             /**
+             * Continued From
+             * @default null
+             */
+            continued_from: string | null;
+            /**
              * Created At
              * @example 2026-11-22T08:00:00.000Z
              */
@@ -3861,6 +3970,17 @@ export interface components {
              * @default []
              */
             files: components["schemas"]["InputFile"][];
+            /**
+             * Forked At
+             * @description Event of that one up to which the history is shared.
+             * @default null
+             */
+            forked_at: number | null;
+            /**
+             * Forked From
+             * @default null
+             */
+            forked_from: string | null;
             /**
              * Idempotency Key
              * @description The caller's `Idempotency-Key`: the same one within a day means this execution.
@@ -3903,6 +4023,11 @@ export interface components {
              */
             replay: string | null;
             /**
+             * Resumed From
+             * @default null
+             */
+            resumed_from: string | null;
+            /**
              * Simulated
              * @description Whether the simulated model plays it.
              */
@@ -3941,6 +4066,12 @@ export interface components {
             continued_from: string | null;
             /** Execution Id */
             execution_id: string;
+            /**
+             * Forked At
+             * @description Event of that one whose turn is taken anew: what was before it is this one's history too.
+             * @default null
+             */
+            forked_at: number | null;
             /**
              * Forked From
              * @default null
@@ -5162,6 +5293,43 @@ export interface operations {
             };
         };
     };
+    fork_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForkRequest"];
+            };
+        };
+        responses: {
+            /** @description It goes on. */
+            202: {
+                headers: {
+                    /** @description Where its state is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     read_notebook: {
         parameters: {
             query?: never;
@@ -5180,6 +5348,43 @@ export interface operations {
                 };
                 content: {
                     "application/x-ipynb+json": unknown;
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    resume_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResumeRequest"];
+            };
+        };
+        responses: {
+            /** @description It goes on. */
+            202: {
+                headers: {
+                    /** @description Where its state is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
                 };
             };
             /** @description Every error has this shape. */

@@ -29,6 +29,7 @@ export type ToolRow = Schemas['ToolRow'];
 export type ModelRow = Schemas['ModelRow'];
 export type ModelList = Schemas['ModelList'];
 export type FileRow = Schemas['FileRow'];
+export type Begun = Schemas['Begun'];
 export type Accepted = Schemas['Accepted'];
 export type ExecuteRequest = Partial<Schemas['ExecuteRequest']>;
 export type ExecutionState = Schemas['ExecutionState'];

@@ -1,7 +1,8 @@
 import { act, fireEvent, screen } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { START, AGENT } from '../testing/events';
+import { json } from '../testing/server';
 import { openTab } from '../testing/tab';
 import { sampleDefinition } from '../testing/definition';
 import { graphOf } from '../graph/graph';
@@ -38,6 +39,21 @@ describe('canvas', () => {
     const idle = openTab();
     const quiet = idle.show(<Canvas definition={idle.state().history!.definition} />);
     expect(quiet.container.querySelector('.ca-Pill')).toBeNull();
+  });
+
+  it('offers to go on where an execution was left, and shows the one that does', async () => {
+    const left = openTab({
+      log: [START, AGENT, { type: 'interrupted', why: 'the server was stopped' }],
+      state: { executionId: 'e1' },
+      routes: {
+        'POST executions/e1/resume': () => json({ execution_id: 'e2' }, { status: 202 }),
+        'GET executions/e2': () => json({ execution_id: 'e2', status: 'running' })
+      }
+    });
+    left.show(<Canvas definition={left.state().history!.definition} />);
+    fireEvent.click(screen.getByText('Resume'));
+    await vi.waitFor(() => expect(left.state().executionId).toBe('e2'));
+    expect(left.server.sent('POST', 'executions/e1/resume')).toHaveLength(1);
   });
 });
 

@@ -1,11 +1,13 @@
 /**
- * The floating "Running · 7 s · $0.01 · Stop": there from the press of Run until the end.
+ * The floating "Running · 7 s · $0.01 · Stop": there from the press of Run until the end, and then,
+ * where the end was none, with a Resume.
  */
 import { Panel } from '@xyflow/react';
 
 import { isActive, ranMs } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { elapsed, money } from '../ui/format';
+import { statusLabel } from '../ui/labels';
 import { useNow } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { StateDot } from '../ui/StateDot';
@@ -20,7 +22,25 @@ export function RunPill(): JSX.Element | null {
     state => state.executions.find(each => each.execution_id === state.executionId)?.cancelling ?? false
   );
   const now = useNow(active) - skew;
-  if (!active || !monitor || monitor.status === 'interrupted') {
+  if (monitor && (monitor.status === 'interrupted' || monitor.status === 'failed')) {
+    return (
+      <Panel position="bottom-center" className="ca-Pill">
+        <StateDot state={monitor.status} />
+        <strong>{statusLabel(trans, monitor.status)}</strong>
+        <span className="ca-Pill-facts">{money(monitor.totalCostUsd)}</span>
+        <button
+          type="button"
+          className="ca-Secondary"
+          title={trans.__('Go on from where it stands; nothing that was done is done again')}
+          onClick={() => void actions.resume()}
+        >
+          <Icon name="run" solid />
+          {trans.__('Resume')}
+        </button>
+      </Panel>
+    );
+  }
+  if (!active || !monitor) {
     return null;
   }
   const queued = monitor.status === 'queued';

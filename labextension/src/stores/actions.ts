@@ -131,6 +131,20 @@ export class ProjectActions extends AuthoringActions {
     this.set({ following: false, reviewed: this.state.reviewed + 1 });
   }
 
+  /** Let the execution that is shown go on, and show where it does. */
+  async resume(): Promise<void> {
+    const id = this.state.executionId;
+    if (id) {
+      await this.attempt(async () => {
+        const next = await this.client.resume(id);
+        if (next !== id) {
+          this.show(next);
+        }
+        await this._noteState(next);
+      });
+    }
+  }
+
   /** Show an execution: its events from the first, live when it goes on. */
   show(executionId: string): void {
     this._unwatch();

@@ -20,6 +20,29 @@ describe('fold', () => {
     expect(steps.get('main/2/c2')?.children).toEqual(['main/2/c2/statistician#1']);
   });
 
+  it('goes on after an interruption: what was open runs again, once', () => {
+    const sketches: Sketch[] = [
+      START,
+      AGENT,
+      call('main/1/c1', 'bash', {}),
+      { type: 'interrupted', why: 'the server was stopped' },
+      { type: 'queued', execution_id: 'e1', position: 0 }
+    ];
+    const left = monitorOf(sketches);
+    expect(left.steps.get('main')?.state).toBe('stopped');
+    sketches.push({ type: 'resumed', by: 'restart', attempt: 2, limits: null });
+    const going = monitorOf(sketches);
+    expect(going.status).toBe('running');
+    expect(going.steps.get('main')).toMatchObject({ state: 'running', endedAt: null });
+    expect(going.steps.get('main/1/c1')?.state).toBe('running');
+    expect(going.cards.agent).toMatchObject({ state: 'running', active: 1 });
+    sketches.push(result('main/1/c1', 'bash', 'outcome unknown', { is_error: true }), ...WHOLE_RUN.slice(-1));
+    const ended = monitorOf(sketches);
+    expect(ended.status).toBe('completed');
+    expect(ended.steps.get('main/1/c1')?.state).toBe('failed');
+    expect(ended.roots).toEqual(['main']);
+  });
+
   it('gives each turn, agent and card its own tokens and money', () => {
     const { steps, cards, totalCostUsd, tokens } = monitorOf(WHOLE_RUN);
     expect((steps.get('main/1') as TurnStep).costUsd).toBe(0.01);

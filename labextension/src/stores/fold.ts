@@ -103,6 +103,26 @@ function stopAll(draft: Draft, state: StepState, at: number): void {
   }
 }
 
+/** What an interruption had stopped goes on: agents without an answer, calls without a result, their cards. */
+function startAgain(draft: Draft): void {
+  const working: Record<string, number> = {};
+  for (const step of [...draft.steps.values()]) {
+    const open =
+      (step.kind === 'agent' && step.result === null) || (step.kind === 'tool' && step.durationMs === null);
+    if (open && step.state === 'stopped') {
+      update(draft, step.id, null, { state: 'running', endedAt: null });
+      const id = step.kind === 'agent' ? cardOfAgent(step.label) : step.kind === 'tool' ? step.source : '';
+      working[id] = (working[id] ?? 0) + 1;
+    }
+  }
+  for (const [id, active] of Object.entries(working)) {
+    const run = draft.cards[id];
+    if (run) {
+      draft.cards[id] = { ...run, state: 'running', endedAt: null, active };
+    }
+  }
+}
+
 function end(
   draft: Draft,
   event: Extract<ExecutionEvent, { type: 'complete' | 'error' | 'cancelled' }>,
@@ -144,12 +164,18 @@ function take(draft: Draft, event: ExecutionEvent): void {
       draft.startedAt ??= at;
       return;
     case 'interrupted':
-      // Nobody works on it any more; a `resumed` would go on with new steps.
+      // Nobody works on it any more; a `resumed` starts what is open again.
       stopAll(draft, 'stopped', at);
       rest(draft, at);
       draft.status = 'interrupted';
       return;
     case 'resumed':
+      startAgain(draft);
+      wake(draft, at);
+      draft.status = 'running';
+      draft.position = null;
+      draft.limits = event.limits ?? draft.limits;
+      return;
     case 'running':
       wake(draft, at);
       draft.status = 'running';

@@ -261,20 +261,35 @@ def test_an_owner_does_not_outlive_its_process_through_a_child(tmp_path: Path) -
 async def test_one_that_is_being_made_by_another_server_is_left_alone(open_office: Opens) -> None:
     office = await open_office()
     project = await office.project(bash("true"))
-    state = await office.run(project)
-    executions = office.services.store.executions_dir(project)
-    folder = executions / "019ab000-0000-7000-8000-000000000001"
+    await office.run(project)
+    folder = office.services.store.executions_dir(project) / "019ab000-0000-7000-8000-000000000001"
 
     def make() -> None:
         folder.mkdir()
-        (folder / "spec.json").write_bytes((executions / state.execution_id / "spec.json").read_bytes())
-        (folder / "events.jsonl").touch()
         (folder / "owner").touch()
 
     await asyncio.to_thread(make)
     await open_office()
     left = await asyncio.to_thread(lambda: {path.name for path in folder.iterdir()})
-    assert left == {"spec.json", "events.jsonl", "owner"}
+    assert left == {"owner"}
+
+
+async def test_one_whose_maker_died_before_anybody_was_told_is_gone_at_the_next_start(
+    open_office: Opens,
+) -> None:
+    office = await open_office()
+    state = await office.run(await office.project(bash("true")))
+    executions = office.services.store.executions_dir(state.project_id)
+    folder = executions / "019ab000-0000-7000-8000-000000000001"
+
+    def make() -> None:
+        folder.mkdir()
+        (folder / "spec.json").write_bytes((executions / state.execution_id / "spec.json").read_bytes())
+        (folder / "owner").touch()
+
+    await asyncio.to_thread(make)
+    again = await open_office()
+    assert [each.execution_id for each in (await again.executions.list()).items] == [state.execution_id]
 
 
 async def test_what_is_accepted_while_the_server_stops_is_kept_for_the_next_start(open_office: Opens) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import sys
+import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from cloutagent_ext.errors import Conflict
 from cloutagent_ext.executions import journal
+from cloutagent_ext.schema.project import Queue
 
 from .conftest import Opens, bash
 from .test_queue import gated, open_
@@ -249,6 +252,41 @@ async def test_one_that_waits_to_go_on_is_queued_and_can_be_cancelled(
     assert (await second.executions.wait(ids[0])).status == "completed"
     with pytest.raises(Conflict):
         await second.executions.cancel(ids[1], by="ada")
+
+
+async def test_among_a_thousand_projects_what_a_dead_server_left_goes_on_within_five_seconds(
+    open_office: Opens, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    first = await open_office()
+    done = await first.run(await first.project(bash("true")))
+    project = await first.project(bash("sleep 600"), queue=Queue(max_concurrent=20))
+    ids = [(await first.accept(project)).execution_id for _ in range(12)]
+    for each in ids[:3]:
+        await first.until(each, "tool_call")
+    await first.services.stop(0)
+
+    def multiply() -> None:
+        original = data / "projects" / done.project_id
+        for _ in range(1000):
+            copy = original.with_name(str(uuid.uuid4()))
+            for folder, folders, names in os.walk(original):
+                to = copy / Path(folder).relative_to(original)
+                to.mkdir()
+                folders[:] = [name for name in folders if name != "versions"]
+                for name in names:
+                    os.link(Path(folder, name), to / name)
+
+    await asyncio.to_thread(multiply)
+    began = time.monotonic()
+    office = await open_office()
+    for each in ids[:3]:
+        await office.until(each, "resumed")
+    took = time.monotonic() - began
+    busy = await asyncio.to_thread(os.getloadavg)
+    assert took < 5 * max(1.0, busy[0] / 2), (took, busy)
+    for each in ids:
+        await office.executions.cancel(each, by="ada")
 
 
 async def test_nothing_is_left_of_a_killed_server(open_office: Opens, tmp_path: Path) -> None:

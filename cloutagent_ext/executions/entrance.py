@@ -1,0 +1,96 @@
+"""How a new execution gets onto the disk: whole, owned, and before anybody is told of it.
+
+Not here: whether it may (`acceptance`), and when it runs (`scheduler`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from pathlib import Path
+
+from .. import durable
+from ..errors import Conflict, DiskFull
+from ..failpoints import failpoint
+from ..schema.base import JsonObject
+from ..schema.execution import Spec
+from . import fold, journal, records
+from .branches import Beginning
+from .inputs import Inputs
+from .live import Live
+from .log import EventLog
+from .owner import Owner
+from .records import Records
+from .recovery import Adopt
+from .workspace import Workspace
+
+
+class Entrance:
+    """Puts new executions on the disk; `adopt` makes each the service's own."""
+
+    def __init__(self, records: Records, data_dir: Path, adopt: Adopt, inputs: Inputs) -> None:
+        self._records = records
+        self._data_dir = data_dir
+        self._adopt = adopt
+        self._inputs = inputs
+
+    async def create(self, spec: Spec, position: int, beginning: Beginning | None = None) -> Live:
+        """On the disk when this returns, so that it survives a crash and a power cut; or not there at all.
+
+        `position`: its place in the line. `beginning`: what it goes on from. Raises DiskFull, OSError.
+        """
+        workspace = Workspace(self._data_dir, spec.execution_id)
+        try:
+            if beginning is not None and await beginning.workspace.ready():
+                await workspace.copy(beginning.workspace)
+                await self._inputs.place(spec.files, spec.execution_id, workspace.path)
+                failpoint("accept.copied")
+            return await self._put(spec, position, beginning)
+        except BaseException as error:
+            await workspace.remove()
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(
+                    "No room left on the disk for a new execution. Free some, then try again."
+                ) from error
+            raise
+
+    async def _put(self, spec: Spec, position: int, beginning: Beginning | None) -> Live:
+        folder = self._records.folder(spec.project_id, spec.execution_id)
+        past = None if beginning is None else beginning.records
+        owner, log = await asyncio.to_thread(_place, folder, spec, past)
+        failpoint("accept.placed")
+        try:
+            live = self._adopt(spec, folder, owner, log, fold.initial(spec))
+            live.say("queued", execution_id=spec.execution_id, position=position)
+            failpoint("accept.queued")
+            await log.sync()
+            failpoint("accept.synced")
+        except BaseException:
+            await asyncio.to_thread(owner.release, finished=True)
+            await asyncio.to_thread(records.remove, folder)
+            raise
+        return live
+
+
+def _place(folder: Path, spec: Spec, past: list[JsonObject] | None) -> tuple[Owner, EventLog]:
+    """Make its folder, owned, with `spec.json` and an empty log on the disk. Blocking.
+
+    `past`: what its journal begins with.
+    """
+    durable.make_folder(folder.parent)
+    with durable.Batch() as batch:
+        batch.mkdir(folder)
+        owner = Owner.take(folder)
+        if owner is None:
+            raise Conflict("Another process owns a new execution; try again.")
+        try:
+            batch.write(folder / records.SPEC, spec.model_dump_json(indent=1).encode())
+            if past is not None:
+                batch.write(folder / journal.NAME, journal.content(past))
+            log = EventLog.new(folder)
+            batch.sync()
+        except BaseException:
+            owner.release(finished=True)
+            records.remove(folder)
+            raise
+    return owner, log

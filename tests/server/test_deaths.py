@@ -1,0 +1,104 @@
+"""The whole Jupyter server killed with an execution at work: the next one goes on with it.
+
+A few points are in every run of the tests, all of them and random moments in the nightly form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloutagent_ext.store.projects import ProjectStore
+from tests.crash.nursery import PROJECT
+from tests.crash.test_failpoints import RUN, Script, oracles
+from tests.support.live_server import LiveServer, live_server
+from tests.support.messages_api import MessagesApi
+from tests.support.messages_thread import messages_api
+
+SHORT = ["accept.synced", "model.half", "tool.recorded:2", "subagent.named", "end.told"]
+LONG = [point for point in RUN if not point.startswith("save.") and point not in SHORT]
+RANDOM = 40
+
+
+def served(folder: Path, api: MessagesApi, **more: Any) -> Any:
+    return live_server(
+        folder / "server",
+        f"--CloutAgent.base_url={api.url}",
+        "--CloutAgent.api_key=test-key",
+        data_dir=folder / "data",
+        interpreter=("-X", "cloutagent_failpoints"),
+        **more,
+    )
+
+
+def create(folder: Path) -> str:
+    """The project on the data folder, before any server is there."""
+    store = ProjectStore(folder / "data")
+
+    async def made() -> str:
+        await store.open()
+        return str((await store.create(PROJECT)).project.id)
+
+    return asyncio.run(made())
+
+
+def execute(server: LiveServer, project: str, folder: Path) -> None:
+    """Ask for an execution; the server may die over it."""
+    with contextlib.suppress(OSError, ValueError):
+        status, accepted = server.request("POST", f"projects/{project}/execute", {})
+        assert status == 202, accepted
+        (folder / "1.accepted").write_text(json.dumps({"id": accepted["execution_id"]}))
+
+
+def until_all_ended(server: LiveServer, within_s: float = 60) -> list[Any]:
+    deadline = time.monotonic() + within_s
+    while True:
+        _, page = server.request("GET", "executions")
+        if all(each["status"] in ("completed", "cancelled", "failed") for each in page["items"]):
+            return list(page["items"])
+        assert time.monotonic() < deadline, page
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", [*SHORT, *[pytest.param(each, marks=pytest.mark.nightly) for each in LONG]])
+def test_the_next_server_goes_on_with_what_a_killed_one_was_at(tmp_path: Path, point: str) -> None:
+    script = Script()
+    with messages_api(script) as api:
+        project = create(tmp_path)
+        with served(tmp_path, api, env={"CLOUTAGENT_FAILPOINT": point}) as doomed:
+            execute(doomed, project, tmp_path)
+            assert doomed.process.wait(60) == -signal.SIGKILL
+        with served(tmp_path, api) as last:
+            until_all_ended(last)
+        assert oracles(tmp_path, project, script, point) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_servers_killed_at_random_moments_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    seed = int(os.environ.get("CLOUTAGENT_SEED", time.time()))
+    moments = random.Random(seed)
+    for number in range(RANDOM):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        script = Script()
+        with messages_api(script) as api:
+            project = create(folder)
+            with served(folder, api) as doomed:
+                execute(doomed, project, folder)
+                time.sleep(moments.uniform(0, 1.5))
+                doomed.process.kill()
+                doomed.process.wait(20)
+            with served(folder, api) as last:
+                until_all_ended(last)
+            assert oracles(folder, project, script, f"seed {seed}, server {number}") == []
