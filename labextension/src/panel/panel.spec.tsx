@@ -191,6 +191,7 @@ describe('properties', () => {
       description: '',
       touches: '',
       read_only: false,
+      source: 'builtin',
       default_permission: 'ask' as const,
       input_schema: {}
     };
