@@ -22,11 +22,10 @@ a command that kills this very process with SIGKILL takes only the command itsel
 it (PR_SET_PDEATHSIG); `processes.end_all` finds the rest by its marker.
 """
 
-# ruff: noqa: PTH100, PTH110, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH120, PTH123
 # Start-up counts: pathlib, or typing, would take as long as all the rest.
 from __future__ import annotations
 
-import collections
 import contextlib
 import ctypes
 import json
@@ -57,6 +56,10 @@ KILL_GIVE_UP_S = 30.0
 """A process that KILL does not end sits in the kernel (a dead network mount); waiting longer helps nobody."""
 WATCH_S = 0.5
 """How often the processes are counted."""
+BURST_S = 0.1
+"""How often it is looked whether they may have become many at once, which costs almost nothing."""
+ALONE = os.getppid() == 1 and watches.is_warden(1)
+"""Whether this is a sandbox of our own, where nobody else's processes are."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -66,41 +69,6 @@ def prctl(option: int, value: int) -> None:
 
 
 # ---------------------------------------------------------------- the tree below
-
-
-def children(pid: int) -> list[int]:
-    """Direct children of `pid`, zombies included."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
-                found += [int(word) for word in file.read().split()]
-    return found
-
-
-def children_by_scan() -> dict[int, list[int]]:
-    """The same as a map of the whole machine, for kernels without `/proc/<pid>/task/<tid>/children`."""
-    by_parent: dict[int, list[int]] = collections.defaultdict(list)
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-                by_parent[int(file.read().rpartition(b")")[2].split()[1])].append(int(name))
-    return by_parent
-
-
-HAS_CHILDREN_FILE = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
-
-
-def descendants() -> list[int]:
-    """Every process below this one."""
-    of = children if HAS_CHILDREN_FILE else children_by_scan().__getitem__
-    found: list[int] = []
-    todo = [os.getpid()]
-    while todo:
-        below = of(todo.pop())
-        found += below
-        todo += below
-    return found
 
 
 def send(pids: Iterable[int], *signals: int) -> None:
@@ -124,7 +92,7 @@ def reap(statuses: dict[int, int]) -> bool:
 
 def end_everything(statuses: dict[int, int], grace_s: float = TERM_GRACE_S) -> None:
     """TERM, a grace, then KILL until nothing is left. Frozen first: a fork bomb cannot outrun that."""
-    send(descendants(), signal.SIGTERM, signal.SIGCONT)
+    send(watches.descendants(), signal.SIGTERM, signal.SIGCONT)
     patience = time.monotonic() + grace_s
     while time.monotonic() < patience:
         if not reap(statuses):
@@ -134,18 +102,18 @@ def end_everything(statuses: dict[int, int], grace_s: float = TERM_GRACE_S) -> N
     while reap(statuses) and time.monotonic() < patience:
         frozen: set[int] = set()
         for _ in range(100):
-            moving = set(descendants()) - frozen
+            moving = set(watches.descendants()) - frozen
             if not moving:
                 break
             send(moving, signal.SIGSTOP)
             frozen |= moving
-        send(descendants(), signal.SIGKILL)
+        send(watches.descendants(), signal.SIGKILL)
         time.sleep(0.01)
 
 
 def overused(request: dict[str, Any], disk: watches.Disk) -> str:
     """What there is too much of, or `exit`."""
-    living = descendants()
+    living = watches.descendants()
     if len(living) > request["max_processes"]:
         return "processes"
     if watches.memory(living) > request["max_memory"]:
@@ -344,12 +312,13 @@ def main() -> None:
     for descriptor in (control, owner, wake_read, *(each.pipe for each in reading)):
         poller.register(descriptor, select.POLLIN)
     deadline = time.monotonic() + request["timeout_s"]
-    watch = time.monotonic() + WATCH_S
+    watch, burst = time.monotonic() + WATCH_S, 0.0
+    usual = watches.tasks()
     statuses: dict[int, int] = {}
     answered, why, beat = False, "exit", 0.0
     while True:
         now = time.monotonic()
-        until = watch if answered else min(watch, deadline)
+        until = min(watch, burst) if answered else min(watch, burst, deadline)
         ready = {descriptor for descriptor, _ in poller.poll(max(0, until - now) * 1000)}
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
@@ -370,6 +339,10 @@ def main() -> None:
             end_everything(statuses, TERM_GRACE_S if hurried else request.get("grace_s", TERM_GRACE_S))
             return
         any_left = reap(statuses)
+        if time.monotonic() >= burst:
+            burst = time.monotonic() + BURST_S
+            if watches.tasks() - usual > request["max_processes"]:
+                watch, usual = 0.0, watches.tasks()
         if time.monotonic() >= watch:
             watch = time.monotonic() + WATCH_S
             if any_left:
@@ -382,7 +355,11 @@ def main() -> None:
             elif output.total + errors.total > request["max_output"]:
                 why = "output"
         if why != "exit":
-            end_everything(statuses)
+            if why == "processes" and ALONE:
+                with contextlib.suppress(OSError):
+                    os.kill(-1, signal.SIGKILL)  # all of the sandbox but this and process 1, in one step
+            # Too many processes get no grace: they would use it to make more.
+            end_everything(statuses, 0.0 if why == "processes" else TERM_GRACE_S)
             any_left = False
         elif not answered and request["may_go_on"] and output.says_async():
             why = "async"
@@ -399,7 +376,7 @@ def main() -> None:
                 "total": output.total,
                 "errors_total": errors.total,
                 "report": os.fsdecode(report) if report.endswith(b"\n") else "",
-                "left": names_of(descendants()) if any_left else [],
+                "left": names_of(watches.descendants()) if any_left else [],
             }
             if not hand_over(control, answer, bytes(output.head), bytes(output.tail), bytes(errors.head)):
                 end_everything(statuses)

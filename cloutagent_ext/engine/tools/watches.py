@@ -1,11 +1,12 @@
-"""How much memory and disk a command uses: asked by its supervisor while it runs.
+"""Which processes a command has, and how much memory and disk: asked by its supervisor while it runs.
 
 Standard library only: `supervisor` imports this file without the package.
 """
 
-# ruff: noqa: PTH123
+# ruff: noqa: PTH110, PTH123, PTH208
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import time
@@ -20,6 +21,41 @@ SHARE_OF_TIME = 0.05
 MAX_ENTRIES = 1_000_000
 
 
+def children(pid: int) -> list[int]:
+    """Direct children of `pid`, zombies included."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
+                found += [int(word) for word in file.read().split()]
+    return found
+
+
+def children_by_scan() -> dict[int, list[int]]:
+    """The same as a map of the whole machine, for kernels without `/proc/<pid>/task/<tid>/children`."""
+    by_parent: dict[int, list[int]] = collections.defaultdict(list)
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                by_parent[int(file.read().rpartition(b")")[2].split()[1])].append(int(name))
+    return by_parent
+
+
+HAS_CHILDREN_FILE = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
+
+def descendants() -> list[int]:
+    """Every process below this one."""
+    of = children if HAS_CHILDREN_FILE else children_by_scan().__getitem__
+    found: list[int] = []
+    todo = [os.getpid()]
+    while todo:
+        below = of(todo.pop())
+        found += below
+        todo += below
+    return found
+
+
 def memory(pids: Iterable[int]) -> int:
     """Bytes that belong to these processes alone: shared libraries and mapped files are not counted."""
     pages = 0
@@ -28,6 +64,21 @@ def memory(pids: Iterable[int]) -> int:
             words = file.read().split()
             pages += max(int(words[1]) - int(words[2]), 0)
     return pages * PAGE
+
+
+def tasks() -> int:
+    """How many threads the whole machine has: one small file, however many they are."""
+    with open("/proc/loadavg", "rb") as file:
+        return int(file.read().split()[3].partition(b"/")[2])
+
+
+def is_warden(pid: int) -> bool:
+    """Whether that is process 1 of a sandbox of ours."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().rstrip(b"\0").endswith(b"/engine/tools/warden.py")
+    except OSError:
+        return False
 
 
 def machine_memory() -> int:
