@@ -190,6 +190,7 @@ describe('properties', () => {
       name: 'bash',
       description: '',
       touches: '',
+      source: 'builtin',
       read_only: false,
       source: 'builtin',
       default_permission: 'ask' as const,
