@@ -13,7 +13,19 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from ..schema import admin, archives, backtests, canvas, cassettes, events, execution, mcps, project, versions
+from ..schema import (
+    admin,
+    approvals,
+    archives,
+    backtests,
+    canvas,
+    cassettes,
+    events,
+    execution,
+    mcps,
+    project,
+    versions,
+)
 from ..schema.base import FieldError, Model
 from . import field_docs
 from .gate import HEADER
@@ -60,10 +72,15 @@ def document() -> dict[str, Any]:
     }  # fmt: skip
 
 
+_ROOMS = (
+    canvas, project, approvals, execution, events, admin, archives, backtests, cassettes, versions, mcps,
+)  # fmt: skip
+
+
 def _models() -> list[type[BaseModel]]:
     """Every model of the schema package: clients need those of streams and of disk as well."""
     found: dict[str, type[BaseModel]] = {"FieldError": FieldError, "Nothing": Nothing}
-    for module in (canvas, project, execution, events, admin, archives, backtests, cassettes, versions, mcps):
+    for module in _ROOMS:
         for name, value in vars(module).items():
             ours = (
                 isinstance(value, type) and issubclass(value, Model) and value.__module__ == module.__name__

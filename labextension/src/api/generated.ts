@@ -3213,6 +3213,7 @@ export interface components {
         OpenApproval: {
             /**
              * Agent
+             * @description Who wants it: `main`, or `<subagent id>#k`.
              * @default main
              */
             agent: string;
@@ -3231,6 +3232,7 @@ export interface components {
             preview: components["schemas"]["Preview"] | null;
             /**
              * Reason
+             * @description Why it asks: a rule, a hook, step mode.
              * @default
              */
             reason: string;
@@ -3300,25 +3302,33 @@ export interface components {
          * @description What a call would do, as far as that can be told without doing it.
          */
         Preview: {
-            /** Content */
+            /**
+             * Content
+             * @description Up to 32 KiB.
+             */
             content: string;
             /**
              * Kind
+             * @description `diff`: unified, of a file as it is now · `command` of a shell · `code` of a cell · `call`: arguments
+             *     as JSON · `url` to be fetched.
              * @enum {string}
              */
             kind: "diff" | "command" | "code" | "call" | "url";
             /**
              * Note
+             * @description What a person should know besides: a new file, a passage that is not there.
              * @default
              */
             note: string;
             /**
              * Truncated
+             * @description Whether `content` leaves something out.
              * @default false
              */
             truncated: boolean;
             /**
              * Where
+             * @description File of a diff, working directory of a command, notebook of a cell, `<server> / <tool>` of a call.
              * @default
              */
             where: string;
