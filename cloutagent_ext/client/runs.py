@@ -193,7 +193,7 @@ class AsyncRun:
         return await self._begin("fork", {name: value for name, value in body.items() if value is not None})
 
     async def _begin(self, verb: str, body: dict[str, Any]) -> AsyncRun:
-        answer = await self._transport.json("POST", f"{self._path}/{verb}", json=body)
+        answer = await self._transport.json("POST", f"{self._path}/{verb}", body=body)
         execution_id = answer["execution_id"]
         if execution_id == self.id:
             self.last = None

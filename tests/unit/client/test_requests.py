@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -255,3 +256,26 @@ async def test_the_async_face_has_the_same_nouns(server: ScriptedHttp) -> None:
         run = await (await client.project("Sales analyst")).run(file="x")
         assert (await run.wait()).status == "completed"
         assert (await run.result()).text == "done"
+
+
+def test_an_interrupted_run_goes_on_as_itself_and_a_failed_one_as_another(server: ScriptedHttp) -> None:
+    other = "33333333-3333-4333-8333-333333333333"
+    resume, fork = (f"POST {API}/executions/{RUN}/{verb}" for verb in ("resume", "fork"))
+    server.routes[f"GET {API}/executions/{RUN}"] = Answer(200, state("interrupted"))
+    server.routes[resume] = [Answer(202, {"execution_id": RUN}), Answer(202, {"execution_id": other})]
+    server.routes[fork] = Answer(202, {"execution_id": other})
+    with connect(server.url) as client:
+        run = client.execution(RUN)
+        assert run.resume().id == RUN
+        assert run.resume(limits={"max_turns": 9}).id == other
+        assert run.fork(7, prompt="Again", tool_result=("c1", "ten")).id == other
+    assert [json.loads(asked.body or b"{}") for asked in server.asked(resume)] == [
+        {},
+        {"limits": {"max_turns": 9}},
+    ]
+    [asked] = server.asked(fork)
+    assert json.loads(asked.body) == {
+        "from_event": 7,
+        "prompt": "Again",
+        "tool_result": {"call_id": "c1", "text": "ten"},
+    }
