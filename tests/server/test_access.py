@@ -33,6 +33,7 @@ def address(route: Route, project: str = UNKNOWN, execution: str = UNKNOWN) -> s
         "cassette_id": "0123456789abcdef",
         "version": "1",
         "mcp": "nobody",
+        "hook": "nobody",
         "other": "1",
         "call_id": "toolu_1",
     }
