@@ -16,7 +16,7 @@ from ..engine.models.prices import NoPrices
 from ..engine.ports import CASSETTE_MISS, Approvals, EndExecution, Models, Prices, Servers, Tool
 from ..errors import NotFound, UnreadableFile
 from ..schema.execution import Spec
-from ..schema.project import McpServer
+from ..schema.project import Definition, McpServer
 from .cassettes import Cassettes
 
 
@@ -62,6 +62,10 @@ class Replay:
         from ..engine.tools.played import RecordedServers
 
         return RecordedServers(self.cassette, self.canon.places)
+
+    def env(self, definition: Definition) -> Mapping[str, str]:
+        """Environment of its children, where there are any: secrets of one that plays are not asked for."""
+        return {} if self.cassette.plays_tools else definition.agent.env
 
     def used(self, servers: Sequence[McpServer]) -> Sequence[McpServer]:
         """Of the project's servers those that are needed, with their secrets."""

@@ -129,7 +129,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     async with contextlib.AsyncExitStack() as stack:
         journal = await live.journal()
         replay = await Replay.of(spec, bindings.cassettes)
-        own = await secrets.filled(definition.agent.env)
+        own = await secrets.filled(replay.env(definition) if replay else definition.agent.env)
         unasked = spec.simulated or replay is not None
         await bindings.models.prepare(definition)
         settings = None if unasked else await _model_settings(spec, bindings)

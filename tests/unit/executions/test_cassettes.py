@@ -204,7 +204,8 @@ async def test_pictures_come_back_to_where_the_model_saw_them(studio: Studio) ->
 async def test_with_tool_results_a_replay_starts_no_mcp_server(studio: Studio) -> None:
     server = McpServer(id="time", name="Time", transport="stdio", command=sys.executable,
                        args=["-m", "mcp_server_time"], credentials={"TOKEN": "TIME_TOKEN"})  # fmt: skip
-    timely = project(agent=agent(tools=[], permissions={"mcp__time__*": "allow"}), mcps=[server])
+    env = {"ALSO": "{{secret:TIME_TOKEN}}"}
+    timely = project(agent=agent(tools=[], permissions={"mcp__time__*": "allow"}, env=env), mcps=[server])
     when = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "UTC"}
     script = [Call("mcp__time__convert_time", when), Say("Noon.")]
     project_id, _, events, cassette = await studio.record(
@@ -212,7 +213,7 @@ async def test_with_tool_results_a_replay_starts_no_mcp_server(studio: Studio) -
     )
     player = await studio.player()
     await player.services.secrets.delete(project_id, "TIME_TOKEN")  # nothing is left to start it with
-    gone = server.model_copy(update={"command": "/nonexistent", "credentials": {}})
+    gone = server.model_copy(update={"command": "/nonexistent"})
     await player.services.store.save(project_id, timely.model_copy(update={"mcps": [gone]}))
     again = await player.run(project_id, replay=cassette)
     assert (again.status, again.error) == ("completed", None)
