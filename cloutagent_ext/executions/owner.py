@@ -1,8 +1,13 @@
 """Which process an execution belongs to: a lock that the operating system frees when it dies.
 
 A file `owner` beside the log, held with flock from acceptance to the end, and removed
-then: a start finds what is unfinished by its name alone. Process ids are not used, since
-systems reuse them. All functions block and are called in threads.
+then: a start finds what is unfinished by its name alone. Process ids never decide who owns
+one, since systems reuse them. All functions block and are called in threads.
+
+The lock is closed on exec, so no command and no tool has it; but a child that its process
+was just starting has it until then, and outlives a SIGKILL of that process by as long as
+a busy machine makes it wait. So the file says who took the lock: where that process is
+dead, the lock is about to be free, and `take` waits for it.
 """
 
 from __future__ import annotations
@@ -10,10 +15,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Self
 
 NAME = "owner"
+LAST_BREATH_S = 5.0
+"""Longest wait for children of a dead owner that have not got to their exec."""
+_POLL_S = 0.01
 
 
 class Owner:
@@ -25,21 +34,30 @@ class Owner:
 
     @classmethod
     def take(cls, folder: Path) -> Self | None:
-        """Own the execution in `folder`, or None when a living process does. Raises OSError."""
+        """Own the execution in `folder`, or None when a living process does. Raises OSError.
+
+        Waits a little where its owner is dead but a child that it was starting is not out of its way.
+        """
         path = folder / NAME
+        give_up = time.monotonic() + LAST_BREATH_S
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                dead = _is_dead(os.pread(fd, 200, 0))
                 os.close(fd)
-                return None
+                if not dead or time.monotonic() > give_up:
+                    return None
+                time.sleep(_POLL_S)
+                continue
             except BaseException:
                 os.close(fd)
                 raise
             # The owner before us may have removed the file between our open and our lock.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(fd), path.stat()):
+                    _sign(fd)
                     return cls(path, fd)
             os.close(fd)
 
@@ -57,3 +75,41 @@ class Owner:
 def unfinished(folder: Path) -> bool:
     """Whether the execution in `folder` has not ended, as far as its owner file says."""
     return (folder / NAME).exists()
+
+
+def _sign(fd: int) -> None:
+    """Say who has it now. On a full disk nobody is named, which costs only the wait in `take`."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, _signature(os.getpid()), 0)
+
+
+def _is_dead(signature: bytes) -> bool:
+    """Whether the process that signed is certainly gone: one of this machine, and of our own process ids."""
+    pid = signature.split(b" ", 1)[0]
+    try:
+        here = _signature(os.getpid()).split(b" ")[2:]
+        if not pid.isdigit() or signature.split(b" ")[2:] != here:
+            return False  # not ours to judge: another machine's, another container's, or nobody's
+    except OSError:
+        return False
+    try:
+        return _signature(int(pid)) != signature
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    except OSError:
+        return False
+
+
+def _signature(pid: int) -> bytes:
+    """Process `pid` as no other ever is: with its start, its namespace and this boot. Raises OSError.
+
+    A killed process that nobody has waited for yet counts as gone: its files are closed.
+    """
+    # Behind the command's name, which may hold anything: state, …, and 19 fields on the start time.
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    if fields[0] in (b"Z", b"X"):
+        raise ProcessLookupError(pid)
+    space = os.stat("/proc/self/ns/pid").st_ino
+    boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+    return b"%d %b %d %b" % (pid, fields[19], space, boot)
