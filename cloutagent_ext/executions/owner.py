@@ -110,6 +110,6 @@ def _signature(pid: int) -> bytes:
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     if fields[0] in (b"Z", b"X"):
         raise ProcessLookupError(pid)
-    space = os.stat("/proc/self/ns/pid").st_ino
+    space = Path("/proc/self/ns/pid").stat().st_ino
     boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
     return b"%d %b %d %b" % (pid, fields[19], space, boot)

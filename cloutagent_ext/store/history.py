@@ -89,7 +89,8 @@ def found(project: Path, number: int) -> tuple[versions.Record, Definition]:
 class History:
     """Changes of versions and trust."""
 
-    def __init__(self, writer: Writer, agreed: trust.Trust) -> None:
+    def __init__(self, projects: Path, writer: Writer, agreed: trust.Trust) -> None:
+        self._projects = projects
         self._writer = writer
         self._trust = agreed
 
@@ -163,6 +164,22 @@ class History:
             if trust.digest(definition, files) != agreed:
                 definition, files = self._with_hash(held, agreed)
             return self._note(held, trust=self._trust.add(project_id, definition, files, given))
+
+    def snapshot(self, project_id: str, version: int | None) -> tuple[Definition, int] | None:
+        """What `version` holds, by default what calls with a key run; None: never saved here."""
+        folder = self._projects / project_id
+        number = version
+        if number is None:
+            metadata = layout.parse_metadata(tree.read(folder))
+            if metadata.published_version is None:
+                self._writer.version_files(project_id)
+                metadata = layout.parse_metadata(tree.read(folder))
+            number = metadata.published_version or metadata.version
+            if metadata.published_version is None and versions.record(folder, number) is None:
+                return None
+        elif not folder.is_dir():
+            raise NotFound("There is no such project.")
+        return layout.parse(versions.read(folder, number)).definition, number
 
     def prune(self, project_id: str, *, keep: int, max_age_days: int, in_use: Collection[int]) -> list[int]:
         """Remove versions beyond the newest `keep` and those older than `max_age_days` (0: no limit).

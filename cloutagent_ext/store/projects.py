@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..durable import Guard
-from ..errors import NotFound, TooLarge
+from ..errors import NotFound
 from ..schema.admin import FileRow
 from ..schema.base import JsonObject, Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.project import Definition, ProjectRow
 from ..schema.versions import Version, VersionDiff, VersionRow
-from . import diff, history, layout, project_files, tree, trust, versions
+from . import diff, history, project_files, trust, versions
 from .archive import Archives
 from .backups import KEPT_MANUAL, Backups, local_now
 from .cassettes import CassetteFiles
+from .consent import Consent
 from .definitions import Definitions
 from .frozen import Frozen
 from .history import History
@@ -53,10 +54,11 @@ class ProjectStore:
         self._guard = Guard()
         self._trust = trust.Trust(data_dir)
         self._writer = Writer(self._projects, self._guard, self._trust)
-        self._history = History(self._writer, self._trust)
+        self._history = History(self._projects, self._writer, self._trust)
         self._shelf = Shelf(self._projects, self._backups, self._guard, self._writer)
         self._definitions = Definitions(self._projects)
-        self._listing = Listing(self._projects, self._trusted)
+        self._consent = Consent(self._projects, self._trust, self._writer.digests)
+        self._listing = Listing(self._projects, self._consent.given)
         self._frozen = Frozen()
         self.archives = Archives(self._projects, self._shelf, self._listing)
         """Copies of whole projects."""
@@ -212,24 +214,12 @@ class ProjectStore:
         `published`: the published version, or the newest one: never a draft, but with project files
         as they are now, since those have no drafts. `version`: that one.
         """
-        folder = self._folder(project_id)
-
-        def snapshot() -> tuple[Definition, int] | None:
-            number = version
-            if number is None:
-                metadata = layout.parse_metadata(tree.read(folder))
-                if metadata.published_version is None:
-                    self._writer.version_files(str(project_id))
-                    metadata = layout.parse_metadata(tree.read(folder))
-                number = metadata.published_version or metadata.version
-                if metadata.published_version is None and versions.record(folder, number) is None:
-                    return None  # made by hand, never saved here
-            elif not folder.is_dir():
-                raise NotFound("There is no such project.")
-            return layout.parse(versions.read(folder, number)).definition, number
-
+        pid = str(project_id)
         if version is not None or published:
-            found = await self._in_turn(project_id, lambda: self._frozen.note(str(project_id), snapshot()))
+            found = await self._in_turn(
+                project_id,
+                lambda: self._frozen.note(pid, self._history.snapshot(pid, version)),
+            )
             if found is not None:
                 return found
         return await self._in_turn(project_id, lambda: self._writer.freeze(str(project_id), author))
@@ -327,22 +317,10 @@ class ProjectStore:
 
         Before anything of the project is started. `version`: as that snapshot has it, else the live state.
         """
-        folder = self._folder(project_id)
-
-        def check() -> None:
-            loaded = self._definitions.get(str(project_id))
-            definition = loaded.definition
-            if version is not None:
-                record, definition = history.found(folder, version)
-                files = record.files()
-            elif trust.starts_anything(definition):
-                files = project_files.digests(project_files.live(folder), self._writer.digests)
-            else:
-                return
-            if not self._trust.holds(str(project_id), definition, files, loaded.metadata.trust):
-                raise trust.refused(definition, version, files)
-
-        await asyncio.to_thread(check)
+        self._folder(project_id)
+        await asyncio.to_thread(
+            lambda: self._consent.require(str(project_id), self._definitions.get(str(project_id)), version)
+        )
 
     # ------------------------------------------------------------ project files
 
@@ -400,16 +378,7 @@ class ProjectStore:
         return await self._in_turn(project_id, lambda: self._stored(project_id, work()))
 
     def _stored(self, project_id: str, loaded: Loaded) -> Stored:
-        return stored(project_id, loaded, self._trusted(project_id, loaded))
-
-    def _trusted(self, project_id: str, loaded: Loaded) -> bool:
-        if not trust.starts_anything(loaded.definition):
-            return True
-        try:
-            files = project_files.digests(project_files.live(self._folder(project_id)), self._writer.digests)
-        except TooLarge:  # put there by hand; what cannot be looked through is not trusted
-            return False
-        return self._trust.holds(str(project_id), loaded.definition, files, loaded.metadata.trust)
+        return stored(project_id, loaded, self._consent.given(str(project_id), loaded))
 
     async def _in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:
         self._folder(project_id)

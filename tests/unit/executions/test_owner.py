@@ -76,7 +76,8 @@ def test_a_child_that_has_got_to_its_exec_is_in_nobodys_way(tmp_path: Path) -> N
         process.wait(30)
         os.kill(child, 0)  # it lives
         began = time.monotonic()
-        assert (taken := Owner.take(tmp_path)) is not None
+        taken = Owner.take(tmp_path)
+        assert taken is not None
         assert time.monotonic() - began < owner.LAST_BREATH_S
         taken.release(finished=False)
 
