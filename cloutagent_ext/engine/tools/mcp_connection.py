@@ -12,26 +12,22 @@ import asyncio
 import contextlib
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 import anyio
 import anyio.lowlevel
-import httpx2
 import mcp_types
 from mcp import Client, MCPError
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from ..._version import __version__
 from ...schema.base import JsonObject
 from ...schema.project import McpServer
 from ..masking import Mask
-from ..ports import EndExecution
-from . import mcp_listing
+from . import mcp_listing, mcp_session
 from .mcp_link import Link, quiet, quieten
 from .mcp_listing import Listing, Offer
+from .mcp_session import About
 from .text import clean
 
 START_S = 30.0
@@ -43,11 +39,8 @@ RESTARTS = 3
 BACKOFF_S = 1.0
 """Pause before the first of these; each further one is three times as long."""
 
-_LISTEN_S = 5.0
 _RELIST_S = 10.0
 _RELIST_PAUSE_S = 1.0
-_MOST_PAGES = 100
-_MOST_LISTED = 20_000
 _MOST_CHANGES_TOLD = 5
 Happened = Literal["MCP_RECONNECTED", "MCP_TOOLS_CHANGED", "MCP_FAILED"]
 Report = Callable[[Happened, str, JsonObject], Awaitable[None]]
@@ -65,25 +58,8 @@ log = logging.getLogger(__name__)
 quieten()
 
 
-_EXPECTED = (
-    OSError, TimeoutError, MCPError, ValidationError, RuntimeError, httpx2.HTTPError, httpx2.StreamError,
-    httpx2.InvalidURL, EndExecution, anyio.ClosedResourceError, anyio.BrokenResourceError, anyio.EndOfStream,
-)  # fmt: skip
-"""How connections end; anything else is a bug, and the server's log gets it."""
-
-
 class CallFailed(Exception):
     """A call came to no result; the text says why, for the model."""
-
-
-@dataclass(frozen=True)
-class About:
-    """What a connected server says of itself."""
-
-    name: str = ""
-    version: str = ""
-    protocol_version: str = ""
-    instructions: str = ""
 
 
 class Connection:
@@ -283,17 +259,17 @@ class Connection:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self._start_s) as deadline:
-                    client = await stack.enter_async_context(self._connecting(link))
-                    listing = await self._list(client)
-                    await stack.enter_async_context(self._listening(client))
+                    client = await stack.enter_async_context(mcp_session.client(link, self._dirty.set))
+                    listing = await mcp_session.tools(client, self.server, self._mask)
+                    await stack.enter_async_context(mcp_session.listening(client))
                 await self._there(client, listing, attempt)
                 await self._watch(client, link)
         except BaseException as error:
             task = asyncio.current_task()
             if isinstance(error, KeyboardInterrupt | SystemExit) or (task is not None and task.cancelling()):
                 raise
-            failure = _leaf(error)
-            if not isinstance(failure, _EXPECTED):
+            failure = mcp_session.leaf(error)
+            if not isinstance(failure, mcp_session.EXPECTED):
                 trace = self._mask("".join(traceback.format_exception(failure)))
                 log.error("The connection to the MCP server %s failed\n%s", self.server.id, trace)
         finally:
@@ -319,45 +295,6 @@ class Connection:
 
     def _last_line(self) -> str:
         return f". It said: {self.said[-1]}" if self.said else ""
-
-    def _connecting(self, link: Link) -> Client:
-        async def notified(message: Any) -> None:
-            if isinstance(message, mcp_types.ToolListChangedNotification):
-                self._dirty.set()
-            await anyio.lowlevel.checkpoint()
-
-        # No callbacks for sampling, elicitation and roots: so none is declared, and each is refused.
-        return Client(
-            link,
-            message_handler=notified,
-            client_info=mcp_types.Implementation(name="cloutagent", version=__version__),
-            cache=None,
-        )
-
-    @contextlib.asynccontextmanager
-    async def _listening(self, client: Client) -> AsyncIterator[None]:
-        """Since 2026 changes of the tools come only to who asks for them."""
-        tools = client.server_capabilities.tools
-        async with contextlib.AsyncExitStack() as stack:
-            if client.protocol_version in MODERN_PROTOCOL_VERSIONS and tools and tools.list_changed:
-                with contextlib.suppress(MCPError, TimeoutError, RuntimeError):
-                    async with asyncio.timeout(_LISTEN_S):
-                        await stack.enter_async_context(client.listen(tools_list_changed=True))
-            yield
-
-    async def _list(self, client: Client) -> Listing:
-        tools: list[Any] = []
-        cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            page = await client.list_tools(cursor=cursor)
-            tools += page.tools
-            cursor = page.next_cursor
-            if cursor is None or len(tools) > _MOST_LISTED:
-                break
-        server = self.server
-        return await asyncio.to_thread(
-            mcp_listing.listing, server.id, tools, server.enabled_tools, self._mask
-        )
 
     async def _there(self, client: Client, listing: Listing, attempt: int) -> None:
         before, self.listing = self.listing, listing
@@ -395,7 +332,7 @@ class Connection:
                 self._dirty.clear()
                 with contextlib.suppress(MCPError, TimeoutError, ValidationError):
                     async with asyncio.timeout(_RELIST_S):
-                        listing = await self._list(client)
+                        listing = await mcp_session.tools(client, self.server, self._mask)
                     before, self.listing = self.listing, listing
                     await self._compare(before, listing)
                 await asyncio.wait(ends, timeout=_RELIST_PAUSE_S, return_when=asyncio.FIRST_COMPLETED)
@@ -423,10 +360,3 @@ class Connection:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-
-
-def _leaf(failure: BaseException) -> BaseException:
-    """What really happened: the SDK's task groups wrap it."""
-    while isinstance(failure, BaseExceptionGroup) and failure.exceptions:
-        failure = failure.exceptions[0]
-    return failure
