@@ -376,8 +376,8 @@ class Past:
             self.carried, self.carried_s = [], 0.0
             self._lost, self._open = [], {}
         self.spent = []
-        self.kept = {agent: dict(kept) for agent, kept in record["kept"].items()}
-        self.tools_used |= set(record["tools_used"])
+        self.kept = {agent: dict(kept) for agent, kept in record.get("kept", {}).items()}
+        self.tools_used |= set(record.get("tools_used", ()))
         for talk in self.conversations.values():
             talk.usage, talk.cost = Usage(), 0.0
             if record["how"] != "resumed":
