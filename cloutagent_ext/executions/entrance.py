@@ -6,7 +6,6 @@ Not here: whether it may (`acceptance`), and when it runs (`scheduler`).
 from __future__ import annotations
 
 import asyncio
-import errno
 from pathlib import Path
 
 from .. import durable
@@ -22,17 +21,21 @@ from .log import EventLog
 from .owner import Owner
 from .records import Records
 from .recovery import Adopt
+from .reserve import Reserve, is_full
 from .workspace import Workspace
 
 
 class Entrance:
     """Puts new executions on the disk; `adopt` makes each the service's own."""
 
-    def __init__(self, records: Records, data_dir: Path, adopt: Adopt, inputs: Inputs) -> None:
+    def __init__(
+        self, records: Records, data_dir: Path, adopt: Adopt, inputs: Inputs, reserve: Reserve
+    ) -> None:
         self._records = records
         self._data_dir = data_dir
         self._adopt = adopt
         self._inputs = inputs
+        self._reserve = reserve
 
     async def create(self, spec: Spec, position: int, beginning: Beginning | None = None) -> Live:
         """On the disk when this returns, so that it survives a crash and a power cut; or not there at all.
@@ -41,6 +44,7 @@ class Entrance:
         """
         workspace = Workspace(self._data_dir, spec.execution_id)
         try:
+            await asyncio.to_thread(self._reserve.hold)
             if beginning is not None and await beginning.workspace.ready():
                 await workspace.copy(beginning.workspace)
                 await self._inputs.place(spec.files, spec.execution_id, workspace.path)
@@ -48,7 +52,7 @@ class Entrance:
             return await self._put(spec, position, beginning)
         except BaseException as error:
             await workspace.remove()
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if isinstance(error, OSError) and is_full(error):
                 raise DiskFull(
                     "No room left on the disk for a new execution. Free some, then try again."
                 ) from error

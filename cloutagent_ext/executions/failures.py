@@ -6,7 +6,6 @@ under a request id, with secrets masked. Not here: when something counts as a fa
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 import traceback
@@ -19,6 +18,7 @@ from ..engine.ports import EndExecution, ModelFailure, Outcome
 from ..errors import CloutError
 from ..schema.base import JsonObject
 from ..schema.execution import EndCode
+from .reserve import DISK_FULL, is_full
 
 _log = logging.getLogger(__name__)
 
@@ -70,17 +70,16 @@ def of_exception(error: BaseException, mask: Mask, execution_id: str) -> Broken:
         return Broken(error.code, error.message, {"kind": error.kind, "request_id": error.request_id})
     request_id = uuid.uuid4().hex
     trace = _without_keys("".join(traceback.format_exception(error)), mask)
+    if is_full(error):
+        return Broken("DISK_FULL", DISK_FULL, {"request_id": request_id}, request_id, trace)
     if isinstance(error, CloutError):
         details = {**error.details, "error_code": error.error_code, "request_id": request_id}
         return Broken("INTERNAL", error.message, details, request_id, trace)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = "The disk is full. Free space on it, then run this again."
-    else:
-        message = (
-            "A fault inside CloutAgent ended this execution; it is not your doing. The server's log "
-            f"and this execution's error.json have the details under request id {request_id}."
-        )
-        _log.error("Execution %s failed, request id %s\n%s", execution_id, request_id, trace)
+    message = (
+        "A fault inside CloutAgent ended this execution; it is not your doing. The server's log "
+        f"and this execution's error.json have the details under request id {request_id}."
+    )
+    _log.error("Execution %s failed, request id %s\n%s", execution_id, request_id, trace)
     return Broken("INTERNAL", message, {"request_id": request_id}, request_id, trace)
 
 

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..failpoints import failpoint
+from ..schema.base import JsonObject
 from ..schema.execution import ExecutionState, Spec
 from ..schema.project import Limits
 from . import fold, records
 from .journal import JournalFile
 from .log import EventLog
 from .owner import Owner
+from .reserve import Reserve
 
 if TYPE_CHECKING:
     from .questions import Questions
@@ -77,6 +79,7 @@ class Live:
         *,
         changed: Callable[[str], None],
         count_files: Callable[[], int],
+        reserve: Reserve,
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -100,6 +103,7 @@ class Live:
         self.order = Order()
         self.given_up = False
         """Its run did not stop in time; whatever it still says is not listened to."""
+        self._reserve = reserve
         self._changed = changed
         self._count_files = count_files
         self._journal: JournalFile | None = None
@@ -136,6 +140,32 @@ class Live:
         if type not in QUIET:
             self._changed(self.id)
         return int(event["id"])
+
+    async def end(self, type: str, **fields: Any) -> None:
+        """Its last event for now, on the disk when this returns; a full disk has room kept for it."""
+        said = False
+
+        async def last() -> None:
+            nonlocal said
+            if not said:
+                self.say(type, **fields)
+                said = True
+                if type == "complete":
+                    failpoint("end.told")
+            await self.log.sync()
+
+        await self._reserve.spend(last)
+
+    async def keep_error(self, content: JsonObject) -> None:
+        """Write `error.json`, likewise; that it cannot be written must not hold up its end."""
+
+        async def write() -> None:
+            await asyncio.to_thread(records.write_error, self.folder, content)
+
+        try:
+            await self._reserve.spend(write)
+        except OSError as error:
+            _log.error("error.json of execution %s was not written: %s", self.id, error)
 
     async def journal(self) -> JournalFile:
         """Its journal, open as long as this process owns it: one writer, whether it runs or waits.

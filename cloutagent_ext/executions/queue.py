@@ -50,6 +50,7 @@ from .owner import Owner
 from .questions import Questions
 from .records import Records
 from .repeats import Repeats
+from .reserve import Reserve
 from .scheduler import Scheduler
 from .vault import Vault
 from .watchers import Watchers, first
@@ -82,6 +83,7 @@ class Executions:
     ) -> None:
         self._settings = settings
         self.inputs = Inputs(settings.data_dir, settings.root_dir)
+        self._reserve = Reserve(settings.data_dir)
         self._clock = clock
         vault = Vault(secrets, models)
         self._batches = Batches(settings.data_dir)
@@ -91,7 +93,7 @@ class Executions:
         self._acceptance = Acceptance(
             store, models, settings, frozenset(builtin()), vault, self._batches, self.cassettes, self._records
         )
-        self._entrance = Entrance(self._records, settings.data_dir, self._own, self.inputs)
+        self._entrance = Entrance(self._records, settings.data_dir, self._own, self.inputs, self._reserve)
         self._branches = Branches(self._records, self._acceptance, settings.data_dir)
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
@@ -289,7 +291,8 @@ class Executions:
 
     def _own(self, spec: Spec, folder: Path, owner: Owner, log: EventLog, state: fold.Folded) -> Live:
         count = self._workspace(spec.execution_id).count
-        live = Live(spec, folder, owner, log, state, changed=self._watchers.changed, count_files=count)
+        changed, reserve = self._watchers.changed, self._reserve
+        live = Live(spec, folder, owner, log, state, changed=changed, count_files=count, reserve=reserve)
         live.questions = Questions(live, self._clock, answered=lambda by: self._go_on(live, by))
         return live
 

@@ -31,13 +31,13 @@ from ..engine.wiring import used_servers
 from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..failpoints import failpoint
 from ..schema.execution import Result, Spec
-from . import failures, history, hooks, records
+from . import failures, history, hooks
 from .acceptance import folders
 from .approvals import Approvals
 from .batches import Batches
 from .cassettes import Cassettes
+from .gates import Gate, JournalGate
 from .inputs import Inputs
-from .journal import JournalFile
 from .live import Live, Stop
 from .memory import ProjectMemory
 from .replay import Replay
@@ -164,7 +164,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         box.bind(bindings.notebooks, definition.agent.notebook, definition.agent.kernel)
         mask = secrets.mask  # of all that was given away above
         shown = mask if used(definition) else NOTHING
-        gate = _Gate(live, shown)
+        gate = Gate(live, shown)
         sandbox = Sandbox(bindings.isolation, named, definition.agent.network)
         servers = box.connect(reached, sandbox=sandbox, events=gate, mask=mask)
         actions = await stack.enter_async_context(
@@ -206,7 +206,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             models=models,
             prices=replay.prices if replay else bindings.models.prices,
             events=gate,
-            journal=_JournalGate(live, journal),
+            journal=JournalGate(live, journal),
             approvals=replay.approvals(approvals) if replay else approvals,
             kernels=bindings.kernels,
             secrets=secrets,
@@ -279,35 +279,6 @@ async def _model_settings(spec: Spec, bindings: Bindings) -> ModelSettings:
     return settings
 
 
-class _Gate:
-    """The engine's `Events` port: closed once the run is over, whatever still wants to speak.
-
-    `mask`: of an execution whose children or hooks were given secrets; nothing it says holds one.
-    """
-
-    def __init__(self, live: Live, mask: Mask) -> None:
-        self._live = live
-        self._mask = mask
-
-    async def emit(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
-        if self._live.given_up:
-            raise asyncio.CancelledError(f"execution {self._live.id} is over")
-        return await self._live.emit(type, agent=agent, span=span, **self._mask.deep(fields))
-
-
-class _JournalGate:
-    """The engine's `Journal` port, closed like `_Gate`: by then somebody else may own the file."""
-
-    def __init__(self, live: Live, journal: JournalFile) -> None:
-        self._live = live
-        self._journal = journal
-
-    async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
-        if self._live.given_up:
-            raise asyncio.CancelledError(f"execution {self._live.id} is over")
-        await self._journal.record(kind, sync=sync, **fields)
-
-
 async def _finished(run: asyncio.Task[Outcome], live: Live) -> None:
     """Return when `run` is done, or has been given up after it was asked to stop."""
     asked = asyncio.create_task(live.stop_asked.wait())
@@ -363,8 +334,7 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
         if live.stop is not None:
             await stopped(live, live.stop, known)
         else:
-            await live.emit("interrupted", why=str(error))
-            await live.log.sync()
+            await live.end("interrupted", why=str(error))
         return
     elif error is not None:
         broken = failures.of_exception(error, mask, live.id)
@@ -377,9 +347,7 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
         }
         if outcome.status == "completed":
             known["result"] = known["result"] or Result().model_dump()
-            await live.emit("complete", **known)
-            failpoint("end.told")
-            await live.log.sync()
+            await live.end("complete", **known)
             failpoint("end.synced")
             return
         broken = failures.of_outcome(outcome)
@@ -389,19 +357,19 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
 async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> None:
     """End it as failed: `error.json`, then the `error` event with what is known so far."""
     content = broken.as_file(turn=live.state.turns, **_place(live))
-    await asyncio.to_thread(records.write_error, live.folder, content)
+    await live.keep_error(content)
     failpoint("end.error_written")
-    await live.emit("error", code=broken.code, message=broken.message, details=broken.details, **known)
-    await live.log.sync()
+    await live.end("error", code=broken.code, message=broken.message, details=broken.details, **known)
 
 
 async def stopped(live: Live, stop: Stop, known: dict[str, Any]) -> None:
     """End it as somebody wished, or leave it interrupted; one that waits for a person goes on waiting."""
     if stop.ending == "cancelled":
-        await live.emit("cancelled", by=stop.by, **known)
+        await live.end("cancelled", by=stop.by, **known)
     elif live.state.status != "waiting":
-        await live.emit("interrupted", why=stop.by)
-    await live.log.sync()
+        await live.end("interrupted", why=stop.by)
+    else:
+        await live.log.sync()
 
 
 def _place(live: Live) -> dict[str, Any]:

@@ -33,3 +33,18 @@ def test_a_disk_without_room_says_so_loses_nothing_and_is_used_again_without_a_r
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
+
+
+def test_executions_on_a_disk_that_fills_up_end_by_name_lose_nothing_and_can_be_stopped(
+    tmp_path: Path,
+) -> None:
+    if not may_mount():
+        pytest.skip("this system gives no mount namespace to its users")
+    disk, outside = tmp_path / "disk", tmp_path / "outside"
+    disk.mkdir()
+    outside.mkdir()
+    done = subprocess.run(
+        [*ALONE, sys.executable, "-m", "tests.crash.full_disk_executions", str(disk), str(outside)],
+        cwd=ROOT, capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr

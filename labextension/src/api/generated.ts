@@ -1950,7 +1950,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "INTERNAL";
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "INTERNAL";
             /**
              * Details
              * @default {}
@@ -2330,7 +2330,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "INTERNAL";
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "INTERNAL";
             /**
              * Details
              * @default {}

@@ -76,6 +76,8 @@ export function endLabel(trans: Translation, code: string): string {
       return trans.__('waited too long');
     case 'INTERRUPTED':
       return trans.__('interrupted');
+    case 'DISK_FULL':
+      return trans.__('disk full');
     default:
       return trans.__('failed');
   }

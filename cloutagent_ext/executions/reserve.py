@@ -1,0 +1,83 @@
+"""Room on the disk that is kept back, so that executions can say how they ended when it is full.
+
+A file `.reserve` beside the projects, on their file system. It is let go for endings and for
+nothing else; new work is taken only while it is there, and it comes back as soon as there is
+room for it. Several servers on one data folder share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from ..engine.ports import EndExecution
+from ..errors import DiskFull
+
+_log = logging.getLogger(__name__)
+
+NAME = ".reserve"
+BYTES = 1024 * 1024
+"""Enough for the last files of a hundred executions, a block or two each."""
+DISK_FULL = "The disk of the data folder is full. What was done is kept. Free some space, then run it again."
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether `error` says that there is no room left on the disk."""
+    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL)
+
+
+@contextlib.contextmanager
+def ending_when_full() -> Iterator[None]:
+    """Around what an execution writes down: without it, it must not go on. Raises `EndExecution`."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise EndExecution("DISK_FULL", DISK_FULL) from error
+        raise
+
+
+class Reserve:
+    """The reserve of one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "projects" / NAME
+
+    def hold(self) -> None:
+        """Have it, before new work is taken. Blocking. Raises `DiskFull`, OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_size == BYTES:
+                return
+        made = self._path.with_name(f"{NAME}.{os.getpid()}.tmp")
+        try:
+            descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, BYTES)
+            finally:
+                os.close(descriptor)
+            made.replace(self._path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                made.unlink()
+            if is_full(error):
+                raise DiskFull(
+                    "No room left on the disk for a new execution. Free some, then try again."
+                ) from error
+            raise
+
+    async def spend(self, ending: Callable[[], Awaitable[None]]) -> None:
+        """`ending`; where the disk is full, once more in the room that was kept. Raises what it raises."""
+        try:
+            await ending()
+        except OSError as error:
+            if not is_full(error):
+                raise
+            _log.error("The disk is full; the reserve goes for the last words of executions")
+            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+            await ending()
