@@ -123,6 +123,7 @@ class RemoteDesk:
                 limits=request.limits,
                 values=request.variables,
                 replay=request.replay,
+                continue_from=request.continue_from,
                 step=request.step,
                 attended=request.attended,
             )

@@ -53,6 +53,12 @@ def add(
     parser.add_argument(
         "--replay", metavar="CASSETTE", help="play a recording instead of asking a model; it costs nothing"
     )
+    parser.add_argument(
+        "--continue",
+        dest="continue_from",
+        metavar="EXECUTION",
+        help="go on with the conversation of a finished execution; needs --prompt",
+    )
     parser.add_argument("--max-cost", type=float, metavar="USD", help="lower the project's money limit")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="lower the project's token limit")
     parser.add_argument("--timeout", type=int, metavar="S", help="lower the project's time limit, in seconds")
@@ -113,6 +119,8 @@ def request_of(arguments: argparse.Namespace) -> ExecuteRequest:
     body = {"prompt": arguments.prompt, "variables": variables_of(arguments.var), "limits": given or None}
     if arguments.replay is not None:
         body["replay"] = arguments.replay
+    if arguments.continue_from is not None:
+        body["continue_from"] = arguments.continue_from
     body |= {"step": arguments.step, "attended": _attended(arguments)}
     try:
         return ExecuteRequest.model_validate(body)

@@ -72,17 +72,19 @@ class AsyncProject:
         files: Files | None = None,
         values: Mapping[str, Any] | None = None,
         replay: str | None = None,
+        continue_from: AsyncRun | str | None = None,
         step: bool = False,
         attended: bool | None = None,
         **variables: Any,
     ) -> AsyncRun:
         """Start an execution, and with `wait` stay until it has ended, or waits for a person.
 
-        `prompt` stands in place of the project's task; `variables` are the project's, by name
-        (`values` takes those whose name is also a parameter here); `limits` lower the project's
-        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace;
-        `replay` is a cassette that plays the model's part, at no cost and without a key. With
-        `step` every tool call asks; `attended=False` says that nobody will answer one that asks.
+        `prompt` stands in place of the project's task; `variables` are the project's, by name (`values`
+        takes those whose name is also a parameter here); `limits` lower the project's (`{"max_cost_usd":
+        0.2}`); `files` are copied from the Jupyter server into the workspace; `replay` is a cassette that
+        plays the model's part, at no cost and without a key; `continue_from` is a finished run whose
+        conversation `prompt` goes on with. With `step` every tool call asks; `attended=False` says that
+        nobody will answer one that asks.
         Raises what the server refuses, before anything has started.
         """
         asked = {
@@ -91,6 +93,7 @@ class AsyncProject:
             "limits": limits,
             "files": _input_files(files),
             "replay": replay,
+            "continue_from": continue_from.id if isinstance(continue_from, AsyncRun) else continue_from,
             "step": step,
         }
         given: dict[str, Any] = {name: value for name, value in asked.items() if value}

@@ -170,21 +170,24 @@ class Project:
         files: Files | None = None,
         values: Mapping[str, Any] | None = None,
         replay: str | None = None,
+        continue_from: Run | str | None = None,
         step: bool = False,
         attended: bool | None = None,
         **variables: Any,
     ) -> Run:
         """Start an execution, and with `wait` stay until it has ended, or waits for a person.
 
-        `prompt` stands in place of the project's task; `variables` are the project's, by name
-        (`values` takes those whose name is also a parameter here); `limits` lower the project's
-        (`{"max_cost_usd": 0.2}`); `files` are copied from the Jupyter server into the workspace;
-        `replay` is a cassette that plays the model's part, at no cost and without a key. With
-        `step` every tool call asks; `attended=False` says that nobody will answer one that asks.
+        `prompt` stands in place of the project's task; `variables` are the project's, by name (`values`
+        takes those whose name is also a parameter here); `limits` lower the project's (`{"max_cost_usd":
+        0.2}`); `files` are copied from the Jupyter server into the workspace; `replay` is a cassette that
+        plays the model's part, at no cost and without a key; `continue_from` is a finished run whose
+        conversation `prompt` goes on with. With `step` every tool call asks; `attended=False` says that
+        nobody will answer one that asks.
         Raises what the server refuses, before anything has started.
         """
         options: dict[str, Any] = {"limits": limits, "files": files, "values": values, "replay": replay}
-        options |= {"step": step, "attended": attended}
+        earlier = continue_from.id if isinstance(continue_from, Run) else continue_from
+        options |= {"step": step, "attended": attended, "continue_from": earlier}
         started = self._project.run(prompt, wait=wait, **options, **variables)
         return Run(self._loop, self._loop.call(started), self._client)
 

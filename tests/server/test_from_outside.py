@@ -20,7 +20,6 @@ import psutil
 import pytest
 
 from cloutagent_ext.client import connect
-from cloutagent_ext.errors import ExecutionFailed
 from tests.support.live_server import LiveServer, bare_environment, free_port, live_server
 
 SLOW = {
@@ -285,13 +284,27 @@ def test_a_client_follows_across_the_death_of_its_server(tmp_path: Path) -> None
         watching.join(30)
         assert not watching.is_alive()
         assert [event.id for event in seen] == list(range(1, len(seen) + 1))
-        assert [event.type for event in seen].count("tool_call") == 1
-        assert seen[-1].type == "interrupted"
-        assert run.wait(10).status == "interrupted"
-        with pytest.raises(ExecutionFailed) as caught:
-            _ = run.result
-        assert caught.value.error_code == "INTERRUPTED"
+        types = [event.type for event in seen]
+        assert types.count("tool_call") == 1, "what had started was started again"
+        assert types.index("interrupted") < types.index("resumed") < types.index("tool_result")
+        told = next(event for event in seen if event.type == "tool_result")
+        assert told.is_error
+        assert "outcome unknown" in told.output[0].text
+        assert seen[-1].type == "complete"
+        assert run.wait(10).status == "completed"
         until(lambda: sleepers(86_444) == [])
+
+
+def test_a_finished_conversation_goes_on_from_client_and_shell(server: LiveServer, shell: Any) -> None:
+    with connect(server.url, token=server.token) as client:
+        project = client.create_project("Talk")
+        first = project.run("Hello.")
+        assert first.wait(30).status == "completed"
+        second = project.run("And then?", continue_from=first)
+        assert second.wait(30).continued_from == first.id
+    told = shell("run", "Talk", "--prompt", "And then?", "--continue", second.id, "--json", "--quiet")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["continued_from"] == second.id
 
 
 # ---------------------------------------------------------------- command line
