@@ -18,8 +18,8 @@ Everything blocks: call it in a thread.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
-import logging
 import os
 import secrets
 import shutil
@@ -33,6 +33,7 @@ from filelock import FileLock, Timeout
 
 from .errors import Conflict, DiskFull, Unavailable
 from .failpoints import failpoint
+from .guard import SyncFailed
 
 LOCK_TIMEOUT_S = 30.0
 """Longest wait for another process that writes the same thing; a commit takes well under a second."""
@@ -44,37 +45,6 @@ _CHUNK = 1024 * 1024
 _OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MEANINGFUL = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-
-log = logging.getLogger("cloutagent.store")
-
-
-class SyncFailed(Unavailable):
-    """An fsync failed: what was just written may or may not be on the disk. Never retry."""
-
-    code = "READ_ONLY"
-
-
-class Guard:
-    """Whether a store may still write. A failed fsync closes it until the process starts again."""
-
-    def __init__(self) -> None:
-        self.closed: str | None = None
-        """Why nothing may be written any more, for a person; None while all is well."""
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Around every write. Raises `Unavailable` (READ_ONLY) once an fsync has failed."""
-        if self.closed:
-            raise Unavailable(self.closed, code="READ_ONLY")
-        try:
-            yield
-        except SyncFailed as failure:
-            self.closed = (
-                f"Nothing is written any more, because the disk failed: {failure.message} "
-                "Check the disk and the kernel's log, then restart the server."
-            )
-            log.critical("%s", self.closed)
-            raise
 
 
 @contextmanager
@@ -385,3 +355,31 @@ def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def why_no_locks(folder: Path) -> str | None:
+    """What is wrong with file locks in `folder`, for a person; None where they hold others off."""
+    path = folder / f".probe.{secrets.token_hex(6)}.tmp"
+    with _translated(path):
+        first = os.open(path, _WRITE, 0o600)
+        second = -1
+        try:
+            second = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            found = "a file that one holds locked can be locked by another, too"
+        except OSError as error:
+            found = f"locking a file fails ({error.strerror})"
+        finally:
+            os.close(first)
+            if second >= 0:
+                os.close(second)
+            remove(path)
+    return (
+        f"Nothing is written, because the file system of the data folder has no working file locks: {found}. "
+        "Two servers on it would overwrite each other's work. Put the data folder on a local disk, or mount "
+        "the share with locks, then restart the server."
+    )

@@ -68,13 +68,17 @@ class Services:
         one execution of its own, not everything that a dead server had accepted.
         """
         await self.store.open()
+        if why := self.store.read_only:
+            self.executions.read_only = why
+            self.secrets.refuse(why)
+            self.keys.refuse(why)
         await self.executions.start(recover=recover)
-        if recover and self.settings.backup_enabled:
+        if recover and why is None and self.settings.backup_enabled:
             self.backups.start()
 
     @property
     def read_only(self) -> str | None:
-        """Why projects, secrets or keys are no longer written (a failed fsync); None while all is well."""
+        """Why projects, secrets or keys are not written (a failed fsync, no locks); None if all is well."""
         return self.store.read_only or self.secrets.read_only or self.keys.read_only
 
     async def prune_versions(self, project_id: str) -> None:

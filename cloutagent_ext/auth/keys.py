@@ -30,8 +30,8 @@ from uuid import UUID
 
 import bcrypt
 
-from ..durable import Guard
 from ..errors import CloutError, NotFound, Unauthorized
+from ..guard import Guard
 from ..schema.admin import CreatedKey, KeyRow, Scope
 from ..schema.base import timestamp
 from .key_file import KeyFile, Stamp, StoredKey
@@ -80,6 +80,10 @@ class Keys:
         self._rows: dict[str, tuple[Stamp, list[StoredKey]]] = {}
         self._used: dict[str, tuple[float, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def refuse(self, why: str) -> None:
+        """Write nothing, for a reason that was found elsewhere."""
+        self._guard.close(why)
 
     @property
     def read_only(self) -> str | None:

@@ -99,6 +99,8 @@ class Executions:
         self._watchers = Watchers()
         self._ids = Ids()
         self._taking_over = asyncio.Lock()
+        self.read_only: str | None = None
+        """Why none is taken, taken over, stopped or removed (locks that do not work): set before `start`."""
         bindings = worker.Bindings(
             store=store,
             models=models,
@@ -141,7 +143,7 @@ class Executions:
         interrupted, and go on where their project says so.
         """
         self._scheduler.start()
-        if recover:
+        if recover and not self.read_only:
             found = [
                 (each, self._records.folder(project, each)) for each, project in await self._records.ids()
             ]
@@ -282,6 +284,8 @@ class Executions:
         return Begun(execution_id=(await self._enter(spec, beginning)).id)
 
     def _open_for_work(self) -> None:
+        if self.read_only:
+            raise Unavailable(self.read_only, code="READ_ONLY")
         if self._scheduler.stopping:
             raise Unavailable("The server is shutting down; try again when it is back.", code="SHUTTING_DOWN")
 
@@ -475,6 +479,8 @@ class Executions:
 
     async def _take_over(self, folder: Path) -> bool:
         """Give what nobody owns its fate; whether there was anything to do."""
+        if self.read_only:
+            return False
         async with self._taking_over:
             if folder.name in self._scheduler.live:
                 return True
@@ -509,6 +515,8 @@ class Executions:
         if (live := self._scheduler.live.get(execution_id)) is not None:
             return live
         _, folder = await self._records.find(execution_id)
+        if self.read_only:
+            raise Unavailable(self.read_only, code="READ_ONLY")
         async with self._taking_over:
             if (live := self._scheduler.live.get(execution_id)) is None and await recovery.orphans(
                 [(execution_id, folder)]

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .. import durable
 from ..errors import CloutError, Conflict, NewerFormat, NotFound, UnreadableFile
+from ..guard import Guard
 from ..schema.archives import BACKUP_NAME, BackupKind, BackupRow, Restored
 from ..schema.base import timestamp
 from . import backup_file, restore
@@ -64,7 +65,7 @@ class Backups:
         projects: Path,
         folder: Path,
         shelf: Shelf,
-        guard: durable.Guard,
+        guard: Guard,
         store: ProjectStore,
         *,
         keep_manual: int = KEPT_MANUAL,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .. import durable
 from ..errors import Conflict, NotFound
+from ..guard import Guard
 from .files import open_beneath
 from .writer import lock_path
 
@@ -29,9 +30,9 @@ _ID = re.compile(r"[0-9a-f]{16}")
 class CassetteFiles:
     """The cassettes of all projects below `projects`."""
 
-    def __init__(self, projects: Path) -> None:
+    def __init__(self, projects: Path, guard: Guard) -> None:
         self._projects = projects
-        self._guard = durable.Guard()
+        self._guard = guard
 
     def ids(self, project_id: str) -> list[str]:
         """Ids of a project's cassettes. Raises NotFound where there is no such project."""

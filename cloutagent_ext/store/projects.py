@@ -18,8 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from ..durable import Guard
 from ..errors import NotFound
+from ..guard import Guard
 from ..schema.admin import FileRow
 from ..schema.base import JsonObject, Page
 from ..schema.canvas import Ui, UiPatch
@@ -62,18 +62,20 @@ class ProjectStore:
         self._frozen = Frozen()
         self.archives = Archives(self._projects, self._shelf, self._listing)
         """Copies of whole projects."""
-        self.cassettes = CassetteFiles(self._projects)
+        self.cassettes = CassetteFiles(self._projects, self._guard)
         """Recordings of their executions. Blocking."""
         self._turns = Turns()
 
     @property
     def read_only(self) -> str | None:
-        """Why nothing is written any more (a failed fsync), None while all is well."""
+        """Why nothing is written (a failed fsync, locks that do not work), None while all is well."""
         return self._guard.closed
 
     async def open(self) -> None:
         """Make the folders, finish or drop what a crash interrupted."""
         await asyncio.to_thread(self._shelf.open)
+        if self._guard.closed:
+            return
 
         def key() -> None:
             with self._guard.writing():

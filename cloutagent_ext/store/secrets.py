@@ -27,6 +27,7 @@ from typing import TypeVar
 
 from .. import durable
 from ..errors import CloutError, DiskFull, InvalidRequest, NotFound, SecretsLocked, Unavailable
+from ..guard import Guard
 from ..schema.admin import Rotation, RotationFailure, RotationKey, SecretRow
 from ..schema.base import timestamp
 from . import secret_file
@@ -56,7 +57,11 @@ class Secrets:
     def __init__(self, projects: Path, ring: KeyRing) -> None:
         self._projects = projects
         self._ring = ring
-        self._guard = durable.Guard()
+        self._guard = Guard()
+
+    def refuse(self, why: str) -> None:
+        """Write nothing, for a reason that was found elsewhere."""
+        self._guard.close(why)
 
     @property
     def read_only(self) -> str | None:

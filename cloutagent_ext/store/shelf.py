@@ -21,6 +21,7 @@ from pathlib import Path
 
 from .. import durable
 from ..errors import CloutError, Conflict, NotFound, UnreadableFile
+from ..guard import Guard
 from ..schema.project import Definition
 from . import backup_file
 from .commit import STAGING, recover
@@ -54,17 +55,24 @@ def is_id(text: str) -> bool:
 class Shelf:
     """The folder `projects/`."""
 
-    def __init__(self, projects: Path, backups: Path, guard: durable.Guard, writer: Writer) -> None:
+    def __init__(self, projects: Path, backups: Path, guard: Guard, writer: Writer) -> None:
         self._projects = projects
         self._backups = backups
         self._guard = guard
         self._writer = writer
 
     def open(self) -> None:
-        """Make the folders, sweep litter, finish interrupted commits. One bad project stops nothing."""
+        """Make the folders, sweep litter, finish interrupted commits. One bad project stops nothing.
+
+        Where locks do not work, nothing of this is done and the guard is closed.
+        """
         with self._guard.writing():
             for folder in (self._projects, self._projects / LOCKS, self._backups):
                 durable.make_folder(folder)
+            for folder in (self._projects / LOCKS, self._backups):
+                if why := durable.why_no_locks(folder):
+                    self._guard.close(why)
+                    return
         unfinished_backups = [
             path for kind in (DELETED, REPLACED, "format-") for path in self._backups.glob(f".{kind}*.tmp")
         ]

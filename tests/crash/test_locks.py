@@ -1,0 +1,58 @@
+"""Row F11: a data folder whose file system has no working locks is not written to, and it is said why."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cloutagent_ext import durable
+from tests.unit.executions.conftest import Office, bash
+
+ROOT = Path(__file__).parents[2]
+
+KINDS = {
+    "error=ENOLCK": "locking a file fails (No locks available)",
+    "retval=0": "a file that one holds locked can be locked by another, too",
+}
+"""What strace makes of every flock: a share without a lock service; a file system that only says yes."""
+
+
+def test_where_locks_work_nothing_is_wrong_and_nothing_is_left(tmp_path: Path) -> None:
+    assert durable.why_no_locks(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_working_locks_nothing_is_written_and_everything_is_still_read(
+    tmp_path: Path, kind: str
+) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    data = tmp_path / "data"
+
+    async def left_running() -> tuple[str, str]:
+        """A project, and an execution of it whose server is gone."""
+        office = Office(data)
+        await office.services.start()
+        project = await office.project(bash("sleep 600"), on_restart="resume")
+        accepted = await office.accept(project)
+        await office.until(accepted.execution_id, "tool_call")
+        shutil.copytree(data, tmp_path / "copy")  # as a kill would leave it
+        await office.services.stop(0)
+        return project, accepted.execution_id
+
+    project, execution = asyncio.run(left_running())
+    inject = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=flock"]
+    done = subprocess.run(
+        [*inject, "-e", f"inject=flock:{kind}",
+         sys.executable, "-m", "tests.crash.no_locks", str(tmp_path / "copy"), project, execution],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert KINDS[kind] in done.stdout
+    assert "Put the data folder on a local disk" in done.stdout
