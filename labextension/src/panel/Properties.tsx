@@ -13,6 +13,7 @@ import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
 import { kindLabel } from '../ui/labels';
 
+import { AdvancedForm } from './AdvancedForm';
 import { AgentForm, LimitsForm } from './AgentForm';
 import { NoteForm, ProjectForm } from './forms';
 import { HookForm } from './HookForm';
@@ -61,7 +62,8 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
             />
           )
         },
-        { id: 'limits', label: trans.__('Limits'), view: <LimitsForm definition={definition} /> }
+        { id: 'limits', label: trans.__('Limits'), view: <LimitsForm definition={definition} /> },
+        { id: 'advanced', label: trans.__('Advanced'), view: <AdvancedForm definition={definition} /> }
       ]
     };
   }

@@ -36,17 +36,29 @@ export function SelectField<Value extends string>(
   );
 }
 
-/** A list of texts, one a line: no quoting, no escaping. */
+/** The lines of `text` that hold something. */
+function linesOf(text: string): string[] {
+  return text.split('\n').filter(line => line.trim() !== '');
+}
+
+/** A list of texts, one a line: no quoting, no escaping. An empty line is kept here until it holds something. */
 export function LinesField(
   props: FieldProps & { value: readonly string[]; onChange: (value: string[]) => void }
 ): JSX.Element {
   const { value, onChange, ...rest } = props;
+  const [text, setText] = useState(value.join('\n'));
+  const kept = value.filter(line => line.trim() !== '').join('\n');
+  // Undo and reload change the value from outside.
+  const shown = linesOf(text).join('\n') === kept ? text : kept;
   return (
     <TextArea
       {...rest}
       code
-      value={value.join('\n')}
-      onChange={text => onChange(text === '' ? [] : text.split('\n'))}
+      value={shown}
+      onChange={next => {
+        setText(next);
+        onChange(linesOf(next));
+      }}
     />
   );
 }

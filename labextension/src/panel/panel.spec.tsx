@@ -70,6 +70,29 @@ describe('the first key', () => {
   });
 });
 
+describe('the finer settings', () => {
+  it('keep a schema once it is JSON, and folders with what may be written', () => {
+    const tab = openTab({ state: { selected: 'agent', propertiesOpen: true } });
+    const Live = () => <Properties definition={useProject(state => state.history!.definition)} />;
+    tab.show(<Live />);
+    const agent = () => tab.state().history!.definition.agent;
+    fireEvent.click(screen.getByRole('tab', { name: 'Advanced' }));
+    const schema = screen.getByLabelText('Schema of the answer');
+    fireEvent.change(schema, { target: { value: '{"type": "obj' } });
+    expect(agent().output_schema).toBeNull();
+    expect(screen.getByText(/Not kept yet/)).toBeTruthy();
+    fireEvent.change(schema, { target: { value: '{"type": "object"}' } });
+    expect(agent().output_schema).toEqual({ type: 'object' });
+    fireEvent.change(screen.getByLabelText('Folders it may read'), { target: { value: 'data\nout !' } });
+    expect(agent().folders).toEqual([
+      { path: 'data', mode: 'read' },
+      { path: 'out', mode: 'write' }
+    ]);
+    fireEvent.change(screen.getByLabelText('Effort'), { target: { value: 'high' } });
+    expect(agent().effort).toBe('high');
+  });
+});
+
 describe('an MCP server', () => {
   const project = sampleProject();
   const row = (name: string) => ({ name, called: name, description: '', read_only: true, input_schema: {} });
@@ -190,7 +213,6 @@ describe('properties', () => {
       name: 'bash',
       description: '',
       touches: '',
-      source: 'builtin',
       read_only: false,
       source: 'builtin',
       default_permission: 'ask' as const,
