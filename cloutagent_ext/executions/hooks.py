@@ -41,7 +41,8 @@ async def prepared(
     """`hooks` with what they are given. Raises `EndExecution` where a secret is missing or locked.
 
     A hook's environment is its own: the allow-list of all children and its `env`; not `agent.env`,
-    which is for the agent's commands.
+    which is for the agent's commands. Its home is not the agent's either: interpreters run what they
+    find in one (`usercustomize.py`), and a guard must run nothing that the agent has left there.
     """
     made = Prepared(hooks)
     for hook in hooks:
@@ -49,7 +50,7 @@ async def prepared(
             made.headers[hook.id] = await secrets.filled(hook.action.headers)
         else:
             own = {PROJECT_DIR: str(workspace.path)} | await secrets.filled(hook.env)
-            made.environments[hook.id] = child_environment(execution_id, own, home=workspace.home)
+            made.environments[hook.id] = child_environment(execution_id, own, home=workspace.hooks_home)
     return made
 
 
@@ -72,12 +73,13 @@ async def bound(
     scripts = None
     if made.environments:
         await asyncio.to_thread(_emptied, workspace.scripts)
+        await asyncio.to_thread(workspace.hooks_home.mkdir, exist_ok=True)
         await copy_files(workspace.scripts)
         scripts = await asyncio.to_thread(Scripts, workspace.scripts)
     async with Actions(
         commands=commands,
         workspace=workspace.path,
-        home=workspace.home,
+        home=workspace.hooks_home,
         sandbox=sandbox,
         scripts=scripts,
         environments=made.environments,

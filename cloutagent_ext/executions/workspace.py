@@ -43,6 +43,8 @@ class Workspace:
         """Home folder of its processes."""
         self.scripts = self.root / "hooks"
         """The hooks' own copy of the project's files, out of the agent's reach."""
+        self.hooks_home = self.root / "hooks-home"
+        """Home folder of the hooks: what the agent leaves in its own home is not theirs to run."""
 
     async def prepare(self, copy_files: Callable[[Path], Awaitable[None]]) -> None:
         """Make it, fill it with the project's files, and note what it holds. Raises OSError."""

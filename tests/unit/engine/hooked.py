@@ -16,6 +16,8 @@ from cloutagent_ext.engine.hooks.actions import Actions
 from cloutagent_ext.engine.hooks.scripts import Scripts
 from cloutagent_ext.engine.tools.commands import Commands
 from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+from cloutagent_ext.engine.tools.isolation import Isolation
+from cloutagent_ext.engine.tools.mcp_process import Sandbox
 from cloutagent_ext.schema.project import Hook
 
 
@@ -49,6 +51,7 @@ async def actions(
     scripts: Path | None = None,
     env: dict[str, str] | None = None,
     headers: dict[str, dict[str, str]] | None = None,
+    isolation: Isolation | None = None,
 ) -> AsyncIterator[Scripted]:
     """Bound to a workspace; afterwards nothing that a hook started is left."""
     execution_id = str(uuid.uuid4())
@@ -58,6 +61,7 @@ async def actions(
     made = Scripted(
         commands=commands,
         workspace=workspace,
+        sandbox=Sandbox(isolation) if isolation else None,
         scripts=own,
         environments={each["id"]: environment for each in hooks},
         headers=headers,

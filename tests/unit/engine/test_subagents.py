@@ -192,3 +192,112 @@ async def test_a_subagent_that_is_off_or_not_listed_cannot_be_called(tmp_path):
         await bench.run(definition)
     assert "tools" not in api.requests[0]
     assert bench.log.of("tool_result")[0]["is_error"]
+
+
+async def test_cancel_reaches_a_tool_three_levels_down_and_each_event_bears_its_agents_name(tmp_path):
+    below = {"main": "helper", "helper": "deep", "deep": "other"}
+    at_work, ended = asyncio.Event(), asyncio.Event()
+
+    async def forever(arguments, context):
+        at_work.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    def script(body, number):
+        name = who(body)
+        if name == "other":
+            return Call("echo", {}, id="lowest", text="other speaks")
+        return Call(f"agent__{below[name]}", {"prompt": "go"}, id=f"by_{name}", text=f"{name} speaks")
+
+    definition = {
+        "subagents": [
+            subagent("helper", subagents=["deep"]),
+            subagent("deep", subagents=["other"]),
+            subagent("other", tools=["echo"]),
+        ]
+    }
+    tool = Echo(action=forever)
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        running = asyncio.create_task(bench.run(definition, tools=[tool]))
+        async with asyncio.timeout(20):
+            await at_work.wait()
+        before = len(api.requests)
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=5)
+        assert done, "it goes on 5 s after it was cancelled"
+        assert running.cancelled()
+        assert ended.is_set(), "the tool at the lowest level goes on"
+        left = [task for task in asyncio.all_tasks() if "cloutagent_ext" in repr(task.get_coro())]
+        assert left == []
+        assert (len(api.requests), api.open) == (before, 0), "nobody asks a model any more"
+    assert tool.contexts[0].agent == "other#1"
+    spans = {event["agent"]: event["span"] for event in bench.log.of("agent_start")}
+    assert spans == {
+        "main": "main",
+        "helper#1": "main/1/by_main/helper#1",
+        "deep#1": "main/1/by_main/helper#1/1/by_helper/deep#1",
+        "other#1": "main/1/by_main/helper#1/1/by_helper/deep#1/1/by_deep/other#1",
+    }
+    for agent, span in spans.items():
+        assert bench.log.said(agent=agent) == f"{agent.partition('#')[0]} speaks"
+        (call,) = bench.log.of("tool_call", agent=agent)
+        assert call["span"].rpartition("/")[0] == f"{span}/1"
+    for event in bench.log.events:
+        owner = max((span for span in spans.values() if f"{event['span']}/".startswith(f"{span}/")), key=len)
+        assert event["agent"] == next(agent for agent, span in spans.items() if span == owner), event
+
+
+async def test_two_subagents_side_by_side_queue_in_order_each_for_its_own_places(tmp_path):
+    running = {"helper": 0, "other": 0}
+    highest = dict(running)
+    order, full, release = [], asyncio.Event(), asyncio.Event()
+    both = 0
+
+    async def work(arguments, context):
+        nonlocal both
+        name = context.agent.partition("#")[0]
+        order.append(context.agent)
+        running[name] += 1
+        highest[name] = max(highest[name], running[name])
+        both = max(both, sum(running.values()))
+        if sum(running.values()) == 3:
+            full.set()
+        await release.wait()
+        running[name] -= 1
+        return "ok"
+
+    def script(body, number):
+        name = who(body)
+        if name != "main":
+            return Say("done") if len(body["messages"]) > 1 else Call("echo", {})
+        if number:
+            return Say("end")
+        calls = [
+            (f"agent__{name}", {"prompt": f"{name} {n}"}) for n in range(4) for name in ("helper", "other")
+        ]
+        return Calls(calls)
+
+    definition = {
+        "subagents": [
+            subagent("helper", tools=["echo"], parallel=True, max_parallel_instances=2),
+            subagent("other", tools=["echo"], parallel=False),
+        ]
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        task = asyncio.create_task(bench.run(definition, tools=[Echo(action=work)]))
+        async with asyncio.timeout(20):
+            await full.wait()
+        begun = {event["agent"] for event in bench.log.of("agent_start")}
+        assert begun == {"main", "helper#1", "helper#2", "other#1"}, "the others wait for their places"
+        release.set()
+        outcome = await task
+    assert outcome.result.text == "end"
+    assert highest == {"helper": 2, "other": 1}
+    assert both == 3, "a full subagent keeps no other from running"
+    for name in ("helper", "other"):
+        mine = [event for event in bench.log.of("agent_start") if event["agent"].startswith(name)]
+        assert [event["agent"] for event in mine] == [f"{name}#{n}" for n in range(1, 5)]
+        assert [event["prompt"] for event in mine] == [f"{name} {n}" for n in range(4)]
+    assert [agent for agent in order if agent.startswith("other")] == [f"other#{n}" for n in range(1, 5)]

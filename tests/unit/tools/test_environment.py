@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from cloutagent_ext.engine.tools.environment import MARKER, child_environment
 from cloutagent_ext.engine.tools.isolation import Isolation
+from tests.support.mcp_bench import McpBench
+from tests.unit.engine.hooked import actions, parsed, script
 
 from .conftest import Box, with_and_without_a_sandbox
 
@@ -54,6 +57,37 @@ async def test_no_secret_of_the_server_is_visible_to_the_kernel(
             text = await box.text("python", code=code)
             assert nothing_of(canaries, text), code
             assert box.context.execution_id in text
+
+
+async def test_no_secret_of_the_server_is_visible_to_a_hook(
+    canaries: dict[str, str], tmp_path: Path, isolation: Isolation
+) -> None:
+    for command in (
+        "env",
+        "export -p; declare -f",
+        "cat /proc/self/environ | tr '\\0' '\\n'",
+        "cat /proc/$PPID/environ | tr '\\0' '\\n'",
+        "ls -l /proc/self/fd /proc/$PPID/fd",
+    ):
+        see = script("see", f"cat >/dev/null; {command}", "UserPromptSubmit")
+        async with actions(tmp_path, see, isolation=isolation) as made:
+            reply = await made.run(parsed(see), {"hook_event_name": "UserPromptSubmit"})
+        assert not reply.failed
+        assert reply.text.strip(), command
+        assert nothing_of(canaries, reply.text + reply.errors), command
+
+
+async def test_no_secret_of_the_server_is_visible_to_an_mcp_server(
+    canaries: dict[str, str], tmp_path: Path, isolation: Isolation
+) -> None:
+    async with McpBench(tmp_path, isolation=isolation.mode) as bench:
+        bench.hostile("tells-environments")
+        tools = await bench.tools("tells-environments")
+        told = json.loads(await bench.text(tools["mcp__tells-environments__echo"]))
+    assert len(told) == 4
+    for text in told:
+        assert "HOME=" in text
+        assert nothing_of(canaries, text)
 
 
 def test_the_project_may_add_variables_but_not_hide_the_marker(tmp_path: Path) -> None:
