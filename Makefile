@@ -84,6 +84,7 @@ screenshots: setup-test
 	$(CLEAN_ENV) CLOUTAGENT_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser -k screenshots
 
 nightly: setup-test
+	@scripts/ensure_debian.sh nightly
 	$(CLEAN_ENV) $(BIN)/python -m pytest -m nightly --timeout 3600
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.test

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cloutagent_ext import durable
+from cloutagent_ext.errors import Unavailable
+from cloutagent_ext.schema.project import Definition
+from cloutagent_ext.store.projects import ProjectStore
 from tests.unit.executions.conftest import Office, bash
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +32,26 @@ KINDS = {
 def test_where_locks_work_nothing_is_wrong_and_nothing_is_left(tmp_path: Path) -> None:
     assert durable.why_no_locks(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("works", ["fails", "says yes"])
+async def test_a_store_whose_locks_do_not_work_does_not_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: str
+) -> None:
+    """The same without strace: a fault at the one door."""
+
+    def flock(descriptor: int, operation: int) -> None:
+        if works == "fails":
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(durable, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": flock}))
+    store = ProjectStore(tmp_path)
+    await store.open()
+    assert "no working file locks" in (store.read_only or "")
+    with pytest.raises(Unavailable) as refused:
+        await store.create(Definition(name="Sales"))
+    assert refused.value.error_code == "READ_ONLY"
+    assert await store.ids() == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
