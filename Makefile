@@ -75,7 +75,7 @@ test-panel:
 	cd labextension && jlpm test
 
 test-python:
-	$(CLEAN_ENV) $(BIN)/python -m pytest -m "not browser and not nightly"
+	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not nightly"
 
 test-browser:
 	$(CLEAN_ENV) $(BIN)/python -m pytest -m "browser and not nightly"

@@ -153,6 +153,8 @@ function Flow({ definition }: Props): JSX.Element {
             event.preventDefault();
             const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
             actions.add(kind, newName(trans, kind), at);
+            // Whoever puts a card somewhere wants it there, not a view that jumps.
+            remember();
           }
         }}
         defaultViewport={definition.ui.viewport ?? undefined}

@@ -23,6 +23,9 @@ from cloutagent_ext.schema.base import timestamp
 
 from .conftest import Clock
 
+NOBODY = "6e5da204-95b1-4852-ae4b-d386311e9c5b"
+"""A project that there is not."""
+
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -250,9 +253,7 @@ async def test_no_key_means_nobody(keys: Keys, pid: str) -> None:
     await refused(keys, f"ca_{pid.replace('-', '')}-00000000_{'A' * 43}")
 
 
-@pytest.mark.parametrize(
-    "bad", ["../x", "", "x", "{" + str(uuid4()) + "}", str(uuid4()).upper(), str(uuid4())]
-)
+@pytest.mark.parametrize("bad", ["../x", "", "x", f"{{{NOBODY}}}", NOBODY.upper(), NOBODY])
 async def test_a_project_that_is_none_is_not_found(keys: Keys, projects: Path, bad: str) -> None:
     for attempt in (keys.create(bad, "x"), keys.list(bad), keys.revoke(bad, "x")):
         with pytest.raises(NotFound):

@@ -487,7 +487,7 @@ def packed(*lines: Any, header: Json | None = None) -> bytes:
         "model": "m", "prompt": "p", "variables": {}, "status": "completed",
         "replies": 1, "tool_results": None, "created_at": "2026-11-22T08:00:00.000Z", **(header or {}),
     }  # fmt: skip
-    return gzip.compress("\n".join([json.dumps(head), *map(json.dumps, lines), ""]).encode())
+    return gzip.compress("\n".join([json.dumps(head), *map(json.dumps, lines), ""]).encode(), mtime=0)
 
 
 CONVERSATION = {
@@ -502,8 +502,8 @@ CONVERSATION = {
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"no gzip", packed()[:-4], packed() + b"more", gzip.compress(b"{}\n"),
-        gzip.compress(b"[" * 100_000),
+        b"", b"no gzip", packed()[:-4], packed() + b"more", gzip.compress(b"{}\n", mtime=0),
+        gzip.compress(b"[" * 100_000, mtime=0),
         packed(header={"format_version": 2}), packed(header={"prompt": None}),
         packed(header={"variables": [1]}),
         packed({"kind": "reply", "of": "main", "content": []}), packed({"kind": "odd"}), packed([1]),

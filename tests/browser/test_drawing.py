@@ -1,0 +1,91 @@
+"""Building an agent on the canvas, by mouse and by keyboard alone, and taking all of it back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.lab import SLOW_MS, Lab
+from tests.support.live_server import LiveServer
+
+
+def stored(lab: Lab, server: LiveServer, project: str, holds: Any) -> dict[str, Any]:
+    """The project as the server has it, once `holds` is true of it."""
+    for _ in range(200):
+        _, saved = server.request("GET", f"projects/{project}")
+        if holds(saved):
+            return saved
+        lab.page.wait_for_timeout(100)
+    raise AssertionError(saved)
+
+
+def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
+    lab: Lab, server: LiveServer
+) -> None:
+    project = server.create_project("By mouse", "empty")["id"]
+    lab.open_project(project)
+    lab.hide_sidebars()
+    page = lab.page
+    ground = page.locator(".react-flow__pane")
+    page.get_by_role("button", name="Add Subagent").drag_to(ground, target_position={"x": 640, "y": 90})
+    page.get_by_label("Name").first.fill("Reader")
+    expect(lab.card("subagent:reader")).to_be_visible()
+    page.get_by_label("Prompt", exact=True).fill("You read.")
+    page.get_by_role("button", name="Add MCP server").drag_to(ground, target_position={"x": 640, "y": 330})
+    page.get_by_label("Begin with").select_option("time")
+    # Drawn from the subagent's side to the server's: a wire of its own, besides the agent's.
+    page.get_by_role("button", name="Fit all cards").click()
+    lab.card("subagent:reader").hover()
+    start = lab.card("subagent:reader").locator(".react-flow__handle-left").bounding_box()
+    end = lab.card("mcp:mcp-server").locator(".react-flow__handle-left").bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"], start["y"])
+    page.mouse.down()
+    page.mouse.move(end["x"] - 40, end["y"] - 10, steps=8)
+    page.mouse.move(end["x"], end["y"], steps=4)
+    page.mouse.up()
+    lab.card("agent").click()
+    page.get_by_label(re.compile("^Task")).first.fill("Say hello.")
+    page.get_by_role("button", name="Save", exact=True).first.click()
+    saved = stored(lab, server, project, lambda each: each["agent"]["task"] == "Say hello.")
+    assert [each["id"] for each in saved["subagents"]] == ["reader"]
+    assert saved["subagents"][0]["mcps"] == ["mcp-server"]
+    assert saved["mcps"][0]["command"] == "mcp-server-time"
+    lab.run()
+    expect(lab.card("agent")).to_contain_text("done", timeout=SLOW_MS)
+    expect(lab.card("subagent:reader")).to_contain_text("done")
+
+
+def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, server: LiveServer) -> None:
+    project = server.create_project("By keyboard", "empty")["id"]
+    lab.open_project(project)
+    page = lab.page
+    for kind in ("Subagent", "Hook"):
+        page.get_by_role("button", name=f"Add {kind}").focus()
+        page.keyboard.press("Enter")
+    expect(lab.card("hook:hook")).to_be_visible()
+    page.get_by_role("button", name="Add MCP server").focus()
+    page.keyboard.press("Enter")
+    lab.card("subagent:subagent").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Connect to …").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menu")).to_be_visible()
+    page.get_by_role("menuitem", name=re.compile("MCP server")).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".react-flow__edge[data-id='subagent:subagent>mcp:mcp-server']")).to_have_count(1)
+    lab.card("hook:hook").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Delete")
+    expect(lab.card("hook:hook")).to_have_count(0)
+    for _ in range(5):
+        lab.card("agent").focus()
+        page.keyboard.press("Control+z")
+    expect(page.locator(".react-flow__node")).to_have_count(1)
+    page.keyboard.press("Control+Shift+z")
+    expect(lab.card("subagent:subagent")).to_be_visible()
+    _, saved = server.request("GET", f"projects/{project}")
+    assert saved["subagents"] == [], "drawing saves nothing by itself"
