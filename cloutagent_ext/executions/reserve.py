@@ -54,22 +54,20 @@ class Reserve:
         with contextlib.suppress(FileNotFoundError):
             if self._path.stat().st_size == BYTES:
                 return
-        made = self._path.with_name(f"{NAME}.{os.getpid()}.tmp")
+        # No other name first: allocating the same room twice, by two at once, is allocating it once.
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                os.posix_fallocate(descriptor, 0, BYTES)
-            finally:
-                os.close(descriptor)
-            made.replace(self._path)
+            os.posix_fallocate(descriptor, 0, BYTES)
         except OSError as error:
             with contextlib.suppress(OSError):
-                made.unlink()
+                os.ftruncate(descriptor, 0)  # what was got of it is for those who end
             if is_full(error):
                 raise DiskFull(
                     "No room left on the disk for a new execution. Free some, then try again."
                 ) from error
             raise
+        finally:
+            os.close(descriptor)
 
     async def spend(self, ending: Callable[[], Awaitable[None]]) -> None:
         """`ending`; where the disk is full, once more in the room that was kept. Raises what it raises."""

@@ -22,10 +22,11 @@ from typing import TypeVar
 from .. import durable
 from ..errors import Conflict, InvalidRequest, NotFound, TooLarge
 from ..schema.admin import FileRow
-from ..schema.base import timestamp
+from ..schema.base import JsonObject, timestamp
 from . import tree
 from .commit import STAGING, pending
 from .files import open_beneath, path_parts, safe_join
+from .jsonfiles import load_object
 
 Answer = TypeVar("Answer")
 
@@ -285,3 +286,12 @@ def steady(folder: Path, work: Callable[[Root], Answer]) -> Answer:
         if tree.moment(folder) == before:
             return found
     raise Conflict("The project is being saved without a pause. Try again.")
+
+
+def scenario(root: Root) -> JsonObject | None:
+    """What the simulated model plays, None where there is no such file. Raises `UnreadableFile`."""
+    try:
+        data, _ = read(root, SCENARIO)
+    except NotFound:
+        return None
+    return load_object(f"{FOLDER}/{SCENARIO}", data)

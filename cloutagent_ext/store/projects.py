@@ -33,7 +33,6 @@ from .consent import Consent
 from .definitions import Definitions
 from .frozen import Frozen
 from .history import History
-from .jsonfiles import load_object
 from .layout import Loaded
 from .listing import Listing
 from .project_files import Root
@@ -359,15 +358,7 @@ class ProjectStore:
 
     async def scenario(self, project_id: str, *, version: int | None = None) -> JsonObject | None:
         """`files/scenario.json`, None where there is none. Raises `UnreadableFile`."""
-
-        def load(root: Root) -> JsonObject | None:
-            try:
-                data, _ = project_files.read(root, project_files.SCENARIO)
-            except NotFound:
-                return None
-            return load_object(f"{project_files.FOLDER}/{project_files.SCENARIO}", data)
-
-        return await self._with_files(project_id, load, version)
+        return await self._with_files(project_id, project_files.scenario, version)
 
     # ------------------------------------------------------------ inside
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_it_takes_its_room_on_the_disk_and_a_damaged_one_is_made_again(tmp_path:
         kept.write_bytes(damage)
     Reserve(tmp_path).hold()
     assert [path.name for path in kept.parent.iterdir()] == [NAME]
+
+
+def test_many_may_ask_for_it_at_once(tmp_path: Path, kept: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(50):
+            asked = [threads.submit(Reserve(tmp_path).hold) for _ in range(8)]
+            for each in asked:
+                each.result()
+            assert kept.stat().st_size == BYTES
+            kept.unlink()
+    assert list(kept.parent.iterdir()) == []
 
 
 def test_on_a_full_disk_it_goes_and_the_last_word_is_said_again(tmp_path: Path, kept: Path) -> None:
