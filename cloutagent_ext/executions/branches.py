@@ -2,7 +2,7 @@
 
 Each gets that one's journal, as far as it is shared, and a copy of its workspace as it is
 now; its log is its own and begins with where it comes from. Not here: what goes into the
-journal (`retelling`), turns and slots (`queue`), and the resume of one that was only
+journal (`retelling`), turns and slots (`scheduler`), and the resume of one that was only
 interrupted, which goes on in its own log.
 """
 
@@ -160,11 +160,18 @@ class Branches:
 
     # ------------------------------------------------------------ continue
 
-    async def continuation(self, source_id: str, spec: Spec, principal: Principal) -> tuple[Spec, Beginning]:
-        """`spec`, as an execution that goes on with a finished one's conversation.
+    async def continuation(
+        self, source_id: str, prompt: str | None, spec: Spec, principal: Principal
+    ) -> tuple[Spec, Beginning]:
+        """`spec`, as an execution that goes on with a finished one's conversation by `prompt`.
 
         Raises InvalidRequest, Conflict, Forbidden, NotFound.
         """
+        if prompt is None:
+            raise InvalidRequest(
+                "`continue_from` takes a `prompt`: what is said next in that conversation.",
+                fields=[{"path": "prompt", "message": "needed with continue_from"}],
+            )
         source, folder, state = await self._of_project(source_id, spec.project_id, principal)
         if state.status not in ENDED:
             raise retelling.refuse_open(state.status)

@@ -4,7 +4,7 @@ Within a project: first come, first served, those started by a person in Jupyter
 those from API keys; who has waited `AGE_S` seconds counts as a person, so that nobody
 starves. One that comes back from waiting for a person goes before all others. Between
 projects: the one with the fewest running goes first, then whoever has waited longest.
-Not here: what waiting and starting write (`queue`).
+Not here: what waiting and starting write (`scheduler`).
 """
 
 from __future__ import annotations

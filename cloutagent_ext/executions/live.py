@@ -1,7 +1,7 @@
 """One execution that this process owns: its log, its state, and the ways to stop it.
 
 Every event goes through `emit`: written first, folded, then seen. Not here: when it may
-run (`queue`) and what it does (`worker`).
+run (`scheduler`) and what it does (`worker`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The face of executions: accept one, look at it, follow it, cancel it, delete it.
 
-What is accepted is on disk before the answer and survives a crash. The checks are in
-`acceptance`, turns and slots in `scheduler`, the run in `worker`, what other processes
-left behind in `recovery`, what lies on disk in `records`.
+What is accepted is on disk before the answer and survives a crash. Not here: how one comes
+in (`arrivals`), turns and slots (`scheduler`), the run (`worker`), what other processes
+left behind (`fates`), what lies on disk (`records`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from ..engine.ports import Clock, Decision, Kernels, Notebooks
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
-from ..errors import Conflict, DiskFull, InvalidRequest, NotFound, Unavailable
-from ..failpoints import failpoint
+from ..errors import Conflict, DiskFull, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import Page
 from ..schema.execution import (
@@ -38,13 +37,13 @@ from ..schema.project import Definition, Validation
 from ..settings import Settings
 from . import fold, history, listing, notebooks, recovery, worker
 from .acceptance import Acceptance
+from .arrivals import Arrivals
 from .batches import Batches
-from .branches import Beginning, Branches, raised
 from .cassettes import Cassettes
 from .entrance import Entrance
-from .ids import Ids
+from .fates import UNFINISHED, Fates
 from .inputs import Inputs
-from .live import Live, Order
+from .live import Live
 from .log import EventLog
 from .owner import Owner
 from .questions import Questions
@@ -61,9 +60,6 @@ if TYPE_CHECKING:
     from ..engine.models import ModelProvider
     from ..store.projects import ProjectStore
     from ..store.secrets import Secrets
-
-_UNFINISHED = frozenset({"queued", "running", "waiting"})
-"""Statuses in which somebody must own an execution."""
 
 
 class Executions:
@@ -93,14 +89,8 @@ class Executions:
         self._acceptance = Acceptance(
             store, models, settings, frozenset(builtin()), vault, self._batches, self.cassettes, self._records
         )
-        self._entrance = Entrance(self._records, settings.data_dir, self._own, self.inputs, self._reserve)
-        self._branches = Branches(self._records, self._acceptance, settings.data_dir)
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
-        self._ids = Ids()
-        self._taking_over = asyncio.Lock()
-        self.read_only: str | None = None
-        """Why none is taken, taken over, stopped or removed (locks that do not work): set before `start`."""
         bindings = worker.Bindings(
             store=store,
             models=models,
@@ -123,8 +113,28 @@ class Executions:
             per_project=settings.max_concurrent,
             in_all=settings.max_running,
         )
+        self._fates = Fates(self._scheduler, self._records, settings.data_dir, adopt=self._own)
+        self._arrivals = Arrivals(
+            self._acceptance,
+            Entrance(self._records, settings.data_dir, self._own, self.inputs, self._reserve),
+            self._scheduler,
+            self._fates,
+            self._records,
+            self._repeats,
+            self.inputs,
+            settings.data_dir,
+        )
 
     # ------------------------------------------------------------ life
+
+    @property
+    def read_only(self) -> str | None:
+        """Why none is taken, taken over, stopped or removed (locks that do not work): set before `start`."""
+        return self._fates.read_only
+
+    @read_only.setter
+    def read_only(self, why: str | None) -> None:
+        self._fates.read_only = why
 
     @property
     def running(self) -> int:
@@ -144,13 +154,7 @@ class Executions:
         """
         self._scheduler.start()
         if recover and not self.read_only:
-            found = [
-                (each, self._records.folder(project, each)) for each, project in await self._records.ids()
-            ]
-            left = [folder for _, folder in await recovery.orphans(found)]
-            async with self._taking_over:
-                for live in await recovery.take_over(left, self._own):
-                    await self._give_fate(live)
+            await self._fates.give_all()
         self._scheduler.pump()
 
     async def stop(self, grace_s: float | None = None) -> None:
@@ -163,7 +167,7 @@ class Executions:
         self._watchers.close()
         await asyncio.to_thread(self._batches.close)
 
-    # ------------------------------------------------------------ accept
+    # ------------------------------------------------------------ come in and go on
 
     async def accept(
         self,
@@ -179,61 +183,9 @@ class Executions:
         The same `idempotency_key` within a day gives the first execution again. Raises
         what `Acceptance.check` does, and Unavailable (QUEUE_FULL, SHUTTING_DOWN).
         """
-        self._open_for_work()
-        # In a task of ours: a caller that goes away must not leave half an acceptance.
-        accepting = self._accept(project_id, request, principal, origin, idempotency_key)
-        accepted: Accepted = await asyncio.shield(self._scheduler.spawn(accepting, "acceptance"))
-        return accepted
-
-    async def _accept(
-        self,
-        project_id: str,
-        request: ExecuteRequest,
-        principal: Principal,
-        origin: Origin,
-        idempotency_key: str | None,
-    ) -> Accepted:
-        async with self._repeats.first(project_id, idempotency_key) as first:
-            if first is not None:
-                with contextlib.suppress(NotFound):
-                    return _accepted(await self.state(first))
-            spec = await self._acceptance.check(
-                project_id,
-                request,
-                execution_id=self._ids.new(),
-                principal=principal,
-                origin=origin,
-                idempotency_key=idempotency_key,
-            )
-            beginning = None
-            if request.continue_from is not None:
-                if request.prompt is None:
-                    raise InvalidRequest(
-                        "`continue_from` takes a `prompt`: what is said next in that conversation.",
-                        fields=[{"path": "prompt", "message": "needed with continue_from"}],
-                    )
-                with contextlib.suppress(NotFound):  # what a dead server left gets its fate first
-                    await self.state(request.continue_from)
-                spec, beginning = await self._branches.continuation(request.continue_from, spec, principal)
-            by_key = principal.kind == "key"
-            await self.inputs.gather(spec.files, project_id, spec.execution_id, by_key=by_key)
-            try:
-                live = await self._enter(spec, beginning)
-            except BaseException:
-                await asyncio.shield(self.inputs.drop(spec.execution_id))
-                raise
-            self._repeats.remember(project_id, idempotency_key, spec.execution_id)
-            return _accepted(live.snapshot())
-
-    async def _enter(self, spec: Spec, beginning: Beginning | None) -> Live:
-        """Keep it, and let it run or wait. Raises Unavailable (QUEUE_FULL), DiskFull."""
-        failpoint("accept.checked")
-        async with self._scheduler.admission(spec) as (position, enter):
-            live = await self._entrance.create(spec, position, beginning)
-            enter(live)
-        return live
-
-    # ------------------------------------------------------------ go on
+        return await self._arrivals.accept(
+            project_id, request, principal=principal, origin=origin, idempotency_key=idempotency_key
+        )
 
     async def resume(self, execution_id: str, request: ResumeRequest, *, principal: Principal) -> Begun:
         """Go on: an interrupted one in its own log, one that has ended and not answered as a new execution.
@@ -241,53 +193,11 @@ class Executions:
         Raises Conflict while it runs, when it is completed, or where it cannot go on;
         InvalidRequest where a limit has to be raised; NotFound; what `accept` does.
         """
-        self._open_for_work()
-        going_on = self._resume(execution_id, request, principal)
-        return await asyncio.shield(self._scheduler.spawn(going_on, "resume"))
-
-    async def _resume(self, execution_id: str, request: ResumeRequest, principal: Principal) -> Begun:
-        live = await self._hold(execution_id)
-        state = live.snapshot() if live is not None else await self.state(execution_id)
-        if state.status in ENDED:
-            spec, beginning = await self._branches.resume(
-                state, request, execution_id=self._ids.new(), principal=principal
-            )
-            return Begun(execution_id=(await self._enter(spec, beginning)).id)
-        if live is None or state.status != "interrupted":
-            raise Conflict(f"This execution goes on already ({state.status}).", status=state.status)
-        try:
-            await history.open_(live.folder, self._workspace(execution_id))
-            limits = None
-            if request.limits is not None:
-                allowed = await self._acceptance.limits_now(live.spec.project_id)
-                limits = raised(state.limits, request.limits, allowed)
-            if not self._scheduler.resume(live, Order(by=principal.name, limits=limits)):
-                raise Conflict("This execution goes on already.", status=state.status)
-        except BaseException:
-            if live.task is None and not self._scheduler.waits(live):
-                await self._scheduler.release(live)
-            raise
-        self._scheduler.pump()
-        return Begun(execution_id=execution_id)
+        return await self._arrivals.resume(execution_id, request, principal)
 
     async def fork(self, execution_id: str, request: ForkRequest, *, principal: Principal) -> Begun:
         """A new execution that shares the history of this one. Raises as `Branches.fork` and `accept` do."""
-        self._open_for_work()
-        forking = self._fork(execution_id, request, principal)
-        return await asyncio.shield(self._scheduler.spawn(forking, "fork"))
-
-    async def _fork(self, execution_id: str, request: ForkRequest, principal: Principal) -> Begun:
-        state = await self.state(execution_id)
-        spec, beginning = await self._branches.fork(
-            state, request, execution_id=self._ids.new(), principal=principal
-        )
-        return Begun(execution_id=(await self._enter(spec, beginning)).id)
-
-    def _open_for_work(self) -> None:
-        if self.read_only:
-            raise Unavailable(self.read_only, code="READ_ONLY")
-        if self._scheduler.stopping:
-            raise Unavailable("The server is shutting down; try again when it is back.", code="SHUTTING_DOWN")
+        return await self._arrivals.fork(execution_id, request, principal)
 
     async def validate(self, definition: Definition, project_id: str | None = None) -> Validation:
         """The dry check that `accept` begins with: nothing runs, no model is asked."""
@@ -297,14 +207,8 @@ class Executions:
         count = self._workspace(spec.execution_id).count
         changed, reserve = self._watchers.changed, self._reserve
         live = Live(spec, folder, owner, log, state, changed=changed, count_files=count, reserve=reserve)
-        live.questions = Questions(live, self._clock, answered=lambda by: self._go_on(live, by))
+        live.questions = Questions(live, self._clock, answered=lambda by: self._fates.go_on(live, by))
         return live
-
-    def _go_on(self, live: Live, by: str = "restart") -> None:
-        """Let one that is not played here go on, if it may: somebody has answered."""
-        if live.id in self._scheduler.live and live.state.status == "running":
-            self._scheduler.resume(live, Order(by), first=True)
-            self._scheduler.pump()
 
     def _let_go(self, live: Live) -> None:
         if live.state.status in ENDED:
@@ -315,17 +219,7 @@ class Executions:
 
     async def state(self, execution_id: str) -> ExecutionState:
         """How it stands. Raises NotFound, UnreadableFile."""
-        if (live := self._scheduler.live.get(execution_id)) is not None:
-            return live.snapshot()
-        state = await self._records.state(execution_id)
-        if state.status in _UNFINISHED and not self._scheduler.stopping:
-            # Another process runs it, or none any more.
-            _, folder = await self._records.find(execution_id)
-            if await self._take_over(folder):
-                self._scheduler.pump()
-                live = self._scheduler.live.get(execution_id)
-                return live.snapshot() if live else await self._records.state(execution_id)
-        return state
+        return await self._fates.state(execution_id)
 
     async def list(
         self,
@@ -363,7 +257,7 @@ class Executions:
         if (live := self._scheduler.live.get(execution_id)) is not None:
             await (live.done.wait() if for_people else first(live.done, live.waits))
             return live.snapshot()
-        if state.status in _UNFINISHED:  # another process's
+        if state.status in UNFINISHED:  # another process's
             log = await self.log(execution_id)
             async for _ in log.batches(max(1, log.last_id)):
                 if not for_people and (state := await self.state(execution_id)).status == "waiting":
@@ -423,7 +317,7 @@ class Executions:
         Asking again changes nothing. Raises Conflict when it has ended or another process
         runs it, NotFound.
         """
-        live = await self._hold(execution_id)
+        live = await self._fates.hold(execution_id)
         if live is None:
             state = await self.state(execution_id)
             if state.status in ENDED:
@@ -438,7 +332,7 @@ class Executions:
         Raises NotFound, InvalidRequest for changed arguments that do not fit, Conflict where it was
         answered otherwise, the execution has ended, or another process holds it.
         """
-        live = await self._hold(execution_id)
+        live = await self._fates.hold(execution_id)
         state = live.snapshot() if live else await self.state(execution_id)
         if state.status in ENDED or state.cancelling:
             how = "is being stopped" if state.cancelling else f"has ended ({state.status})"
@@ -462,7 +356,7 @@ class Executions:
 
     async def delete(self, execution_id: str) -> None:
         """Remove it with its log and workspace. Raises Conflict while it runs or waits, NotFound."""
-        live = await self._hold(execution_id)
+        live = await self._fates.hold(execution_id)
         state = live.snapshot() if live else await self.state(execution_id)
         if state.status not in ENDED and (live is None or state.status != "interrupted"):
             raise Conflict("This execution has not ended; cancel it first.", status=state.status)
@@ -474,65 +368,3 @@ class Executions:
         await self._records.delete(execution_id)
         self._repeats.forget(execution_id)
         await self._workspace(execution_id).remove()
-
-    # ------------------------------------------------------------ what others left
-
-    async def _take_over(self, folder: Path) -> bool:
-        """Give what nobody owns its fate; whether there was anything to do."""
-        if self.read_only:
-            return False
-        async with self._taking_over:
-            if folder.name in self._scheduler.live:
-                return True
-            found = await recovery.take_over([folder], self._own)
-            for live in found:
-                await self._give_fate(live)
-        self._scheduler.pump()
-        return bool(found)
-
-    async def _give_fate(self, live: Live) -> None:
-        """What becomes of one whose server is gone."""
-        self._scheduler.hold(live)
-        if live.state.status == "queued":
-            return
-        if live.state.status in ("waiting", "running"):
-            self._go_on(live)
-        elif live.state.deaths >= recovery.MOST_DEATHS:
-            await self._scheduler.give_up(
-                live,
-                f"The server died {live.state.deaths} times while this execution ran; it may be the cause, "
-                "so it is not started again by itself. Resume it to try once more.",
-            )
-        elif live.spec.definition.on_restart == "resume" and await recovery.can_go_on(
-            live, self._workspace(live.id)
-        ):
-            self._scheduler.resume(live, Order())
-        else:  # interrupted: said so, and nobody's
-            await self._scheduler.release(live)
-
-    async def _hold(self, execution_id: str) -> Live | None:
-        """The execution, if this process holds it or can, because it has not ended and nobody owns it."""
-        if (live := self._scheduler.live.get(execution_id)) is not None:
-            return live
-        _, folder = await self._records.find(execution_id)
-        if self.read_only:
-            raise Unavailable(self.read_only, code="READ_ONLY")
-        async with self._taking_over:
-            if (live := self._scheduler.live.get(execution_id)) is None and await recovery.orphans(
-                [(execution_id, folder)]
-            ):
-                for live in await recovery.take_over([folder], self._own):
-                    self._scheduler.hold(live)
-                    self._go_on(live)
-                    self._scheduler.pump()
-            return live
-
-
-def _accepted(state: ExecutionState) -> Accepted:
-    waits = state.status == "queued" and state.position is not None
-    return Accepted(
-        execution_id=state.execution_id,
-        status="queued" if waits else "running",
-        position=state.position if waits else None,
-        stream_url=f"/cloutagent/api/v1/executions/{state.execution_id}/stream",
-    )

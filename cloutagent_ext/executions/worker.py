@@ -1,7 +1,7 @@
 """Runs one execution: binds the engine's ports, plays it, and says how it ended.
 
 The last event comes when nothing of the execution runs any more: kernel, commands and
-whatever they started are gone. Not here: when it may run (`queue`), what an agent does
+whatever they started are gone. Not here: when it may run (`scheduler`), what an agent does
 (`engine.loop`).
 """
 

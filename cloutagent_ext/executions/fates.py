@@ -1,0 +1,118 @@
+"""What becomes of executions that another process left: each is taken over once and gets its fate.
+
+At a start for all of them, later for one when somebody asks about it. Those that waited
+wait again; those that ran go on where their project says so, else they stay interrupted
+and nobody's. Not here: who counts as left behind, and what its log is told (`recovery`);
+new executions and those that somebody lets go on (`arrivals`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ..errors import Unavailable
+from ..schema.execution import ExecutionState
+from . import recovery
+from .live import Live, Order
+from .records import Records
+from .scheduler import Scheduler
+from .workspace import Workspace
+
+UNFINISHED = frozenset({"queued", "running", "waiting"})
+"""Statuses in which somebody must own an execution."""
+
+
+class Fates:
+    """Takes over what nobody owns; `adopt` makes each the service's own."""
+
+    def __init__(
+        self, scheduler: Scheduler, records: Records, data_dir: Path, *, adopt: recovery.Adopt
+    ) -> None:
+        self._scheduler = scheduler
+        self._records = records
+        self._data_dir = data_dir
+        self._adopt = adopt
+        self._taking_over = asyncio.Lock()
+        self.read_only: str | None = None
+        """Why nothing is taken over (locks that do not work, so that nobody's owner can be told)."""
+
+    async def give_all(self) -> None:
+        """Give everything that nobody owns its fate, oldest first; `pump` starts what may start."""
+        found = [(each, self._records.folder(project, each)) for each, project in await self._records.ids()]
+        left = [folder for _, folder in await recovery.orphans(found)]
+        async with self._taking_over:
+            for live in await recovery.take_over(left, self._adopt):
+                await self._give(live)
+
+    async def state(self, execution_id: str) -> ExecutionState:
+        """How it stands, once it has its fate if nobody owned it. Raises NotFound, UnreadableFile."""
+        if (live := self._scheduler.live.get(execution_id)) is not None:
+            return live.snapshot()
+        state = await self._records.state(execution_id)
+        if state.status in UNFINISHED and not self._scheduler.stopping:
+            # Another process runs it, or none any more.
+            _, folder = await self._records.find(execution_id)
+            if await self._take_over(folder):
+                self._scheduler.pump()
+                live = self._scheduler.live.get(execution_id)
+                return live.snapshot() if live else await self._records.state(execution_id)
+        return state
+
+    async def hold(self, execution_id: str) -> Live | None:
+        """The execution, if this process holds it or can, because it has not ended and nobody owns it.
+
+        Raises NotFound, Unavailable (READ_ONLY).
+        """
+        if (live := self._scheduler.live.get(execution_id)) is not None:
+            return live
+        _, folder = await self._records.find(execution_id)
+        if self.read_only:
+            raise Unavailable(self.read_only, code="READ_ONLY")
+        async with self._taking_over:
+            if (live := self._scheduler.live.get(execution_id)) is None and await recovery.orphans(
+                [(execution_id, folder)]
+            ):
+                for live in await recovery.take_over([folder], self._adopt):
+                    self._scheduler.hold(live)
+                    self.go_on(live)
+                    self._scheduler.pump()
+            return live
+
+    def go_on(self, live: Live, by: str = "restart") -> None:
+        """Let one that is not played here go on, if it may: somebody has answered."""
+        if live.id in self._scheduler.live and live.state.status == "running":
+            self._scheduler.resume(live, Order(by), first=True)
+            self._scheduler.pump()
+
+    async def _take_over(self, folder: Path) -> bool:
+        """Give what nobody owns its fate; whether there was anything to do."""
+        if self.read_only:
+            return False
+        async with self._taking_over:
+            if folder.name in self._scheduler.live:
+                return True
+            found = await recovery.take_over([folder], self._adopt)
+            for live in found:
+                await self._give(live)
+        return bool(found)
+
+    async def _give(self, live: Live) -> None:
+        """What becomes of one whose server is gone."""
+        self._scheduler.hold(live)
+        if live.state.status == "queued":
+            return
+        if live.state.status in ("waiting", "running"):
+            self.go_on(live)
+        elif live.state.deaths >= recovery.MOST_DEATHS:
+            await self._scheduler.give_up(
+                live,
+                f"The server died {live.state.deaths} times while this execution ran; it may be the cause, "
+                "so it is not started again by itself. Resume it to try once more.",
+            )
+        elif live.spec.definition.on_restart == "resume" and await recovery.can_go_on(
+            live, Workspace(self._data_dir, live.id)
+        ):
+            self._scheduler.resume(live, Order())
+        else:  # interrupted: said so, and nobody's
+            await self._scheduler.release(live)
