@@ -12,7 +12,7 @@
 notebook has one); `aconnect` gives the same nouns with `await`. Both speak HTTP to a
 server and know nothing of how it works: only the contract's models and errors are
 shared. `discovery` finds the server, `transport` sends, `stream` follows events,
-`handles`, `projects` and `runs` are the async face, `sync` the plain one.
+`handles`, `projects` and `runs` are the async face, `sync` and `sync_runs` the plain one.
 
 Names other than these two functions load on first use: importing this costs nothing.
 """
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .handles import AsyncClient
     from .projects import AsyncProject
     from .runs import AsyncRun
-    from .sync import Client, Project, Run
+    from .sync import Client, Project
+    from .sync_runs import Run
 
 __all__ = [
     "AsyncClient",
@@ -45,7 +46,7 @@ _HOMES = {
     "AsyncRun": "runs",
     "Client": "sync",
     "Project": "sync",
-    "Run": "sync",
+    "Run": "sync_runs",
 }
 
 

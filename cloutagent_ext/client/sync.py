@@ -1,34 +1,29 @@
 """The plain face: the same nouns as `handles` and `runs`, without `await`.
 
 Each method is its async namesake, run in the client's own loop thread; documentation of
-what it does is there. Works in scripts, threads and notebooks alike.
+what it does is there. Works in scripts, threads and notebooks alike. Not here: `Run`
+(`sync_runs`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from ..errors import CloutError
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow, TemplateRow
-from ..schema.approvals import OpenApproval
 from ..schema.archives import BackupRow, Restored
 from ..schema.backtests import Backtest
 from ..schema.cassettes import CassetteRow
-from ..schema.execution import ExecutionState, Result
 from ..schema.mcps import McpTest
 from ..schema.project import Definition, PartialLimits, ProjectRow, Validation
 from ..schema.project import Project as ProjectDefinition
 from ..schema.versions import Version, VersionDiff, VersionRow
-from . import display
 from .handles import AsyncClient
 from .loop import LoopThread
 from .projects import AsyncProject, Files, Form
-from .runs import AsyncRun, Call
+from .sync_runs import Run
 
 
 def _shut(loop: LoopThread, client: AsyncClient) -> None:
@@ -330,132 +325,3 @@ class Project:
 
     def _repr_html_(self) -> str:
         return self._project._repr_html_()
-
-
-class Run:
-    """One execution. `for event in run` yields its events from the first, live, until it has ended."""
-
-    def __init__(self, loop: LoopThread, run: AsyncRun, client: Client) -> None:
-        self._loop = loop
-        self._run = run
-        self._client = client
-
-    @property
-    def id(self) -> str:
-        """Its id for ever."""
-        return self._run.id
-
-    @property
-    def state(self) -> ExecutionState:
-        """Its state now: status, usage, cost, result."""
-        return self._loop.call(self._run.state())
-
-    @property
-    def status(self) -> str:
-        """`queued`, `running`, `completed`, `failed`, `cancelled`, …, as of now."""
-        return self.state.status
-
-    @property
-    def result(self) -> Result:
-        """What it answered; waits until it has. Raises `ExecutionFailed` when it failed or was cancelled,
-        and `ApprovalNeeded` when a tool call waits for a person."""
-        return self._loop.call(self._run.result())
-
-    def events(self, from_event: int = 1) -> Iterator[Any]:
-        """Its events with id ≥ `from_event`, each once and in order, live until it has ended."""
-        return self._loop.iterate(self._run.events(from_event))
-
-    def __iter__(self) -> Iterator[Any]:
-        return self.events()
-
-    def wait(self, timeout_s: float | None = None) -> ExecutionState:
-        """Stay until it has ended, or waits for a person, and say how it stands.
-
-        `TimeoutError` after `timeout_s` seconds (it runs on).
-        """
-        return self._loop.call(self._run.wait(timeout_s))
-
-    def approvals(self) -> list[OpenApproval]:
-        """The tool calls that wait for a person, oldest first, each with a preview of what it would do."""
-        return self._loop.call(self._run.approvals())
-
-    def allow(
-        self, call: Call, input: Mapping[str, Any] | None = None, *, message: str = ""
-    ) -> ExecutionState:
-        """Let a tool call run (its id, one of `approvals`, or its event); `input`: with other arguments."""
-        return self._loop.call(self._run.allow(call, input, message=message))
-
-    def deny(self, call: Call, message: str = "") -> ExecutionState:
-        """Do not let a tool call run; `message` is what the model is told."""
-        return self._loop.call(self._run.deny(call, message))
-
-    def cancel(self) -> ExecutionState:
-        """Stop it. What it started is gone within seconds; raises `Conflict` when it had already ended."""
-        return self._loop.call(self._run.cancel())
-
-    def resume(self, limits: dict[str, Any] | None = None) -> Run:
-        """Let it go on: this very execution where it was interrupted, a new one where it failed.
-
-        `limits`: higher ones than before, at most the project's. Raises `Conflict` while it
-        runs, and when it has completed.
-        """
-        return Run(self._loop, self._loop.call(self._run.resume(limits)), self._client)
-
-    def fork(
-        self,
-        from_event: int,
-        *,
-        prompt: str | None = None,
-        variables: dict[str, str] | None = None,
-        limits: dict[str, Any] | None = None,
-        model: str | None = None,
-        tool_result: tuple[str, str] | None = None,
-    ) -> Run:
-        """A new execution that shares the history before the turn of an event.
-
-        `tool_result`: a call's id, and the text that stands for its result.
-        """
-        forking = self._run.fork(
-            from_event,
-            prompt=prompt,
-            variables=variables,
-            limits=limits,
-            model=model,
-            tool_result=tool_result,
-        )
-        return Run(self._loop, self._loop.call(forking), self._client)
-
-    def files(self) -> list[FileRow]:
-        """The files of its workspace."""
-        return self._loop.call(self._run.files())
-
-    def download(self, path: str) -> bytes:
-        """A file of its workspace."""
-        return self._loop.call(self._run.download(path))
-
-    def save(self, path: str, target: str | Path | None = None) -> Path:
-        """A file of its workspace, written to `target` (here, under its own name, if None)."""
-        return self._loop.call(self._run.save(path, target))
-
-    def notebook(self) -> bytes:
-        """It as an executed notebook, the bytes of an `.ipynb`: reasoning, tool calls, their outputs."""
-        return self._loop.call(self._run.notebook())
-
-    def save_cassette(self, *, tools: bool = False) -> str:
-        """Record it for replay, once it has ended; the cassette's id.
-
-        `tools`: with the results of its tools, so that a replay runs none. Secrets are taken out.
-        """
-        return self._loop.call(self._run.save_cassette(tools=tools))
-
-    def _seen(self) -> None:
-        """Refresh what is shown, as far as a server answers: showing a handle never fails."""
-        with contextlib.suppress(CloutError):
-            _ = self.state
-
-    def __repr__(self) -> str:
-        return display.run_text(type(self).__name__, self.id, self._run.project_name, self._run.last)
-
-    def _repr_html_(self) -> str:
-        self._seen()
-        return display.run_html(self.id, self._run.project_name, self._run.last)
