@@ -3,6 +3,7 @@
 Replies come from a script, one per request. It counts tokens and caches prefixes as the
 service does, refuses an assistant message that is not byte for byte what it sent, and
 fails in every way the service and the networks before it do. Every request is kept.
+Not here: which events a reply is (`messages_events`), and what is refused (`wire_rules`).
 Independent of the product's own code on purpose.
 
     async with MessagesApi([Say("Hello"), Call("bash", {"command": "ls"})]) as api:
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .messages_events import encoded, events_of, with_ids
 from .wire_rules import WireRules, canonical
 
 Json = dict[str, Any]
@@ -279,18 +281,18 @@ class MessagesApi:
             await reply.hold.wait()
         usage = dict(reply.usage) if reply.usage is not None else self._usage(body)
         self.usages.append(usage)
-        blocks = _with_ids(reply.blocks, number)
-        events = list(_events(body, reply, blocks, usage, number))
+        blocks = with_ids(reply.blocks, number)
+        events = list(events_of(body, reply, blocks, usage, number))
         whole = reply.cut_after is None and reply.end_after is None and reply.error_after is None
         if reply.end_at_byte is not None:
-            whole = reply.end_at_byte >= sum(map(len, map(_encoded, events)))
+            whole = reply.end_at_byte >= sum(map(len, map(encoded, events)))
         if whole and reply.garbage_after is None:
             self.rules.sent(body, blocks, reply.stop_reason)
         headers = {"content-type": "text/event-stream; charset=utf-8", "request-id": f"req_{number}"}
         await _write_head(writer, 200, {**headers, **reply.headers, "transfer-encoding": "chunked"})
         end = "\r\n" if reply.crlf else "\n"
         if reply.end_at_byte is not None:
-            stream = b"".join(_encoded(event, end) for event in events)
+            stream = b"".join(encoded(event, end) for event in events)
             if part := stream[: reply.end_at_byte]:
                 await _write_chunk(writer, part)
             return False
@@ -356,82 +358,6 @@ class MessagesApi:
 # ---------------------------------------------------------------- the wire
 
 
-def stream_of(body: Json, reply: Reply, usage: Json, number: int = 0) -> list[bytes]:
-    """The events of `reply` to `body` as they travel, one item each."""
-    return [_encoded(event) for event in _events(body, reply, _with_ids(reply.blocks, number), usage, number)]
-
-
-def _events(body: Json, reply: Reply, blocks: list[Json], usage: Json, number: int) -> Iterable[Json]:
-    yield {
-        "type": "message_start",
-        "message": {
-            "id": f"msg_{number}", "type": "message", "role": "assistant", "model": body["model"],
-            "content": [], "stop_reason": None, "stop_sequence": None,
-            "usage": {**usage, "output_tokens": 1, "service_tier": "standard"},
-        },
-    }  # fmt: skip
-    yield {"type": "ping"}
-    yield from reply.extra_events
-    for index, block in enumerate(blocks):
-        yield from _block_events(reply, index, block)
-    size = len(json.dumps(reply.blocks))
-    yield {
-        "type": "message_delta",
-        "delta": {
-            "stop_reason": reply.stop_reason,
-            "stop_sequence": None,
-            **({"stop_details": reply.stop_details} if reply.stop_details else {}),
-        },
-        "usage": reply.final_usage if reply.final_usage is not None else {"output_tokens": -(-size // 4)},
-    }
-    yield {"type": "message_stop"}
-
-
-_TEXTS = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
-
-
-def _block_events(reply: Reply, index: int, block: Json) -> Iterable[Json]:
-    def delta(**fields: Any) -> Json:
-        return {"type": "content_block_delta", "index": index, "delta": fields}
-
-    kind = block["type"]
-    if kind in _TEXTS:
-        delta_type, name = _TEXTS[kind]
-        empty = {key: ("" if key in (name, "signature") else value) for key, value in block.items()}
-        yield {"type": "content_block_start", "index": index, "content_block": empty}
-        text = block[name]
-        for at in range(0, len(text), reply.pieces):
-            yield delta(**{"type": delta_type, name: text[at : at + reply.pieces]})
-        if "signature" in block:
-            yield delta(type="signature_delta", signature=block["signature"])
-    elif kind == "compaction":
-        empty = {**block, "content": None, "encrypted_content": None}
-        yield {"type": "content_block_start", "index": index, "content_block": empty}
-        yield delta(
-            type="compaction_delta",
-            content=block["content"],
-            encrypted_content=block.get("encrypted_content"),
-        )
-    elif kind == "tool_use":
-        yield {"type": "content_block_start", "index": index, "content_block": {**block, "input": {}}}
-        text = reply.raw_inputs.get(index, json.dumps(block["input"], ensure_ascii=False))
-        yield delta(type="input_json_delta", partial_json="")
-        for at in range(0, len(text), reply.pieces):
-            yield delta(type="input_json_delta", partial_json=text[at : at + reply.pieces])
-    else:  # a kind of block that nobody knows yet comes whole
-        yield {"type": "content_block_start", "index": index, "content_block": block}
-    yield {"type": "content_block_stop", "index": index}
-
-
-def _with_ids(blocks: list[Json], number: int) -> list[Json]:
-    return [
-        {**block, "id": f"toolu_{number}_{index}"}
-        if block["type"] == "tool_use" and not block["id"]
-        else block
-        for index, block in enumerate(blocks)
-    ]
-
-
 def _steps(body: Json) -> list[tuple[str, int]]:
     """Digest of everything up to each step of the prompt, and that step's tokens."""
     running = hashlib.sha256()
@@ -462,22 +388,9 @@ async def _write_head(writer: asyncio.StreamWriter, status: int, headers: dict[s
 
 
 async def _write_event(writer: asyncio.StreamWriter, event: Json, end: str, chunk_size: int | None) -> None:
-    data = _encoded(event, end)
+    data = encoded(event, end)
     for at in range(0, len(data), chunk_size or len(data)):
         await _write_chunk(writer, data[at : at + (chunk_size or len(data))])
-
-
-def _encoded(event: Json, end: str = "\n") -> bytes:
-    text = json.dumps(event, ensure_ascii=_has_surrogate(event))  # half a pair can only travel escaped
-    return f"event: {event['type']}{end}data: {text}{end}{end}".encode()
-
-
-def _has_surrogate(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 async def _write_chunk(writer: asyncio.StreamWriter, data: bytes) -> None:

@@ -16,7 +16,8 @@ import pytest
 from cloutagent_ext.engine import turn
 from cloutagent_ext.engine.models import ClientModels
 from cloutagent_ext.engine.models.anthropic import connect
-from tests.support.messages_api import Call, MessagesApi, Raw, Say, stream_of
+from tests.support.messages_api import Call, MessagesApi, Raw, Say
+from tests.support.messages_events import stream_of
 
 from .harness import MODEL, Bench, Echo, live
 
