@@ -1,7 +1,7 @@
 """What earlier sittings of an execution left, folded from its journal and its log, to go on from.
 
-Pure. The journal is the truth about what was done and said; the log tells what readers
-have been told already, so that nothing is told twice. An execution that begins from
+Pure. The journal is the truth about what was done and said; what the log has told its
+readers is in `told`. An execution that begins from
 another one (a resume of one that has ended, a fork, a continuation) has that one's
 records in front of its own, closed by an `origin` record, and a log of its own.
 
@@ -11,16 +11,15 @@ Not here: how the files are read (`executions.journal`), and how a conversation 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from ..schema.base import JsonObject
 from ..schema.execution import Usage
 from .assembly import Reply
 from .ports import Decision, Wire
+from .told import Told
 
 Record = Mapping[str, Any]
 
@@ -106,58 +105,6 @@ class PastConversation:
     text: str = ""
     usage: Usage = field(default_factory=Usage)
     cost: float | None = 0.0
-
-
-@dataclass
-class Told:
-    """What the log has said already."""
-
-    calls: set[str] = field(default_factory=set)
-    """Spans of the tool calls that were announced."""
-    results: set[str] = field(default_factory=set)
-    begun: set[str] = field(default_factory=set)
-    """Spans of the agents that were said to begin, and to be done."""
-    done: set[str] = field(default_factory=set)
-    void: set[str] = field(default_factory=set)
-    """Spans of turns that have shown something since they last began."""
-    warned: set[str] = field(default_factory=set)
-    payments: int = 0
-    _since: dict[str, float] = field(default_factory=dict)
-    _ran: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    _moment: float = 0.0
-
-    def event(self, event: Record) -> None:
-        """Take the next event of the log."""
-        kind, span = event["type"], event.get("span", "main")
-        if kind == "interrupted":
-            for each, since in self._since.items():
-                self._ran[each] += max(0.0, self._moment - since)
-            self._since.clear()
-            return
-        self._moment = datetime.fromisoformat(event["ts"]).timestamp()
-        if kind == "resumed":
-            self._since = dict.fromkeys(self.begun - self.done, self._moment)
-        elif kind == "agent_start":
-            self.begun.add(span)
-            self._since[span] = self._moment
-        elif kind == "agent_complete":
-            self.done.add(span)
-        elif kind == "tool_call":
-            self.calls.add(span)
-        elif kind == "tool_result":
-            self.results.add(span)
-        elif kind in ("text", "thinking"):
-            self.void.add(span)
-        elif kind == "cost_update":
-            self.payments += 1
-        elif kind == "warning":
-            self.warned.add(event["code"])
-            if event["code"] == "RETRYING":
-                self.void.discard(span)
-
-    def ran_s(self, span: str) -> float:
-        """Seconds that the agent at `span` has run in earlier sittings."""
-        return self._ran[span]
 
 
 @dataclass
