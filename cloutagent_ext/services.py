@@ -14,7 +14,8 @@ from pathlib import Path
 
 from .auth.keys import Keys
 from .engine.models import ModelProvider, ModelSettings
-from .engine.ports import Clock, Kernels, Notebooks, Price
+from .engine.notebooks import Notebooks
+from .engine.ports import Clock, Kernels, Price
 from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
 from .executions.backtest import Backtests

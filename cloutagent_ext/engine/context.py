@@ -17,10 +17,11 @@ from .arguments import ArgumentChecks
 from .budget import Budget, Settled
 from .guard import Guard
 from .hooks.runner import Hooks
+from .job import Job
 from .models.catalogue import ModelFacts, facts_of
 from .pace import Pace, Places
 from .past import Past
-from .ports import Job, Ports, Tool
+from .ports import Ports, Tool
 from .stopwatch import Stopwatch
 from .warmup import Warmup
 

@@ -18,9 +18,10 @@ from .attachments import shown
 from .budget import WARN_AT, Budget, Settled
 from .context import Run
 from .conversation import Conversation
+from .job import Job, Outcome
 from .past import Past
 from .permissions import Rules
-from .ports import EndExecution, Job, Outcome, Ports, Tool
+from .ports import EndExecution, Ports, Tool
 from .prompt import fill
 from .scope import Scope
 from .stopwatch import Stopwatch

@@ -2,7 +2,7 @@
 
 The engine knows no server, no project folder and no Jupyter: it receives these. The
 real ones are bound in `executions.worker`; tests bind fakes and run in milliseconds.
-Not here: any implementation.
+Not here: any implementation, and what is to be done with them (`job`).
 
 Two kinds of failure, never mixed: `ToolError` is a result that the model reads and
 reacts to; `EndExecution` ends the execution with one of the contract's codes.
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from ..schema.approvals import Preview
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, WarningCode
-from ..schema.execution import EndCode, Result, Usage
-from ..schema.project import Definition, Hook, Limits
+from ..schema.execution import EndCode
+from ..schema.project import Hook
 from .asking import Approvals as Approvals
 from .asking import Decision as Decision
 from .asking import Question as Question
@@ -27,7 +27,6 @@ from .masking import NOTHING, Mask
 
 if TYPE_CHECKING:
     from .models.catalogue import ModelFacts
-    from .tools.isolation import Isolation
 
 Wire = dict[str, Any]
 """One JSON object exactly as the Messages API sends or takes it."""
@@ -170,42 +169,6 @@ class Kernel(Protocol):
 class Kernels(Protocol):
     async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
         """A fresh kernel in `cwd` with exactly `env`; raises `ToolError` where none can start."""
-        ...
-
-
-@dataclass(frozen=True)
-class NotebookState:
-    """A notebook as it is now."""
-
-    cells: list[JsonObject]
-    """In nbformat's own form, sources as one text."""
-    note: str = ""
-    """What the model should know about who sees it: empty where an open tab shows each change."""
-
-
-@dataclass(frozen=True)
-class CellChange:
-    """One change of one cell. `before` is the cell as it was seen; where it is not any more: a refusal."""
-
-    kind: Literal["insert", "replace", "delete"]
-    index: int
-    before: JsonObject | None
-    after: JsonObject | None
-
-
-class Notebooks(Protocol):
-    """The notebooks of a Jupyter server, through its own services. Everything raises `ToolError`."""
-
-    async def read(self, path: str) -> NotebookState:
-        """The notebook at `path` below the server's root; as open tabs have it, where that is known."""
-        ...
-
-    async def change(self, path: str, change: CellChange) -> NotebookState:
-        """Make `change` and nothing else; refused where somebody else changed that cell meanwhile."""
-        ...
-
-    async def kernel(self, path: str) -> Kernel:
-        """The kernel that the notebook is open with. Closing it lets go of it: it is never ended."""
         ...
 
 
@@ -403,58 +366,3 @@ class Ports:
     """None: there are none, whatever the definition says."""
     facts: Callable[[str], ModelFacts | None] | None = None
     """What is known about a model; None: what the catalogue says."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One execution, as the engine sees it."""
-
-    execution_id: str
-    definition: Definition
-    project_name: str
-    prompt: str
-    """Prompt or task, variables not yet filled in."""
-    variables: Mapping[str, str]
-    limits: Limits
-    workspace: Path
-    created_at: str
-    """Value of `{{timestamp}}`, frozen at acceptance."""
-    simulated: bool = False
-    own_service: bool = False
-    """The base URL is Anthropic's own (or the simulated model's): its betas may be used."""
-    step: bool = False
-    """Every tool call asks."""
-    local_prices: bool = False
-    """The base URL is not Anthropic's: an unknown price counts as 0 and is shown as local."""
-    replay: str | None = None
-    """Cassette that plays the model's part."""
-    folders: Mapping[Path, Literal["read", "write"]] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    mask: Mask = NOTHING
-    """Takes out the secrets that `env` holds; everything that comes back from tools goes through it."""
-    home: Path | None = None
-    """Home folder of its children: theirs to write to, like the workspace."""
-    files: Sequence[str] = ()
-    """Files of the workspace that came with the task."""
-    isolation: Isolation = field(default_factory=lambda: _isolation())
-    """The sandbox that goes around its children."""
-
-
-def _isolation() -> Isolation:
-    from .tools.isolation import Isolation
-
-    return Isolation()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How it went. The worker turns this into the log's last event, once nothing of it runs any more."""
-
-    status: Literal["completed", "failed"]
-    result: Result | None
-    usage: Usage
-    total_cost_usd: float | None
-    turns: int
-    code: EndCode | None = None
-    message: str = ""
-    details: JsonObject = field(default_factory=dict)

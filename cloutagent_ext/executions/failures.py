@@ -13,8 +13,9 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..engine.job import Outcome
 from ..engine.masking import MASKED, Mask
-from ..engine.ports import EndExecution, ModelFailure, Outcome
+from ..engine.ports import EndExecution, ModelFailure
 from ..errors import CloutError
 from ..schema.base import JsonObject
 from ..schema.execution import EndCode

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine import loop
+from ..engine.job import Job, Outcome
 from ..engine.masking import NOTHING, Mask
+from ..engine.notebooks import Notebooks
 from ..engine.past import Past
-from ..engine.ports import Clock, EndExecution, Job, Kernels, Notebooks, Outcome, Ports
+from ..engine.ports import Clock, EndExecution, Kernels, Ports
 from ..engine.reach import Reach
 from ..engine.tools.environment import child_environment
 from ..engine.tools.isolation import Isolation

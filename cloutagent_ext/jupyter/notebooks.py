@@ -20,7 +20,8 @@ from collections import defaultdict
 from collections.abc import Awaitable
 from typing import Any
 
-from ..engine.ports import CellChange, Kernel, NotebookState, ToolError
+from ..engine.notebooks import CellChange, NotebookState
+from ..engine.ports import Kernel, ToolError
 from ..schema.base import JsonObject
 from .attached import AttachedKernel
 
@@ -32,7 +33,7 @@ _STALE = (
 
 
 class ServerNotebooks:
-    """`ports.Notebooks` of one Jupyter server; `server` is its ServerApp."""
+    """`engine.notebooks.Notebooks` of one Jupyter server; `server` is its ServerApp."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -40,7 +41,7 @@ class ServerNotebooks:
         self._kernels: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, path: str) -> NotebookState:
-        """See `ports.Notebooks.read`."""
+        """See `engine.notebooks.Notebooks.read`."""
         path = _plain(path)
         document = await self._document(path)
         if document is not None:
@@ -49,7 +50,7 @@ class ServerNotebooks:
         return NotebookState(_cells(model["content"]), _STALE if await self._session(path) else "")
 
     async def change(self, path: str, change: CellChange) -> NotebookState:
-        """See `ports.Notebooks.change`."""
+        """See `engine.notebooks.Notebooks.change`."""
         path = _plain(path)
         async with self._changing[path]:
             document = await self._document(path)
@@ -71,7 +72,7 @@ class ServerNotebooks:
             return NotebookState(_cells(content), _STALE if await self._session(path) else "")
 
     async def kernel(self, path: str) -> Kernel:
-        """See `ports.Notebooks.kernel`."""
+        """See `engine.notebooks.Notebooks.kernel`."""
         path = _plain(path)
         session = await self._session(path)
         kernel_id = ((session or {}).get("kernel") or {}).get("id")

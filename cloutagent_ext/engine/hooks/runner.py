@@ -19,8 +19,9 @@ from ...failpoints import failpoint
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
 from ...schema.project import Hook, HookEvent
+from ..job import Job
 from ..past import Past
-from ..ports import EndExecution, HookReply, Job, Ports
+from ..ports import EndExecution, HookReply, Ports
 from ..scope import Scope
 from ..text import clean
 from . import moments

@@ -8,8 +8,9 @@ from typing import Literal
 
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, WarningCode
+from ..notebooks import Notebooks
 from ..past import Past
-from ..ports import Kernels, Notebooks, ToolContext, ToolError
+from ..ports import Kernels, ToolContext, ToolError
 from ..reach import Reach
 from .commands import Commands
 from .isolation import NOT_ISOLATED, Isolation

@@ -1,6 +1,6 @@
 """Cells of a notebook as text for a model, and what a kernel says as outputs of a cell.
 
-Not here: where a notebook is and how it is changed (`ports.Notebooks`).
+Not here: where a notebook is and how it is changed (`notebooks.Notebooks`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...schema.base import JsonObject
-from ..ports import Kernel, Kernels, Notebooks, ToolContext, ToolError
+from ..notebooks import Notebooks
+from ..ports import Kernel, Kernels, ToolContext, ToolError
 
 
 class KernelSlot:
@@ -67,7 +68,7 @@ class NotebookKernels:
         self._notebook = notebook
 
     async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
-        """See `ports.Notebooks.kernel`."""
+        """See `notebooks.Notebooks.kernel`."""
         if self._notebooks is None:
             raise ToolError(
                 "`python` runs in the kernel of an open notebook here, and there is no Jupyter server."

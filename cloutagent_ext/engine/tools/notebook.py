@@ -1,7 +1,7 @@
 """`notebook`: cells of the one notebook that the project names, read, changed and run.
 
 Trust model. Bound to `agent.notebook`, whatever tab is active: no argument names another.
-Changes go through Jupyter's own services (`ports.Notebooks`), so that an open notebook
+Changes go through Jupyter's own services (`notebooks.Notebooks`), so that an open notebook
 shows them where it can, and nothing that somebody else wrote meanwhile is lost. Running
 a cell is running code in the user's own kernel, with everything that is in it: reading
 is allowed by default, changing and running ask.
@@ -17,7 +17,8 @@ from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
 from .. import previews
-from ..ports import CellChange, Notebooks, NotebookState, ToolContext, ToolError
+from ..notebooks import CellChange, Notebooks, NotebookState
+from ..ports import ToolContext, ToolError
 from . import display
 from .base import BuiltinTool
 from .cells import Outputs, outline, whole

@@ -9,8 +9,9 @@ from types import TracebackType
 
 from ...schema.events import WarningCode
 from ..masking import Mask
+from ..notebooks import Notebooks
 from ..past import Past
-from ..ports import Events, Kernels, Notebooks, Tool
+from ..ports import Events, Kernels, Tool
 from ..reach import Reach as WebReach
 from . import processes
 from .base import Resources

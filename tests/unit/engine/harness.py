@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cloutagent_ext.engine import loop
+from cloutagent_ext.engine.job import Job, Outcome
 from cloutagent_ext.engine.models import ClientModels
 from cloutagent_ext.engine.models.anthropic import connect
 from cloutagent_ext.engine.models.prices import ListPrices
@@ -18,9 +19,7 @@ from cloutagent_ext.engine.ports import (
     Decision,
     EndExecution,
     HookActions,
-    Job,
     Models,
-    Outcome,
     Ports,
     Question,
     Servers,

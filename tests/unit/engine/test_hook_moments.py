@@ -10,8 +10,9 @@ from typing import Any
 
 from cloutagent_ext.engine.budget import Budget
 from cloutagent_ext.engine.hooks.runner import Hooks
+from cloutagent_ext.engine.job import Job
 from cloutagent_ext.engine.permissions import Rules
-from cloutagent_ext.engine.ports import HookReply, Job, Ports
+from cloutagent_ext.engine.ports import HookReply, Ports
 from cloutagent_ext.engine.scope import Scope
 from tests.support.messages_api import Call, MessagesApi, Say
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cloutagent_ext.engine import previews
-from cloutagent_ext.engine.ports import NotebookState, ToolContext
+from cloutagent_ext.engine.notebooks import NotebookState
+from cloutagent_ext.engine.ports import ToolContext
 from cloutagent_ext.engine.tools.base import Resources
 from cloutagent_ext.engine.tools.registry import builtin
 
