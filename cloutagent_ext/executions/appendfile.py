@@ -1,6 +1,6 @@
 """A file that only grows, one whole record per write, and what lets one process own an execution.
 
-Here: the bytes. Not here: what a record means (`log`, `journal`).
+Here: the bytes. Not here: what a record means, and which end is torn (`logfile`, `journal`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import contextlib
 import os
 from pathlib import Path
 from typing import Self
+
+from ..schema.base import timestamp
 
 # A write of a record to the page cache takes about 1 microsecond, handing it to a
 # thread and back 60 to 100, and a model speaks in thousands of small pieces: so
@@ -88,3 +90,19 @@ class AppendFile:
                 fd, self._fd = self._fd, -1
                 with contextlib.suppress(OSError):
                     os.close(fd)
+
+
+def cut_off(path: Path, good: int) -> Path:
+    """Cut off what stands behind byte `good`, on the disk; what it was lies in the file that is returned.
+
+    Only for the owner of the execution, before the file is opened to append. Blocking.
+    """
+    saved = path.with_name(f"{path.name}.torn-{timestamp().replace(':', '')}")
+    with path.open("r+b") as file, saved.open("xb") as aside:
+        file.seek(good)
+        aside.write(file.read())
+        aside.flush()
+        os.fsync(aside.fileno())
+        file.truncate(good)
+        os.fsync(file.fileno())
+    return saved

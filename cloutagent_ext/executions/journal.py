@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import re
 import zlib
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ from typing import Any, Self
 
 from ..errors import UnreadableFile
 from ..schema.base import JsonObject, timestamp
-from .appendfile import AppendFile
+from .appendfile import AppendFile, cut_off
 from .encode import line
 from .log import EventLog
 
@@ -137,13 +136,6 @@ def _repair(path: Path) -> int:
         return 0
     size = path.stat().st_size
     if good < size:
-        saved = path.with_name(f"{path.name}.torn-{timestamp().replace(':', '')}")
-        with path.open("r+b") as journal, saved.open("xb") as aside:
-            journal.seek(good)
-            aside.write(journal.read())
-            aside.flush()
-            os.fsync(aside.fileno())
-            journal.truncate(good)
-            os.fsync(journal.fileno())
+        cut_off(path, good)
         _log.warning("The journal %s had a torn end; %d bytes were set aside", path, size - good)
     return len(records)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnreadableFile
-from ..schema.base import timestamp
+from .appendfile import cut_off
 
 NAME = "events.jsonl"
 _CHUNK = 64 * 1024
@@ -179,15 +179,7 @@ def repair(path: Path) -> End:
     size = path.stat().st_size
     if good == size:
         return end
-    saved = path.with_name(f"{path.name}.torn-{timestamp().replace(':', '')}")
-    with path.open("r+b") as log, saved.open("xb") as aside:
-        log.seek(good)
-        aside.write(log.read())
-        aside.flush()
-        os.fsync(aside.fileno())
-        log.truncate(good)
-        os.fsync(log.fileno())
-    return End(end.last_id, end.last_type, good, size - good, saved.name)
+    return End(end.last_id, end.last_type, good, size - good, cut_off(path, good).name)
 
 
 def _last_good(path: Path) -> tuple[int, End]:
