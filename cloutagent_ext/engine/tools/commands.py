@@ -25,10 +25,8 @@ from ..ports import ToolError
 from . import watches
 from .isolation import LIMITS, MAX_OUTPUT_BYTES, MAX_PROCESSES, Isolation
 from .room import Room
+from .supervision import STOP_S, reap, spawn
 
-SUPERVISOR = Path(__file__).with_name("supervisor.py")
-STOP_S = 5.0
-"""How long a supervisor may take to end everything below it before it is killed itself."""
 KEPT_BYTES = 16 * 1024 * 1024
 """Output that is handed over whole; of more, this much and the tail."""
 _BUFFER_BYTES = 1024 * 1024
@@ -170,7 +168,7 @@ class Commands:
         try:
             with theirs:
                 if room is None:
-                    process = await asyncio.to_thread(_spawn, theirs, env)
+                    process = await asyncio.to_thread(spawn, theirs, env)
                 elif not await room.start_supervisor(theirs):
                     raise OSError("its sandbox is gone")
                 failpoint("tool.spawned")
@@ -197,7 +195,7 @@ class Commands:
             else:
                 ours.close()
             if process is not None:
-                await asyncio.to_thread(_reap, process)
+                await asyncio.to_thread(reap, process)
             if not supervised.result.done():
                 supervised.result.set_exception(ToolError("The command was stopped from outside."))
             supervised.result.exception()  # seen: a cancelled caller does not ask any more
@@ -256,23 +254,3 @@ async def _ended(supervised: _Supervised) -> None:
     supervised.stop.set()
     if supervised.task is not None:
         await asyncio.shield(supervised.task)
-
-
-def _spawn(control: socket.socket, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(SUPERVISOR)],
-        stdin=control.fileno(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        env=env,
-        start_new_session=True,
-    )
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -23,8 +23,9 @@ from typing import IO, Any, Literal
 
 from ..masking import NOTHING, Mask
 from . import watches
-from .commands import SUPERVISOR, limits
+from .commands import limits
 from .isolation import MAX_PROCESSES, Isolation
+from .supervision import reap, spawn
 from .text import clean
 
 PATIENCE_S = 2.0
@@ -36,7 +37,6 @@ LOG_BYTES = 1024 * 1024
 LAST_LINES = 20
 """Lines of a server's errors that are told when it fails."""
 
-_GIVE_UP_S = 5.0
 _READ_BYTES = 64 * 1024
 _LINE_BYTES = 8 * 1024
 _SLOWED_S = 0.05
@@ -104,7 +104,7 @@ class ServerProcess:
             if hurried:
                 self._control.write(b"!")
             self._control.write_eof()
-        await asyncio.to_thread(_reap, self._supervisor)
+        await asyncio.to_thread(reap, self._supervisor)
         for transport in self._transports:
             transport.close()
         self._control.close()
@@ -308,16 +308,7 @@ def _spawn(request: dict[str, Any], env: dict[str, str]) -> _Spawned:
             files.append(failed.enter_context(os.fdopen(near, mode, buffering=0)))
             theirs.callback(os.close, far)
             ends.append(far)
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(SUPERVISOR)],
-            stdin=control.fileno(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env=env,
-            pass_fds=ends,
-            start_new_session=True,
-        )
+        process = spawn(control, env, ends)
         ours.sendall(json.dumps({**request, "stdio": ends}).encode() + b"\n")
         failed.pop_all()
         return _Spawned(process, ours, *files)
@@ -330,12 +321,4 @@ def _abandon(spawning: asyncio.Future[_Spawned]) -> None:
     started = spawning.result()
     for end in (started.control, started.stdin, started.stdout, started.stderr):
         end.close()
-    asyncio.get_running_loop().run_in_executor(None, _reap, started.process)
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_GIVE_UP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    asyncio.get_running_loop().run_in_executor(None, reap, started.process)
