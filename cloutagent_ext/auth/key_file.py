@@ -9,15 +9,13 @@ Everything blocks.
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
-from .. import durable
+from .. import durable, smallfiles
 from ..errors import DiskFull, NewerFormat, NotFound, UnreadableFile
 from ..schema.admin import KeyRow
 from ..schema.base import Model
@@ -61,11 +59,8 @@ class KeyFile:
 
     def stamp(self) -> Stamp | None:
         """Something that differs whenever the file may have changed; None where there is none."""
-        try:
-            found = self._path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns), self._revoked.stamp()
+        found = smallfiles.stamp(self._path)
+        return None if found is None else (found, self._revoked.stamp())
 
     def read(self) -> list[StoredKey]:
         """All living keys, oldest first. Raises `NotFound` (no project), `UnreadableFile`, `NewerFormat`."""
@@ -76,21 +71,13 @@ class KeyFile:
     def _rows(self) -> list[StoredKey]:
         """All rows, those that were blanked in place too."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
+            data = smallfiles.read(self._path, MAX_BYTES)
+        except smallfiles.Unusable as error:
+            raise _unreadable(error.reason) from None
+        if data is None:
             if not self._project.is_dir():
-                raise NotFound("There is no such project.") from None
+                raise NotFound("There is no such project.")
             return []
-        except OSError as error:
-            raise _unreadable(f"cannot be opened ({error.strerror})") from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise _unreadable("is not a regular file")
-        with os.fdopen(descriptor, "rb") as file:
-            try:
-                data = file.read(MAX_BYTES + 1)
-            except OSError as error:
-                raise _unreadable(f"cannot be read ({error.strerror})") from None
         return _decode(data)
 
     def change(self, edit: Callable[[list[StoredKey]], tuple[list[StoredKey], Answer]]) -> Answer:
@@ -144,7 +131,7 @@ def _encode(keys: list[StoredKey]) -> bytes:
 
 def _decode(data: bytes) -> list[StoredKey]:
     try:
-        raw = json.loads(data) if len(data) <= MAX_BYTES else None
+        raw = json.loads(data)
         version = raw.get("schema_version") if isinstance(raw, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise NewerFormat(f"{NAME} was written by a newer version; upgrade to change keys.", file=NAME)

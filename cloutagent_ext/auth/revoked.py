@@ -11,16 +11,15 @@ the keys (`auth.key_file`). Everything blocks.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from .. import durable
+from .. import durable, smallfiles
 from ..errors import UnreadableFile
 from ..schema.base import timestamp
+from ..smallfiles import Stamp
 
 NAME = "revoked-keys.txt"
 KEPT_DAYS = 1000
@@ -31,8 +30,6 @@ _ID = r"[0-9a-f]{32}-[0-9a-f]{8}"
 """Ids of keys as we make them; a row with another one opens nothing anyway."""
 _LINE = re.compile(rf"({_ID}) (\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z)")
 _HEADER = "# Keys that were revoked: they stay revoked when a backup brings their project back.\n"
-
-Stamp = tuple[int, int, int, int]
 
 
 class Revoked:
@@ -45,11 +42,7 @@ class Revoked:
 
     def stamp(self) -> Stamp | None:
         """Something that differs whenever the list may have changed; None where there is none."""
-        try:
-            found = self._path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return smallfiles.stamp(self._path)
 
     def ids(self) -> frozenset[str]:
         """All of them, read anew only where the file changed. Raises `UnreadableFile`."""
@@ -78,21 +71,9 @@ class Revoked:
     def _read(self) -> dict[str, str]:
         """Id → when, oldest first."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except OSError as error:
-            raise _unreadable(f"cannot be opened ({error.strerror})") from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise _unreadable("is not a regular file")
-        with os.fdopen(descriptor, "rb") as file:
-            try:
-                data = file.read(MAX_BYTES + 1)
-            except OSError as error:
-                raise _unreadable(f"cannot be read ({error.strerror})") from None
-        if len(data) > MAX_BYTES:
-            raise _unreadable("is far too large")
+            data = smallfiles.read(self._path, MAX_BYTES) or b""
+        except smallfiles.Unusable as error:
+            raise _unreadable(error.reason) from None
         found = {}
         for number, line in enumerate(data.decode("ascii", "replace").splitlines(), 1):
             if not line.strip() or line.startswith("#"):

@@ -13,14 +13,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import re
 import secrets
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import durable
+from .. import durable, smallfiles
 from ..errors import Conflict, SecretsLocked
 
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
@@ -151,24 +149,10 @@ class KeyRing:
 
     def _text(self) -> str:
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
-            return ""
-        except OSError as error:
+            return (smallfiles.read(self.path, _MAX_BYTES, follow=True) or b"").decode("utf-8-sig")
+        except smallfiles.Unusable as error:
             raise SecretsLocked(
-                f"The key file {self.path.name} cannot be opened ({error.strerror}); secrets stay locked."
+                f"The key file {self.path.name} {error.reason}; secrets stay locked."
             ) from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise SecretsLocked(f"The key file {self.path.name} is not a regular file.")
-        with os.fdopen(descriptor, "rb") as file:
-            try:
-                data = file.read(_MAX_BYTES + 1)
-            except OSError as error:
-                raise SecretsLocked(f"The key file cannot be read ({error.strerror}).") from None
-        try:
-            if len(data) > _MAX_BYTES:
-                raise ValueError
-            return data.decode("utf-8-sig")
         except ValueError:
             raise SecretsLocked(f"The key file {self.path.name} is no text of a few lines.") from None

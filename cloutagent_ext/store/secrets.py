@@ -16,16 +16,14 @@ has both files of one moment. Not here: who may ask, and what reaches a child (`
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from .. import durable
+from .. import durable, smallfiles
 from ..errors import CloutError, DiskFull, InvalidRequest, NotFound, SecretsLocked, Unavailable
 from ..guard import Guard
 from ..schema.admin import Rotation, RotationFailure, RotationKey, SecretRow
@@ -303,22 +301,9 @@ def _outer_counter(folder: Path) -> int:
 
 def _bytes(folder: Path, name: str) -> bytes | None:
     try:
-        descriptor = os.open(folder / FOLDER / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise damaged(f"{name} cannot be opened ({error.strerror})") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise damaged(f"{name} is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise damaged(f"{name} cannot be read ({error.strerror})") from None
-    if len(data) > MAX_BYTES:
-        raise damaged(f"{name} is far too large")
-    return data
+        return smallfiles.read(folder / FOLDER / name, MAX_BYTES)
+    except smallfiles.Unusable as error:
+        raise damaged(f"{name} {error.reason}") from None
 
 
 def _checked(value: str) -> str:
