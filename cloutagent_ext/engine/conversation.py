@@ -6,6 +6,7 @@ Not here: how a turn is sent (`turn`), how tools run (`dispatch`), what a subage
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from .compaction import Compaction
 from .context import Run, Totals
 from .dispatch import run_calls
 from .past import PastConversation
-from .ports import EndExecution
+from .ports import EndExecution, Wire
 from .scope import Scope
 from .text import clean
 from .tools.mcp_listing import changed
@@ -52,6 +53,8 @@ class Conversation:
         if past is not None:
             self.text = clean(past.text)
             self.totals = Totals(past.usage, past.cost, past.turns)
+        self._to_show: Sequence[Wire] = ()
+        """What the next message to the model has to show it besides."""
         self._turns_before = past.turns_before if past is not None else 0
         self._transcript = Transcript(
             agent=scope.agent,
@@ -130,6 +133,10 @@ class Conversation:
             return None
         await self._transcript.go_on(past)
         failpoint("run.restored")
+        if self._scope.attached and past.last is None and self._transcript.messages[-1]["role"] == "user":
+            await self._transcript.attach(self._scope.attached)
+        else:
+            self._to_show = self._scope.attached
         await self._tell_changed_tools(past)
         if self._scope.call_id is None and self._run.past.prompt_due:
             await self._run.hooks.begin_again(self._scope)
@@ -190,7 +197,8 @@ class Conversation:
             match now.stop_reason:
                 case "tool_use" if now.tool_uses:
                     results = await run_calls(self._run, scope, span, now.tool_uses)
-                    await transcript.add_user(results, span=span)
+                    shown, self._to_show = self._to_show, ()
+                    await transcript.add_user([*results, *shown], span=span)
                     failpoint("tool.answered")
                     hooks.check(scope)
                     pauses = cuts = 0

@@ -21,7 +21,7 @@ from .conversation import Conversation
 from .job import Job, Outcome
 from .past import Past
 from .permissions import Rules
-from .ports import EndExecution, Ports, Tool
+from .ports import EndExecution, Ports, Tool, Wire
 from .prompt import fill
 from .scope import Scope
 from .stopwatch import Stopwatch
@@ -118,7 +118,22 @@ async def _main_scope(this: Run) -> Scope:
         thinking=agent.thinking,
         effort=agent.effort,
         output_schema=agent.output_schema,
-        attached=await shown(job.files, job.workspace, agent.model),
+        attached=await _attached(this),
+    )
+
+
+async def _attached(this: Run) -> list[Wire]:
+    """Files that the main agent is to be shown now; none where an earlier sitting has."""
+    job, past = this.job, this.past
+    if "main" in past.conversations and past.attach is None:
+        return []
+    facts = this.facts(job.definition.agent.model)
+    return await shown(
+        [*dict.fromkeys([*(past.attach or ()), *job.files])],
+        job.workspace,
+        sees=facts is not None and facts.sees,
+        kept=this.ports.kept,
+        warn=this.warn,
     )
 
 

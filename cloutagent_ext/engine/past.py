@@ -127,6 +127,11 @@ class Past:
     """What tools wanted to find again, by agent."""
     prompt_due: bool = False
     """It began from another execution, with a prompt that no hook has seen yet."""
+    attach: list[str] | None = None
+    """It began from another execution, and files were not shown to the model since: those of that one
+    which the service had kept for it, and its own."""
+    kept_files: dict[str, str] = field(default_factory=dict)
+    """Ids with the model's service of files that it keeps for this execution, by path."""
     stopped: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     """Agent → why a hook ended the execution in a step of it, that hook, and the event."""
     tools_used: set[str] = field(default_factory=set)
@@ -253,6 +258,8 @@ class Past:
         if talk.last is not None and talk.last.stop_reason == "tool_use":
             talk.pauses = 0
         talk.last = None
+        if talk.agent == "main":
+            self.attach = None
 
     def _model_call(self, record: Record) -> None:
         span = record["span"]
@@ -292,6 +299,15 @@ class Past:
     def _prompt_passed(self, record: Record) -> None:
         self.prompt_due = False
 
+    def _attached(self, record: Record) -> None:
+        talk = self._talk(record)
+        message = talk.messages[-1]
+        talk.messages[-1] = {**message, "content": [*message["content"], *record["blocks"]]}
+        self.attach = None
+
+    def _file_kept(self, record: Record) -> None:
+        self.kept_files[record["path"]] = record["file_id"]
+
     def _hook_stop(self, record: Record) -> None:
         self.stopped.setdefault(record["agent"], (record["message"], record["hook"], record["on"]))
 
@@ -316,6 +332,7 @@ class Past:
         """All so far was another execution's; that somebody goes on from it overrules its hooks' stop."""
         self.stopped.clear()
         self.prompt_due = True
+        self.attach, self.kept_files = list(record.get("files", ())), {}
         if record["how"] == "resumed":
             self.carried += self.spent
             self.carried_s = record["ran_s"]
@@ -358,6 +375,8 @@ _FOLDS = {
     "tool_ended": Past._tool_ended,
     "tool_done": Past._tool_done,
     "hook_stop": Past._hook_stop,
+    "attached": Past._attached,
+    "file_kept": Past._file_kept,
     "prompt_passed": Past._prompt_passed,
     "origin": Past._origin,
 }

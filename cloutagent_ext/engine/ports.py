@@ -26,6 +26,7 @@ from .asking import Question as Question
 from .masking import NOTHING, Mask
 
 if TYPE_CHECKING:
+    from .kept import KeptFiles
     from .models.catalogue import ModelFacts
 
 Wire = dict[str, Any]
@@ -114,12 +115,28 @@ class Model(Protocol):
         ...
 
 
+class ModelFiles(Protocol):
+    """Files that a model's service keeps, so that requests can name them. Raises `ModelFailure`."""
+
+    async def upload(self, name: str, media_type: str, data: bytes) -> str:
+        """Keep it; its id for `{"type": "file", "file_id": …}`."""
+        ...
+
+    async def delete(self, file_id: str) -> None:
+        """Have the service forget it."""
+        ...
+
+
 class Models(Protocol):
     """Which endpoint an agent talks to."""
 
     def for_agent(self, agent: str) -> Model:
         """The endpoint for `agent` (`main`, or a subagent's id without its instance number)."""
         ...
+
+    def files(self, model: str) -> ModelFiles | None:
+        """Where files for requests to `model` are kept; None: its endpoint cannot, which is the default."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -366,3 +383,5 @@ class Ports:
     """None: there are none, whatever the definition says."""
     facts: Callable[[str], ModelFacts | None] | None = None
     """What is known about a model; None: what the catalogue says."""
+    kept: KeptFiles | None = None
+    """Files that the model's service keeps for this execution; None: it can keep none."""

@@ -17,6 +17,8 @@ HEAD_BYTES = 24 * 1024
 IMAGE_TOKENS = 5000
 """More than the service counts for any one picture."""
 DOCUMENT_BYTES_PER_TOKEN = 20
+HELD_DOCUMENT_TOKENS = 1_000_000
+"""Most tokens of a document that the service keeps: what a window holds. Its own count is asked for then."""
 """Base64 of a PDF per token, about: what the service counts depends on its pages."""
 
 

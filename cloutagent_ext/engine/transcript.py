@@ -18,7 +18,7 @@ from .models.catalogue import ABOVE_HIGH, ModelFacts
 from .output_schema import adapted
 from .past import PastConversation
 from .ports import Journal, Tool, Wire
-from .text import DOCUMENT_BYTES_PER_TOKEN, IMAGE_TOKENS, clean, clean_json, most_tokens
+from .text import DOCUMENT_BYTES_PER_TOKEN, HELD_DOCUMENT_TOKENS, IMAGE_TOKENS, clean, clean_json, most_tokens
 
 _CACHE = {"type": "ephemeral"}
 COUNT_MARGIN = 1.01
@@ -168,6 +168,13 @@ class Transcript:
         await self._journal.record("user", agent=self._agent, span=span, message=message, why=why)
         self._append(message)
 
+    async def attach(self, blocks: Sequence[Wire]) -> None:
+        """More for the last message, which is the user's and was not answered yet."""
+        message = self.messages[-1]
+        await self._journal.record("attached", agent=self._agent, span=self._span, blocks=list(blocks))
+        self.messages[-1] = {**message, "content": [*message["content"], *blocks]}
+        self._new_tokens += _tokens_of({"content": blocks})
+
     def _append(self, message: Wire) -> None:
         self.messages.append(message)
         self._new_tokens += _tokens_of(message)
@@ -266,6 +273,8 @@ def _tokens_of(message: Wire) -> int:
             images += 1
             return 0
         if block.get("type") == "document":
+            if block["source"].get("type") == "file":
+                documents += HELD_DOCUMENT_TOKENS
             documents += len(block["source"].get("data", "")) // DOCUMENT_BYTES_PER_TOKEN + IMAGE_TOKENS
             return 0
         if isinstance(inner := block.get("content"), list):

@@ -40,7 +40,7 @@ def resumed(records: Sequence[JsonObject], past: Past, *, ran_s: float, kept: Js
     """Everything, for one that goes on where the other ended; a reply that ended it is asked for again."""
     drop = {talk.last_span for talk in past.conversations.values() if talk.last and _is_dead_end(talk.last)}
     copied = [each for each in records if not (each["kind"] == "assistant" and each["span"] in drop)]
-    return [*copied, _origin("resumed", past, ran_s=ran_s, kept=kept)]
+    return _without_kept([*copied, _origin("resumed", past, ran_s=ran_s, kept=kept)], past)
 
 
 def _is_dead_end(reply: Reply) -> bool:
@@ -113,12 +113,13 @@ def retold(past: Past, how: str, change: Change, *, kept: JsonObject) -> list[Js
         messages = [_without_thinking(message) for message in messages]
     span = f"{_MAIN}/{talk.turns}"
     place = {"agent": _MAIN, "ts": timestamp()}
-    return [
+    records: list[JsonObject] = [
         {"kind": "conversation", **place, "span": _MAIN, "request": change.request, "message": messages[0]},
         {"kind": "segment", **place, "span": span, "messages": messages, "by": "retelling"},
         *open_calls,
         origin,
     ]
+    return _without_kept(records, past)
 
 
 def _going_on(talk: PastConversation, past: Past, change: Change) -> tuple[list[Wire], list[JsonObject]]:
@@ -229,7 +230,48 @@ def _origin(how: str, past: Past, *, ran_s: float, kept: JsonObject) -> JsonObje
         "ran_s": ran_s,
         "kept": kept,
         "tools_used": sorted(past.tools_used),
+        "files": [*dict.fromkeys([*(past.attach or ()), *past.kept_files])],
     }
+
+
+def _without_kept(records: list[JsonObject], past: Past) -> list[JsonObject]:
+    """`records` without files that the service kept for the other execution, and has forgotten with it.
+
+    They are shown again in the next message (`origin`). Thinking goes with them: it was bound to them.
+    """
+    if not past.kept_files:
+        return records
+    paths = {file_id: path for path, file_id in past.kept_files.items()}
+
+    def left(blocks: Any) -> Any:
+        if not isinstance(blocks, list):
+            return blocks
+        return [
+            {"type": "text", "text": f"({paths[file_id]} was shown here)"}
+            if isinstance(block.get("source"), dict) and (file_id := block["source"].get("file_id")) in paths
+            else block
+            for block in blocks
+        ]
+
+    def changed(message: Wire) -> Wire:
+        return _without_thinking({**message, "content": left(message["content"])})
+
+    made: list[JsonObject] = []
+    for record in records:
+        if record.get("agent") != _MAIN:
+            made.append(record)
+        elif record["kind"] == "assistant":
+            message = _without_thinking({"role": "assistant", "content": record["content"]})
+            made.append({**record, "content": message["content"]})
+        elif record["kind"] in ("conversation", "user"):
+            made.append({**record, "message": changed(record["message"])})
+        elif record["kind"] == "segment":
+            made.append({**record, "messages": [changed(message) for message in record["messages"]]})
+        elif record["kind"] == "attached":
+            made.append({**record, "blocks": left(record["blocks"])})
+        else:
+            made.append(record)
+    return made
 
 
 def _result(call_id: str, text: str) -> Wire:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine import loop
 from ..engine.job import Job, Outcome
+from ..engine.kept import KeptFiles
 from ..engine.masking import NOTHING, Mask
 from ..engine.notebooks import Notebooks
 from ..engine.past import Past
@@ -151,6 +152,11 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             mask=lambda: secrets.mask,
         )
         models = await stack.enter_async_context(replay.models() if replay else opened)
+        journalled = JournalGate(live, journal)
+        kept = None
+        if (service := models.files(definition.agent.model)) is not None:
+            kept = KeptFiles(service, journalled, bindings.clock, past.kept_files)
+            stack.push_async_callback(_forget, live, kept)
         box = await stack.enter_async_context(
             Toolbox(
                 kernels=bindings.kernels,
@@ -208,7 +214,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             models=models,
             prices=replay.prices if replay else bindings.models.prices,
             events=gate,
-            journal=JournalGate(live, journal),
+            journal=journalled,
             approvals=replay.approvals(approvals) if replay else approvals,
             kernels=bindings.kernels,
             secrets=secrets,
@@ -217,11 +223,18 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             ceiling=ceiling,
             servers=replay.servers(servers) if replay else servers,
             facts=bindings.models.facts,
+            kept=kept,
         )
         tools = dict(box.tools)
         if definition.agent.memory:
             tools[MEMORY] = Memory(ProjectMemory(*store.memory(spec.project_id)))
         return await loop.run(job, ports, tools=replay.tools(tools) if replay else tools, past=past)
+
+
+async def _forget(live: Live, kept: KeptFiles) -> None:
+    """Once it is over for good; one that goes on later finds its files where they are."""
+    if live.stop is None or live.stop.ending == "cancelled":
+        await kept.forget()
 
 
 class CannotGoOn(Exception):

@@ -18,6 +18,8 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 
 from .messages_events import encoded, events_of, with_ids
@@ -155,6 +157,13 @@ class MessagesApi:
         self.headers: list[dict[str, str]] = []
         self.counted: list[Json] = []
         """Bodies of POST /v1/messages/count_tokens."""
+        self.files: dict[str, bytes] = {}
+        """What the Files API holds, by id."""
+        self.uploads: list[tuple[str | None, str, bytes]] = []
+        """Name, media type and content of every file that came."""
+        self.deleted: list[str] = []
+        self.upload_failures: deque[Failure] = deque()
+        """How the next uploads fail."""
         self.refused: list[str] = []
         """Why requests were answered 400."""
         self.usages: list[Json] = []
@@ -211,6 +220,8 @@ class MessagesApi:
             return False
         path, headers = head
         data = await reader.readexactly(int(headers.get("content-length", 0)))
+        if path.startswith("/v1/files"):
+            return await self._files(writer, path, headers, data)
         body = json.loads(data)
         if path.endswith("/count_tokens"):
             self.counted.append(body)
@@ -222,7 +233,8 @@ class MessagesApi:
         self.headers.append(headers)
         if self._api_key is not None and headers.get("authorization") != f"Bearer {self._api_key}":
             return await self._fail(writer, Failure(401, "authentication_error", "invalid bearer token"))
-        if (reason := self.rules.objection(body, headers)) is not None:
+        reason = self.rules.objection(body, headers) or self._names_no_file(body)
+        if reason is not None:
             self.refused.append(reason)
             self._violations.append(reason)
             return await self._fail(writer, Failure(400, "invalid_request_error", reason))
@@ -237,6 +249,49 @@ class MessagesApi:
             return await self._stream(reader, writer, body, answer, number)
         finally:
             self.open -= 1
+
+    async def _files(
+        self, writer: asyncio.StreamWriter, path: str, headers: dict[str, str], data: bytes
+    ) -> bool:
+        """The Files API: POST /v1/files and DELETE /v1/files/{id}."""
+        if self._api_key is not None and headers.get("authorization") != f"Bearer {self._api_key}":
+            return await self._fail(writer, Failure(401, "authentication_error", "invalid bearer token"))
+        if file_id := path.removeprefix("/v1/files").strip("/"):
+            if file_id not in self.files:
+                return await self._fail(writer, Failure(404, "not_found_error", f"no file {file_id}"))
+            del self.files[file_id]
+            self.deleted.append(file_id)
+            return await self._plain(writer, 200, {"id": file_id, "type": "file_deleted"})
+        if self.upload_failures:
+            return await self._fail(writer, self.upload_failures.popleft())
+        head = f"Content-Type: {headers['content-type']}\r\n\r\n".encode()
+        parts = {
+            part.get_param("name", header="content-disposition"): part
+            for part in BytesParser(policy=HTTP).parsebytes(head + data).iter_parts()
+        }
+        life = int(parts["expires_in_seconds"].get_payload(decode=True))
+        if not 3600 <= life <= 7_776_000:
+            return await self._fail(writer, Failure(400, "invalid_request_error", "expires_in_seconds"))
+        file = parts["file"]
+        kept = file.get_payload(decode=True)
+        file_id = f"file_{len(self.uploads)}"
+        self.uploads.append((file.get_filename(), file.get_content_type(), kept))
+        self.files[file_id] = kept
+        answer = {
+            "id": file_id, "type": "file", "filename": file.get_filename(), "downloadable": False,
+            "mime_type": file.get_content_type(), "size_bytes": len(kept),
+            "created_at": "2026-10-01T00:00:00Z",
+        }  # fmt: skip
+        return await self._plain(writer, 200, answer)
+
+    def _names_no_file(self, body: Json) -> str | None:
+        """Why a request's files are refused: it names one that is not here."""
+        for message in body["messages"]:
+            for block in message["content"] if isinstance(message["content"], list) else ():
+                source = block.get("source") or {}
+                if source.get("type") == "file" and source.get("file_id") not in self.files:
+                    return f"no file {source.get('file_id')}"
+        return None
 
     def _next(self, body: Json, number: int) -> Scripted:
         if callable(self._script):

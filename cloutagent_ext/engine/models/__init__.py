@@ -17,7 +17,7 @@ from ...schema.admin import ModelCredentials, ModelRow
 from ...schema.base import JsonObject
 from ...schema.project import Definition, Problem
 from ..masking import NOTHING, Mask
-from ..ports import EndExecution, Model, ModelFailure, Models, Price, Wire
+from ..ports import EndExecution, Model, ModelFailure, ModelFiles, Models, Price, Wire
 from .catalogue import ModelFacts, facts_of, rows
 from .prices import ListPrices
 from .suppliers import Secret, Suppliers
@@ -64,9 +64,13 @@ class ModelSettings:
 class ClientModels:
     """`ports.Models` on one client; with `names` it is told which agent is speaking."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, *, names: bool = False) -> None:
+    def __init__(
+        self, client: anthropic.AsyncAnthropic, *, names: bool = False, keeps_files: bool = False
+    ) -> None:
+        """`keeps_files`: the service at its address has the Files API."""
         self._client = client
         self._names = names
+        self._keeps_files = keeps_files
 
     def for_agent(self, agent: str) -> Model:
         from .anthropic import LiveModel
@@ -76,6 +80,13 @@ class ClientModels:
         from .simulated import AGENT_HEADER
 
         return LiveModel(self._client, headers={AGENT_HEADER: agent})
+
+    def files(self, model: str) -> ModelFiles | None:
+        if not self._keeps_files:
+            return None
+        from .anthropic import LiveFiles
+
+        return LiveFiles(self._client)
 
 
 class RoutedModels:
@@ -90,6 +101,11 @@ class RoutedModels:
 
     def for_agent(self, agent: str) -> Model:
         return _Routed(self, None if self._ours is None else self._ours.for_agent(agent))
+
+    def files(self, model: str) -> ModelFiles | None:
+        if self._ours is None or self._suppliers.supplies(model):
+            return None
+        return self._ours.files(model)
 
     def theirs(self, model: str) -> Model | None:
         """A supplier's endpoint for this id; None where the id is no supplier's."""
@@ -194,8 +210,7 @@ class ModelProvider:
 
     def local(self) -> bool:
         """Whether calls go to an address that is not Anthropic's, where an unknown price counts as 0."""
-        host = urlsplit(self.settings.base_url or "").hostname
-        return host is not None and host != "anthropic.com" and not host.endswith(".anthropic.com")
+        return not _is_own(self.settings.base_url)
 
     def models(self) -> list[ModelRow]:
         """The table of known models with their prices, those of loaded packages last."""
@@ -221,7 +236,9 @@ class ModelProvider:
         await self.prepare(definition)
         if not simulated:
             chosen = settings or self.settings
-            ours = ClientModels(await self._client(chosen)) if chosen.usable else None
+            ours = None
+            if chosen.usable:
+                ours = ClientModels(await self._client(chosen), keeps_files=_is_own(chosen.base_url))
             if ours is not None and not any(map(self.suppliers.supplies, models_of(definition))):
                 yield ours
                 return
@@ -247,6 +264,12 @@ class ModelProvider:
 
                 self._clients[address] = await connect(*address)
             return self._clients[address]
+
+
+def _is_own(base_url: str | None) -> bool:
+    """Whether calls go to Anthropic's own service."""
+    host = urlsplit(base_url or "").hostname
+    return host is None or host == "anthropic.com" or host.endswith(".anthropic.com")
 
 
 def models_of(definition: Definition) -> set[str]:

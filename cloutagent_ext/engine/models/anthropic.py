@@ -37,6 +37,10 @@ COUNT_TIMEOUT_S = 20.0
 READ_OUT_S = 0.5
 """How long to wait for the end of a body after its `message_stop`; usually it is there already."""
 
+FILE_LIFE_S = 30 * 24 * 3600
+"""After this the service forgets a file that nobody has deleted: its execution's server is gone for good."""
+_PLAIN = {"Accept-Encoding": "identity"}
+
 _RETRYABLE_STATUS = frozenset({408, 409, 429})
 _RETRYABLE_EVENTS = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
 _SPENT = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
@@ -128,7 +132,7 @@ class LiveModel:
                     seen = True
                     kind = event["type"]
                     if kind == "error":
-                        raise self._shown(_failed_midway(event, request_id))
+                        raise self.without_key(_failed_midway(event, request_id))
                     yield event
                     if kind == "message_stop":
                         await _read_out(chunks)
@@ -143,7 +147,7 @@ class LiveModel:
         except Exception as error:
             if isinstance(error, ModelFailure):
                 raise
-            raise self._shown(_classify(error, request_id)) from error
+            raise self.without_key(_classify(error, request_id)) from error
         finally:
             await response.aclose()
         if not seen and "event-stream" not in response.headers.get("content-type", ""):
@@ -196,15 +200,42 @@ class LiveModel:
                 stream_cls=None,
             )
         except Exception as error:
-            raise self._shown(_classify(error, None)) from error
+            raise self.without_key(_classify(error, None)) from error
 
-    def _shown(self, failure: ModelFailure) -> ModelFailure:
+    def without_key(self, failure: ModelFailure) -> ModelFailure:
         """`failure` without the key: some gateways quote the key that they refuse."""
         key = self._client.api_key
         if key and key != NO_KEY:
             failure.message = failure.message.replace(key, "[the model key]")
             failure.args = (failure.message,)
         return failure
+
+
+class LiveFiles:
+    """`ports.ModelFiles` on the Files API, by the same client."""
+
+    def __init__(self, client: anthropic.AsyncAnthropic) -> None:
+        self._client = client
+        self._model = LiveModel(client)
+
+    async def upload(self, name: str, media_type: str, data: bytes) -> str:
+        """See `ports.ModelFiles.upload`."""
+        try:
+            kept = await self._client.files.upload(
+                file=(name, data, media_type), expires_in_seconds=FILE_LIFE_S, extra_headers=_PLAIN
+            )
+        except Exception as error:
+            raise self._model.without_key(_classify(error, None)) from error
+        if not isinstance(getattr(kept, "id", None), str):
+            raise ModelFailure("What answers at the base URL keeps no files.", retryable=False, kind="no_id")
+        return kept.id
+
+    async def delete(self, file_id: str) -> None:
+        """See `ports.ModelFiles.delete`."""
+        try:
+            await self._client.files.delete(file_id, extra_headers=_PLAIN)
+        except Exception as error:
+            raise self._model.without_key(_classify(error, None)) from error
 
 
 async def _read_out(chunks: AsyncIterator[bytes]) -> None:

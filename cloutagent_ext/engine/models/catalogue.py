@@ -41,6 +41,8 @@ class ModelFacts:
     """The service summarises a conversation with it on demand (beta compact-2026-09-04)."""
     cache_minimum: int = 512
     """Shortest prefix that is cached, in tokens."""
+    sees: bool = True
+    """It takes pictures and PDFs."""
 
     @property
     def always_thinks(self) -> bool:

@@ -51,6 +51,8 @@ class KnownModel:
     thinking: dict[str, Any] | None = None
     """`thinking` of a request when the model may think; None: the field is left out."""
     efforts: tuple[Effort, ...] = ()
+    sees: bool = False
+    """Its endpoint takes `image` and `document` blocks: files of a task are shown to it."""
 
 
 class Supplier(Protocol):
@@ -148,6 +150,7 @@ class Suppliers:
             efforts=known.efforts,
             summarises=False,
             cache_minimum=_NEVER,
+            sees=known.sees,
         )
 
     def price(self, model: str) -> Price | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cloutagent_ext.engine import loop
 from cloutagent_ext.engine.job import Job, Outcome
+from cloutagent_ext.engine.kept import KeptFiles
 from cloutagent_ext.engine.models import ClientModels
 from cloutagent_ext.engine.models.anthropic import connect
 from cloutagent_ext.engine.models.prices import ListPrices
@@ -180,6 +181,14 @@ class Bench:
         self.workspace = workspace
         self.hooks: HookActions | None = None
         self.servers: Servers | None = None
+        self.facts: Any = None
+
+    def kept(self, model: str, past: Past | None) -> KeptFiles | None:
+        """As the worker binds it; `forget` is the test's."""
+        service = self.models.files(model)
+        known = past.kept_files if past is not None else {}
+        self.keeps = None if service is None else KeptFiles(service, self.journal, self.clock, known)
+        return self.keeps
 
     async def run(
         self,
@@ -205,6 +214,8 @@ class Bench:
             clock=self.clock,
             hooks=self.hooks,
             servers=self.servers,
+            facts=self.facts,
+            kept=self.kept(definition.agent.model, past),
         )
         bound = Job(
             execution_id="00000000-0000-4000-8000-000000000001",
@@ -242,10 +253,12 @@ def subagent(id: str, **more: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def live(url: str, workspace: Path, *, api_key: str = "test-key") -> AsyncIterator[Bench]:
-    """A bench on the real SDK against `url`."""
+async def live(
+    url: str, workspace: Path, *, api_key: str = "test-key", keeps_files: bool = False
+) -> AsyncIterator[Bench]:
+    """A bench on the real SDK against `url`; `keeps_files`: the service there has the Files API."""
     client = await connect(api_key, url)
     try:
-        yield Bench(ClientModels(client), workspace)
+        yield Bench(ClientModels(client, keeps_files=keeps_files), workspace)
     finally:
         await client.close()

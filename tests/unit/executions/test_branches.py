@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from cloutagent_ext.errors import Conflict, Forbidden, InvalidRequest
 from cloutagent_ext.schema.execution import ENDED, ChangedResult, ExecutionState, ForkRequest, ResumeRequest
 from cloutagent_ext.schema.project import Limits, PartialLimits, ProjectUpdate, Variable
 from tests.support.messages_api import Call, Failure, MessagesApi, Reply, Say
+from tests.unit.engine.test_attachments import png
 
 from .conftest import USER, Office, Opens, agent
 
@@ -23,7 +26,8 @@ SYSTEM = "You look after {{thing}}, since {{timestamp}}."
 
 def last_text(body: dict[str, Any]) -> str:
     content = body["messages"][-1]["content"]
-    block = content[-1]
+    block = next(each for each in reversed(content) if not each.get("text", "").startswith("Files that came"))
+    block = content[0] if block["type"] == "image" else block
     return block["text"] if block["type"] == "text" else block["content"][0]["text"]
 
 
@@ -294,6 +298,26 @@ async def test_a_conversation_goes_on_with_the_same_prefix_and_workspace(world: 
     third = await world.office.run(project, prompt="Also more.", continue_from=next_.execution_id)
     assert len(world.api.requests[-1]["messages"]) == len(after["messages"]) + 2
     assert third.turns == 1
+
+
+async def test_files_that_come_with_the_next_words_are_shown_beside_them(world: World) -> None:
+    project = await world.project()
+    state = await world.office.run(project)
+    upload = (await world.office.executions.inputs.keep(project, io.BytesIO(png()), len(png()))).upload_id
+    files = [{"path": "map.png", "upload_id": upload}]
+    next_ = await world.office.run(
+        project, prompt="Also this.", continue_from=state.execution_id, files=files
+    )
+    assert next_.status == "completed", next_.error
+    before, after = world.api.requests[2], world.api.requests[-1]
+    same_prefix(before, after, len(before["messages"]))
+    words, image, named = after["messages"][-1]["content"]
+    assert words["text"] == "Also this."
+    assert base64.b64decode(image["source"]["data"]) == png()
+    assert named["text"].endswith("- map.png (shown above)")
+    third = await world.office.run(project, prompt="Also more.", continue_from=next_.execution_id)
+    assert third.status == "completed", third.error
+    assert [block["type"] for block in world.api.requests[-1]["messages"][-1]["content"]] == ["text"]
 
 
 async def test_with_another_version_it_goes_on_without_the_thinking(world: World) -> None:
