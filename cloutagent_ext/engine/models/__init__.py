@@ -306,12 +306,14 @@ async def open_recorded(cassette: Cassette, canon: Canon) -> AsyncIterator[Model
 
         return RecordedTransport(cassette, canon)
 
-    async with _below_the_sdk(RECORDED_URL, transport) as models:
+    async with _below_the_sdk(RECORDED_URL, transport, keeps_files=cassette.keeps_files) as models:
         yield models
 
 
 @asynccontextmanager
-async def _below_the_sdk(url: str, make: Callable[[], httpx2.AsyncBaseTransport]) -> AsyncIterator[Models]:
+async def _below_the_sdk(
+    url: str, make: Callable[[], httpx2.AsyncBaseTransport], *, keeps_files: bool = False
+) -> AsyncIterator[Models]:
     """A client whose requests `make`'s transport answers; nothing leaves this process."""
 
     def client() -> anthropic.AsyncAnthropic:
@@ -321,6 +323,6 @@ async def _below_the_sdk(url: str, make: Callable[[], httpx2.AsyncBaseTransport]
 
     opened = await asyncio.to_thread(client)
     try:
-        yield ClientModels(opened, names=True)
+        yield ClientModels(opened, names=True, keeps_files=keeps_files)
     finally:
         await opened.close()

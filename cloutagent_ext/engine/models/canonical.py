@@ -75,6 +75,8 @@ class Canon:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
+            if value.get("type") == "file" and "file_id" in value:  # each upload gets another one
+                return {"type": "file", "file_id": _FILE}
             return {
                 self.text(name): self.value(item) for name, item in value.items() if name != "cache_control"
             }
@@ -89,6 +91,14 @@ class Canon:
 
 
 _CACHE = frozenset({"cache_control"})
+_FILE = "⟦file⟧"
+
+
+def names_a_file(message: Any) -> bool:
+    """Whether a canonical message shows a file that the service keeps."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else ()
+    return any((block.get("source") or {}).get("file_id") == _FILE for block in blocks)
 
 
 def digest_of(frozen: Wire, messages: Iterable[Any]) -> bytes:

@@ -21,7 +21,7 @@ from typing import Any
 from ...schema.base import JsonObject
 from ..ports import Wire
 from ..wiring import PREFIX
-from .canonical import Canon, Difference, difference, digest_of, extended, shown
+from .canonical import Canon, Difference, difference, digest_of, extended, names_a_file, shown
 
 FORMAT, VERSION = "cloutagent-cassette", 1
 MAX_BYTES = 128 * 1024 * 1024
@@ -101,6 +101,11 @@ class Cassette:
         return any("compaction" in reply.frozen for reply in self.replies)
 
     @property
+    def keeps_files(self) -> bool:
+        """Whether the service had kept files for it."""
+        return any(names_a_file(message) for reply in self.replies for message in reply.messages)
+
+    @property
     def plays_tools(self) -> bool:
         return self.header.get("tool_results") is not None
 
@@ -161,6 +166,8 @@ def lines_of(
             found.append({"kind": "reply", "of": agent, "dropped": dropped, **_reply(record, canon)})
         elif kind == "user" and agent in known:
             found.append({"kind": "message", "of": agent, "message": canon.value(record["message"])})
+        elif kind == "attached" and agent in known:
+            found.append({"kind": "attached", "of": agent, "blocks": canon.value(record["blocks"])})
         elif kind == "segment" and agent in known:
             messages = [canon.value(message) for message in record["messages"]]
             found.append({"kind": "segment", "of": agent, "messages": messages})
@@ -276,6 +283,10 @@ def _take(cassette: Cassette, conversations: dict[str, _Conversation], line: Jso
     this = conversations[line["of"]]
     if kind == "segment":
         this.messages = list(line["messages"])
+        this.digest = digest_of(this.frozen, this.messages)
+    elif kind == "attached":
+        last = this.messages[-1]
+        this.messages[-1] = {**last, "content": [*last["content"], *line["blocks"]]}
         this.digest = digest_of(this.frozen, this.messages)
     elif kind == "frozen":
         this.frozen = line["frozen"]

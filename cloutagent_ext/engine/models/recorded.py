@@ -32,6 +32,9 @@ class RecordedTransport(httpx2.AsyncBaseTransport):
         self._canon = canon
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.startswith("/v1/files"):  # whatever comes, the recording knows it by one name
+            await request.aread()
+            return httpx2.Response(200, json={"id": "file_recorded", "type": "file"})
         body = json.loads(await request.aread())
         frozen, messages = self._canon.frozen(body), self._canon.messages(body)
         found = self._cassette.find(frozen, messages)

@@ -79,3 +79,22 @@ async def test_what_a_stopped_server_leaves_is_there_for_the_next_sitting_and_no
     assert await end_of(again, execution_id) == "completed"
     assert api.requests[-1]["messages"][0] == api.requests[0]["messages"][0]
     assert (len(api.uploads), api.deleted) == (1, ["file_0"])
+
+
+async def test_a_recording_plays_without_the_service_that_kept_its_files(
+    open_office: Opens, api: MessagesApi
+) -> None:
+    office = await open_office(base_url=api.url, api_key="test-key")
+    execution_id = await begun(office)
+    let_go(office, execution_id)
+    assert await end_of(office, execution_id) == "completed"
+    cassette = await office.executions.record(execution_id, tools=True)
+    asked, project = len(api.requests), (await office.executions.state(execution_id)).project_id
+    upload = (await office.executions.inputs.keep(project, io.BytesIO(PDF), len(PDF))).upload_id
+    files = [InputFile(path="report.pdf", upload_id=upload)]
+    played = await office.run(project, replay=cassette, files=files)
+    assert (played.status, played.error) == ("completed", None)
+    assert (len(api.uploads), len(api.requests)) == (1, asked)
+    without = await office.run(project, replay=cassette)
+    assert without.error is not None
+    assert without.error.details["kind"] == "cassette_miss"
