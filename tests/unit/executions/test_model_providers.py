@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from cloutagent_ext.errors import InvalidProject, PriceUnknown
 from cloutagent_ext.schema.project import Definition, Limits, Subagent
 from tests.support.messages_api import Call, MessagesApi, Say
+from tests.unit.engine.test_attachments import png
 
 from .conftest import Opens, agent
 
@@ -88,6 +90,24 @@ async def test_a_providers_failure_and_a_missing_secret_end_the_run_in_words(
     refused = await office.run(project)
     assert refused.error is not None
     assert refused.error.message == "Acme does not accept the key."
+
+
+@pytest.mark.parametrize("sees", [True, False])
+async def test_a_providers_model_is_shown_pictures_where_it_says_that_it_takes_them(
+    install: Install, open_office: Opens, sees: bool
+) -> None:
+    source = documented().replace('"Acme Small", ', f'"Acme Small", sees={sees}, ')
+    kinds = '",".join(block["type"] for block in request["messages"][-1]["content"])'
+    said = 'request["messages"][-1]["content"][0]["text"]'
+    assert said in source
+    install("acme_models", source.replace(said, kinds), acme="acme_models:supplier")
+    office = await open_office()
+    project = str((await office.services.store.create(acme())).project.id)
+    await office.services.secrets.set(project, "ACME_KEY", "acme-1234567")
+    upload = (await office.executions.inputs.keep(project, io.BytesIO(png()), len(png()))).upload_id
+    state = await office.run(project, files=[{"path": "a.png", "upload_id": upload}])
+    assert state.result is not None, state.error
+    assert state.result.text == ("image,text,text" if sees else "text,text")
 
 
 BROKEN = {
