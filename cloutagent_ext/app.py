@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
+import threading
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,6 +130,21 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         """The event loop runs: recover what a crash left, and begin to work."""
         await self.services.start()
         self._activity = asyncio.create_task(self._report_activity(), name="cloutagent activity")
+        self._heed_signals(serverapp)
+
+    @staticmethod
+    def _heed_signals(serverapp: ServerApp) -> None:
+        """A closed terminal, and Ctrl-C where there is none, stop the server as SIGTERM does.
+
+        Jupyter itself would die on the spot. Only in a process whose signals Jupyter has taken, and
+        none that somebody else has: one started to outlive its terminal (`nohup`) goes on doing so.
+        """
+        stop = serverapp._signal_stop
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == stop:
+            for name, default in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+                number = getattr(signal, name, None)
+                if number is not None and signal.getsignal(number) == default:
+                    signal.signal(number, stop)
 
     async def _report_activity(self) -> None:
         """JupyterHub culls by last activity; an execution that runs is some, though nobody types."""

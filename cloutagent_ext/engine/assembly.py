@@ -75,7 +75,12 @@ class Assembly:
                 self._other_delta(event, delta, kind)
                 return None
             piece: str = delta[names[0]]
-            self._blocks[event["index"]].pieces[names[1]].append(piece)
+            block = self._blocks[event["index"]]
+            if not block.open:
+                raise broken(f"block {event['index']} goes on after its end")
+            if not isinstance(piece, str) or (names[1] == "input" and "input" not in block.wire):
+                raise broken(f"block {event['index']} gets a {kind} that it cannot take")
+            block.pieces[names[1]].append(piece)
         except (KeyError, TypeError) as error:
             raise broken(f"a content_block_delta lacks {error}") from error
         return kind, piece
@@ -103,11 +108,16 @@ class Assembly:
             self._message = event["message"]
             self._merge(self._message.get("usage"))
         elif kind == "content_block_start":
+            if not self.started:
+                raise broken("a block begins before its message")
             if event["index"] in self._blocks:
                 raise broken(f"block {event['index']} begins twice")
             self._blocks[event["index"]] = _Block(dict(event["content_block"]))
         elif kind == "content_block_stop":
-            return self._close(self._blocks[event["index"]])
+            block = self._blocks[event["index"]]
+            if not block.open:
+                raise broken(f"block {event['index']} ends twice")
+            return self._close(block)
         elif kind == "message_delta":
             delta = event.get("delta") or {}
             self._stop_reason = delta.get("stop_reason", self._stop_reason)

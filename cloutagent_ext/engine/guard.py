@@ -33,6 +33,8 @@ NOTICE_AT = 0.5
 """Part of the stall limit after which a warning says what is waited for."""
 _LOOK_S = 1.0
 """How often is looked whether anything is silent."""
+_LATE_S = 1.0
+"""What a look may be late by before we count as having been stopped ourselves."""
 
 
 class Circles:
@@ -154,8 +156,16 @@ class Guard:
     async def _watch(
         self, end: asyncio.Timeout, tell: Tell, ask: Ask, questions: set[asyncio.Task[None]]
     ) -> None:
+        pause = min(_LOOK_S, self._stall_s / 4)
+        loop = asyncio.get_running_loop()
         while self._ended is None:
-            await asyncio.sleep(min(_LOOK_S, self._stall_s / 4))
+            planned = loop.time() + pause
+            await asyncio.sleep(pause)
+            if (late := loop.time() - planned) > _LATE_S:
+                # We were stopped ourselves (a suspended machine, SIGSTOP): what came meanwhile is not read
+                # yet, so nothing that is waited for has been silent in that time.
+                for wait in self._waits:
+                    wait.since += late
             for wait in list(self._waits):
                 silent = self._elapsed_s() - wait.since
                 if silent >= self._stall_s and not wait.asking:

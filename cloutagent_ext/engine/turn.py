@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ..failpoints import failpoint
 from ..schema.execution import ContextWindow
-from .assembly import Assembly, Reply
+from .assembly import Assembly, Reply, broken
 from .budget import Budget, Reservation, context_tokens
 from .coalesce import Coalescer, Kind
 from .context import Run, Totals
@@ -270,6 +270,8 @@ class Turns:
                 failpoint("model.first_event")
                 closed = assembly.event(event)
                 if event["type"] == "content_block_start" and (text := event["content_block"].get("text")):
+                    if not isinstance(text, str):
+                        raise broken("the text of a block is none")
                     shown = "text"
                     add("text", text)
                 if closed is not None and shown is not None and closed.get("type") == shown:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +35,13 @@ _POLL_S = (0.05, 0.5)
 """First and longest pause between looks at a log that somebody else writes."""
 
 
+def _steady_s() -> float:
+    """A clock that nobody sets; where there is one, it counts the time in which the machine slept too."""
+    if (clock := getattr(time, "CLOCK_BOOTTIME", None)) is not None:
+        return time.clock_gettime(clock)
+    return time.monotonic()
+
+
 class EventLog:
     """`events.jsonl` of one execution. `create` and `open` are for its owner, `reader` for everyone."""
 
@@ -46,6 +55,7 @@ class EventLog:
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
         self._changed = asyncio.Event()
+        self._opened = datetime.now(UTC), _steady_s()
 
     # ------------------------------------------------------------ opening
 
@@ -100,7 +110,8 @@ class EventLog:
         if self.ended:
             raise RuntimeError(f"the log {self.path.parent.name} has ended; nothing can follow")
         event: JsonObject = {
-            "id": self.last_id + 1, "type": type, "ts": timestamp(), "agent": agent, "span": span, **fields,
+            "id": self.last_id + 1, "type": type, "ts": timestamp(self._now()),
+            "agent": agent, "span": span, **fields,
         }  # fmt: skip
         record = line(event)
         self._file.append(record)
@@ -109,6 +120,15 @@ class EventLog:
         self._remember(record[:-1])
         self._wake()
         return event
+
+    def _now(self) -> datetime:
+        """The wall's time when this was opened and what has passed since.
+
+        So the times of a log never go back and the time between two events is what it took,
+        though somebody sets the clock on the wall: durations and limits are counted from them.
+        """
+        wall, steady = self._opened
+        return wall + timedelta(seconds=_steady_s() - steady)
 
     async def append(
         self, type: str, *, agent: str = "main", span: str = "main", sync: bool = False, **fields: Any

@@ -152,8 +152,13 @@ class Backups:
             raise
 
     def _make_daily(self, day: date) -> BackupRow | None:
-        newest = max((each for each, _ in self._dailies()), default="")
-        return None if newest >= day.isoformat() or not self._shelf.ids() else self._make(day)
+        days = [each for each, _ in self._dailies()]
+        # Not "the newest is of today or later": one backup of a clock that was ahead would be the last.
+        # Where all that are kept are newer, this clock is behind, and what it made would go at once.
+        behind = sum(each > day.isoformat() for each in days) >= KEPT
+        if behind or day.isoformat() in days or not self._shelf.ids():
+            return None
+        return self._make(day)
 
     # ------------------------------------------------------------ making
 

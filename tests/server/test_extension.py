@@ -92,6 +92,22 @@ async def test_a_stop_leaves_what_ran_interrupted_and_no_stream_open(server: Cal
     assert state.status == "interrupted"
 
 
+async def test_stopping_twice_is_stopping_once(server: Caller) -> None:
+    """At the same time, and again afterwards: Jupyter does so at a second signal."""
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    execution = await server.execute(project["id"])
+    await until_running(server, execution)
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(server.extension.stop_extension(), server.extension.stop_extension())
+        await server.extension.stop_extension()
+    state = await server.extension.services.executions.state(execution)
+    assert state.status == "interrupted"
+    log = await server.extension.services.executions.log(execution)
+    events, _ = await log.page()
+    assert [event["type"] for event in events].count("interrupted") == 1
+
+
 async def test_no_proof_and_no_body_reaches_the_log(server: Caller, caplog: pytest.LogCaptureFixture) -> None:
     project = await server.create()
     key, token = project["api_key"], server.app.identity_provider.token

@@ -118,7 +118,7 @@ def call(message: dict[str, Any]) -> None:
     message_id, params = message["id"], message["params"]
     arguments = params.get("arguments") or {}
     said = str(arguments.get("text", ""))
-    if HOW == "hangs-on-call" and said == "hang":
+    if HOW in ("hangs-on-call", "ignores-everything") and said == "hang":
         return
     if HOW == "crashes-on-call" and said == "crash":
         print("I crash now", file=sys.stderr, flush=True)

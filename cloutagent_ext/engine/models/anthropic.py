@@ -14,6 +14,8 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -52,6 +54,8 @@ _TOO_LONG = (
     "context window",
 )
 """How the service, and the local servers that speak its API, say that a prompt has outgrown the model."""
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"})
+"""How OpenSSL says that the other side's first bytes are no TLS."""
 _ADVICE = {
     400: "The model service refused the request",
     401: "The model service does not accept the key: check `CloutAgent.api_key` or ANTHROPIC_API_KEY",
@@ -306,6 +310,8 @@ def _classify(error: Exception, request_id: str | None) -> ModelFailure:
             "The model service did not answer in time.", retryable=True, kind="timeout", request_id=request_id
         )
     if isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | httpx2.StreamError):
+        if (unreachable := _unreachable(error)) is not None:
+            return unreachable
         reason = str(cause or error).strip() or type(cause or error).__name__
         return ModelFailure(
             f"The connection to the model service failed: {reason}.",
@@ -323,6 +329,38 @@ def _classify(error: Exception, request_id: str | None) -> ModelFailure:
     if isinstance(error, anthropic.AnthropicError):
         return ModelFailure(f"The model call failed: {error}", retryable=False, kind=type(error).__name__)
     raise error
+
+
+def _unreachable(error: BaseException) -> ModelFailure | None:
+    """Where the address itself is at fault: a name that nobody knows, a TLS that cannot be agreed on.
+
+    These do not pass by waiting, unless the name's server says that it might.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ModelFailure(
+                f"The certificate of the model service is not trusted: {cause.verify_message}. Check "
+                "`CloutAgent.base_url`, or make its authority known (SSL_CERT_FILE).",
+                retryable=False,
+                kind="tls",
+            )
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            return ModelFailure(
+                "What answers at the base URL of the model service does not speak TLS: check whether "
+                "`CloutAgent.base_url` should begin with http:// instead of https://.",
+                retryable=False,
+                kind="tls",
+            )
+        if isinstance(cause, socket.gaierror):
+            return ModelFailure(
+                f"The name of the model service cannot be resolved: {cause.strerror}. Check "
+                "`CloutAgent.base_url` and the network.",
+                retryable=cause.errno == socket.EAI_AGAIN,
+                kind="dns",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _refused(error: anthropic.APIStatusError) -> ModelFailure:

@@ -6,8 +6,9 @@ import asyncio
 import os
 import tempfile
 import zipfile
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -65,6 +66,45 @@ async def test_it_is_due_at_two_and_seven_are_kept(backups: Backups, wall: Wall,
         await backups.make_if_due()
     assert await names(backups, "daily") == [f"backup-2026-03-{day}.zip" for day in range(12, 19)]
     assert await names(backups, "manual") == [manual.name]
+
+
+async def test_a_clock_that_was_wrong_for_a_while_does_not_end_the_daily_backups(
+    backups: Backups, wall: Wall, pid: str
+) -> None:
+    """Far ahead once, then right again; far behind; and at either end of summer time."""
+    right = wall.time
+    wall.time = right + timedelta(days=3650)
+    assert await backups.make_if_due() is not None
+    wall.time = right
+    for days in range(3):
+        wall.time = right + timedelta(days=days)
+        row = await backups.make_if_due()
+        assert row is not None
+        assert row.name == f"backup-2026-03-{10 + days}.zip"
+        assert await backups.make_if_due() is None
+    # A day back finds that day's; where all that are kept are newer, what it made would go at once.
+    wall.time = right + timedelta(days=1)
+    assert await backups.make_if_due() is None
+    for days in range(3, 9):
+        wall.time = right + timedelta(days=days)
+        assert await backups.make_if_due() is not None
+    wall.time = right - timedelta(days=3650)
+    assert await backups.make_if_due() is None
+
+
+@pytest.mark.parametrize(("month", "day"), [(3, 29), (10, 25)], ids=["begins", "ends"])
+async def test_when_summer_time_changes_there_is_one_backup_a_day(
+    backups: Backups, wall: Wall, pid: str, month: int, day: int
+) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    moment = datetime(2026, month, day - 1, 12, tzinfo=UTC)
+    made = []
+    for _ in range(6 * 48):  # every ten minutes for two days
+        wall.time = moment.astimezone(zone)
+        row = await backups.make_if_due()
+        made += [row.name] if row else []
+        moment += timedelta(minutes=10)
+    assert made == [f"backup-2026-{month:02}-{each:02}.zip" for each in (day - 1, day, day + 1)]
 
 
 async def test_of_those_made_on_demand_the_newest_are_kept(

@@ -144,6 +144,36 @@ async def test_a_kernel_that_dies_is_named_and_the_next_call_gets_a_fresh_one(
     assert "NameError" in await any_box.error("python", code="x")
 
 
+async def test_a_kernel_killed_in_the_middle_of_a_call_is_an_error_that_says_so(any_box: Box) -> None:
+    """By somebody else (the system that has no memory left), between the code's start and its reply."""
+    pid = int(await any_box.text("python", code="x = 1\nimport os; os.getpid()"))
+    call = asyncio.create_task(any_box.error("python", code="open('here', 'w')\nimport time; time.sleep(60)"))
+    while not (any_box.workspace / "here").exists():
+        await asyncio.sleep(0.02)
+    started = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    assert "the kernel died: state lost" in await call
+    assert time.monotonic() - started < 5
+    assert "NameError" in await any_box.error("python", code="x")
+
+
+async def test_a_kernel_that_hangs_in_c_code_or_is_stopped_is_replaced(
+    any_box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGSTOP: as with a call into C that never comes back, no interrupt gets through."""
+    monkeypatch.setattr("cloutagent_ext.jupyter.kernel.INTERRUPT_S", 0.5)
+    pid = int(await any_box.text("python", code="import os; os.getpid()"))
+    code = "open('here', 'w')\nimport os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    assert "state lost" in await any_box.error("python", code=code, timeout_s=1)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    fresh = int(await any_box.text("python", code="import os; os.getpid()"))
+    assert fresh != pid
+    # Stopped between two calls it is noticed by the next one.
+    os.kill(fresh, signal.SIGSTOP)
+    assert "state lost" in await any_box.error("python", code="1", timeout_s=1)
+    assert await any_box.text("python", code="1") == "1\n"
+
+
 async def test_a_kernel_killed_between_calls_is_noticed(any_box: Box) -> None:
     pid = int(await any_box.text("python", code="import os; os.getpid()"))
     os.kill(pid, signal.SIGKILL)
