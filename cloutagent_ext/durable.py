@@ -357,14 +357,32 @@ def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def _nameless(folder: Path) -> Iterator[tuple[int, str]]:
+    """A file on the file system of `folder` that no crash leaves behind, and a path that opens it again."""
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except (AttributeError, OSError):  # not on every system, nor on every file system
+        named = folder / f".probe.{secrets.token_hex(6)}.tmp"
+        handle = os.open(named, _WRITE, 0o600)
+        try:
+            yield handle, str(named)
+        finally:
+            os.close(handle)
+            remove(named)
+        return
+    try:
+        yield handle, f"/proc/self/fd/{handle}"
+    finally:
+        os.close(handle)
+
+
 def why_no_locks(folder: Path) -> str | None:
     """What is wrong with file locks in `folder`, for a person; None where they hold others off."""
-    path = folder / f".probe.{secrets.token_hex(6)}.tmp"
-    with _translated(path):
-        first = os.open(path, _WRITE, 0o600)
+    with _translated(folder), _nameless(folder) as (first, path):
         second = -1
         try:
-            second = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            second = os.open(path, os.O_RDWR)
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
                 fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -374,10 +392,8 @@ def why_no_locks(folder: Path) -> str | None:
         except OSError as error:
             found = f"locking a file fails ({error.strerror})"
         finally:
-            os.close(first)
             if second >= 0:
                 os.close(second)
-            remove(path)
     return (
         f"Nothing is written, because the file system of the data folder has no working file locks: {found}. "
         "Two servers on it would overwrite each other's work. Put the data folder on a local disk, or mount "
