@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -32,12 +33,19 @@ def hostile(how: str, argument: str = "", **more: Any) -> dict[str, Any]:
 
 
 def running() -> list[str]:
-    """Command lines of living servers of ours and their supervisors."""
+    """Command lines of living servers of ours and their supervisors.
+
+    Of this run of tests alone: another worker's servers, beside it, have a home below another folder.
+    """
+    ours = f"popen-{os.environ['PYTEST_XDIST_WORKER']}" if "PYTEST_XDIST_WORKER" in os.environ else ""
     found = []
     for process in psutil.process_iter():
         try:
             line = " ".join(process.cmdline())
-            if process.status() != psutil.STATUS_ZOMBIE and ("hostile_mcp" in line or "mcp-server-" in line):
+            home = process.environ().get("HOME", "")
+            if process.status() == psutil.STATUS_ZOMBIE or ours not in f"{home} {line}":
+                continue
+            if "hostile_mcp" in line or "mcp-server-" in line:
                 found.append(line)
         except (psutil.Error, OSError):
             continue
