@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from .base import JsonObject, Model, Name, Timestamp
+from .project import Definition
 
 Scope = Literal["read", "execute", "approve"]
 ModelCredentials = Literal["setting", "secret", "environment", "base_url", "none"]
@@ -169,3 +170,5 @@ class TemplateRow(Model):
     id: str
     name: str
     description: str
+    definition: Definition
+    """What a project made from it starts with: a gallery draws its picture from it."""

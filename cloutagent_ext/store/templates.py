@@ -38,7 +38,14 @@ class Templates:
         rows = []
         for template in ids:
             definition = self._definition(template)
-            rows.append(TemplateRow(id=template, name=definition.name, description=definition.description))
+            rows.append(
+                TemplateRow(
+                    id=template,
+                    name=definition.name,
+                    description=definition.description,
+                    definition=definition,
+                )
+            )
         return rows
 
     async def load(self, template: str) -> tuple[Definition, dict[str, bytes]]:

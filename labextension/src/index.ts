@@ -2,11 +2,12 @@
  * CloutAgent for JupyterLab: the list of its plugins, one file each.
  */
 import { agents } from './plugins/agents';
+import { preferences } from './plugins/preferences';
 import { project } from './plugins/project';
 import { running } from './plugins/running';
 import { sidebar } from './plugins/sidebar';
 import { url } from './plugins/url';
 
-export { IAgents } from './tokens';
+export { IAgents, IPreferences } from './tokens';
 
-export default [agents, project, sidebar, running, url];
+export default [agents, preferences, project, sidebar, running, url];

@@ -6,6 +6,7 @@ import type { ISignal } from '@lumino/signaling';
 
 import type { Client } from './api/client';
 import type { LiveExecutions } from './api/live';
+import type { PreferencesStore } from './stores/preferences';
 
 /** Agent projects and executions of this Jupyter server. */
 export interface IAgents {
@@ -21,4 +22,11 @@ export interface IAgents {
 export const IAgents = new Token<IAgents>(
   'cloutagent:IAgents',
   'Agent projects and executions of this Jupyter server: requests, live states, change signals.'
+);
+
+/** What a person has set for all agent projects. */
+export type IPreferences = PreferencesStore;
+export const IPreferences = new Token<IPreferences>(
+  'cloutagent:IPreferences',
+  'Settings of agent projects: read them, hear of changes, change one.'
 );

@@ -3,7 +3,10 @@
  *
  * Not here: how a request is proved to the server (`transport.ts`) and the event stream (`stream.ts`).
  */
-import { ApiError, errorOf } from './errors';
+import { Admin } from './admin';
+import { ApiError } from './errors';
+import { JSON_HEADERS, Requests, query } from './requests';
+import type { Tagged, Transport } from './requests';
 import type {
   Accepted,
   Agreement,
@@ -25,27 +28,7 @@ import type {
   Validation
 } from './types';
 
-/** Sends one request below the API's root, with the user's proof of identity added. */
-export type Transport = (path: string, init?: RequestInit) => Promise<Response>;
-
-/** A project together with the tag that a later save must show. */
-export interface Tagged {
-  project: Project;
-  etag: string | null;
-}
-
-const JSON_HEADERS = { 'Content-Type': 'application/json' };
-
-function query(parameters: Record<string, string | number | undefined>): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) {
-    if (value !== undefined && value !== '') {
-      search.set(name, String(value));
-    }
-  }
-  const text = search.toString();
-  return text ? `?${text}` : '';
-}
+export type { Tagged, Transport } from './requests';
 
 /** A file path as URL segments: slashes stay, everything else is escaped. */
 export function escapePath(path: string): string {
@@ -61,8 +44,18 @@ export function definitionOf(project: Project): Definition {
   return Object.fromEntries(rest) as unknown as Definition;
 }
 
-export class Client {
-  constructor(readonly transport: Transport) {}
+export class Client extends Requests {
+  /** `root` is the address of the API, as programs outside use it. */
+  constructor(
+    transport: Transport,
+    readonly root = ''
+  ) {
+    super(transport);
+    this.admin = new Admin(transport);
+  }
+
+  /** Keys, secrets, versions, archives and backups. */
+  readonly admin: Admin;
 
   templates(): Promise<Page<TemplateRow>> {
     return this._json('templates');
@@ -84,17 +77,20 @@ export class Client {
     return this._json('projects', this._body('POST', { name, template: template ?? null }));
   }
 
-  async project(id: string): Promise<Tagged> {
-    return this._tagged(await this._send(`projects/${id}`));
+  project(id: string): Promise<Tagged> {
+    return this._tagged(`projects/${id}`);
   }
 
-  /** Replace the definition; a stale `etag` fails with PRECONDITION_FAILED and changes nothing. */
-  async saveProject(id: string, definition: Definition, etag: string | null): Promise<Tagged> {
+  /**
+   * Replace the definition; a stale `etag` fails with PRECONDITION_FAILED and changes nothing.
+   * A draft is saved without becoming a version.
+   */
+  saveProject(id: string, definition: Definition, etag: string | null, draft = false): Promise<Tagged> {
     const init = this._body('PUT', definition);
     if (etag) {
       init.headers = { ...JSON_HEADERS, 'If-Match': etag };
     }
-    return this._tagged(await this._send(`projects/${id}`, init));
+    return this._tagged(`projects/${id}${draft ? '?draft=true' : ''}`, init);
   }
 
   async patchUi(id: string, patch: UiPatch): Promise<void> {
@@ -131,8 +127,8 @@ export class Client {
   }
 
   /** Agree to what `hash` stands for. */
-  async trust(id: string, hash: string): Promise<Tagged> {
-    return this._tagged(await this._send(`projects/${id}/trust`, this._body('POST', { hash })));
+  trust(id: string, hash: string): Promise<Tagged> {
+    return this._tagged(`projects/${id}/trust`, this._body('POST', { hash }));
   }
 
   execute(id: string, request: ExecuteRequest): Promise<Accepted> {
@@ -174,30 +170,5 @@ export class Client {
   /** The bytes of a file that an execution made. */
   async executionFile(id: string, path: string): Promise<Blob> {
     return (await this._send(`executions/${id}/files/${escapePath(path)}`)).blob();
-  }
-
-  private _body(method: string, value: unknown): RequestInit {
-    return { method, body: JSON.stringify(value), headers: JSON_HEADERS };
-  }
-
-  private async _send(path: string, init?: RequestInit): Promise<Response> {
-    let response: Response;
-    try {
-      response = await this.transport(path, init);
-    } catch (error) {
-      throw new ApiError(error instanceof Error ? error.message : String(error), 0, 'OFFLINE');
-    }
-    if (!response.ok) {
-      throw await errorOf(response);
-    }
-    return response;
-  }
-
-  private async _json<T>(path: string, init?: RequestInit): Promise<T> {
-    return (await (await this._send(path, init)).json()) as T;
-  }
-
-  private async _tagged(response: Response): Promise<Tagged> {
-    return { project: (await response.json()) as Project, etag: response.headers.get('ETag') };
   }
 }

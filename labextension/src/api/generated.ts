@@ -4225,6 +4225,8 @@ export interface components {
          * @description A starter project.
          */
         TemplateRow: {
+            /** @description What a project made from it starts with: a gallery draws its picture from it. */
+            definition: components["schemas"]["Definition"];
             /** Description */
             description: string;
             /** Id */

@@ -6,8 +6,13 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type { Transport } from './client';
 
+/** The API's address on the server that `settings` names. */
+export function apiRoot(settings: ServerConnection.ISettings): string {
+  return URLExt.join(settings.baseUrl, 'cloutagent', 'api', 'v1');
+}
+
 /** A transport for the server that `settings` names. */
 export function jupyterTransport(settings: ServerConnection.ISettings): Transport {
-  const root = URLExt.join(settings.baseUrl, 'cloutagent', 'api', 'v1');
+  const root = apiRoot(settings);
   return (path, init = {}) => ServerConnection.makeRequest(`${root}/${path}`, init, settings);
 }

@@ -23,7 +23,7 @@ import type { CardKind } from '../graph/graph';
 import { cardName, graphOf } from '../graph/graph';
 import type { NewKind } from '../graph/items';
 import { GRID } from '../graph/layout';
-import { useActions, useProject, useUi } from '../ui/context';
+import { useActions, usePreference, useProject, useUi } from '../ui/context';
 import { kindLabel } from '../ui/labels';
 
 import { ariaTexts } from './aria';
@@ -96,6 +96,7 @@ function Flow({ definition }: Props): JSX.Element {
     [actions, graph]
   );
   const flow = useReactFlow();
+  const snap = usePreference('snap');
   const keys = useKeys();
   const valid = useCallback<IsValidConnection>(
     ({ source, target }) => actions.refusal(source, target) === null,
@@ -161,7 +162,7 @@ function Flow({ definition }: Props): JSX.Element {
         connectionMode={ConnectionMode.Loose}
         connectionRadius={28}
         deleteKeyCode={null}
-        snapToGrid={definition.ui.snap}
+        snapToGrid={snap && definition.ui.snap}
         snapGrid={SNAP}
         minZoom={0.1}
         maxZoom={2}

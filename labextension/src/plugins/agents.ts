@@ -7,7 +7,7 @@ import { Signal } from '@lumino/signaling';
 
 import { Client } from '../api/client';
 import { LiveExecutions } from '../api/live';
-import { jupyterTransport } from '../api/transport';
+import { apiRoot, jupyterTransport } from '../api/transport';
 import { IAgents } from '../tokens';
 
 class Agents implements IAgents {
@@ -33,6 +33,8 @@ export const agents: JupyterFrontEndPlugin<IAgents> = {
   description: 'Provides requests to, and live events of, the agents of this Jupyter server.',
   autoStart: true,
   provides: IAgents,
-  activate: (app: JupyterFrontEnd): IAgents =>
-    new Agents(new Client(jupyterTransport(app.serviceManager.serverSettings)))
+  activate: (app: JupyterFrontEnd): IAgents => {
+    const settings = app.serviceManager.serverSettings;
+    return new Agents(new Client(jupyterTransport(settings), apiRoot(settings)));
+  }
 };

@@ -12,7 +12,7 @@ import type { DockLayout } from '@lumino/widgets';
 
 import type { Client } from '../api/client';
 import { CommandIDs, NO_ARGS, OPEN_PROJECT_ARGS } from '../commands';
-import { IAgents } from '../tokens';
+import { IAgents, IPreferences } from '../tokens';
 import { agentIcon, checkIcon, runIcon, saveIcon, stopIcon } from '../widgets/icons';
 import type { ProjectWidget } from '../widgets/ProjectWidget';
 
@@ -35,12 +35,13 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
   description: 'Opens agent projects as tabs with a canvas and an execution monitor.',
   autoStart: true,
   provides: IProjectTracker,
-  requires: [IAgents, IRenderMimeRegistry],
+  requires: [IAgents, IRenderMimeRegistry, IPreferences],
   optional: [ITranslator, ILayoutRestorer, ICommandPalette, IThemeManager, ILabStatus],
   activate: (
     app: JupyterFrontEnd,
     agents: IAgents,
     rendermime: IRenderMimeRegistry,
+    preferences: IPreferences,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
@@ -59,7 +60,15 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
         shell.activateById(known.id);
         return known;
       }
-      const widget = new ProjectWidget({ projectId: id, agents, rendermime, trans, themes, status });
+      const widget = new ProjectWidget({
+        projectId: id,
+        agents,
+        rendermime,
+        trans,
+        themes,
+        status,
+        preferences
+      });
       shell.add(widget, 'main', { mode, type: 'Agent project' });
       await tracker.add(widget);
       shell.activateById(widget.id);

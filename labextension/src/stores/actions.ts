@@ -10,6 +10,7 @@ import { hasEnded } from '../api/types';
 import { AuthoringActions } from './authoring';
 import { fold } from './fold';
 import { emptyMonitor } from './monitor';
+import type { PreferencesStore } from './preferences';
 import type { MonitorTab, ProjectStore } from './project';
 import { NARROW_PX } from './project';
 import { executionToShow, isActive, needsPrompt, variablesToAsk } from './select';
@@ -21,8 +22,8 @@ const LIVE_MS = 5_000;
 const DRAWER = 'monitor';
 
 export class ProjectActions extends AuthoringActions {
-  constructor(store: ProjectStore, client: Client, live: LiveExecutions) {
-    super(store, client, live);
+  constructor(store: ProjectStore, client: Client, live: LiveExecutions, preferences?: PreferencesStore) {
+    super(store, client, live, preferences);
     this._unsubscribe = live.subscribe(() => this._onLive());
   }
 
@@ -152,7 +153,7 @@ export class ProjectActions extends AuthoringActions {
       executionId,
       monitor: emptyMonitor(executionId),
       files: null,
-      following: true,
+      following: this.preferences.getState().follow,
       toggled: new Set(),
       drawer: { ...this.state.drawer, file: null }
     });

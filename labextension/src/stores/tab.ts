@@ -5,6 +5,8 @@ import type { Client } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { LiveExecutions } from '../api/live';
 
+import { createPreferences } from './preferences';
+import type { PreferencesStore } from './preferences';
 import type { ProjectState, ProjectStore, Trouble } from './project';
 
 /** A failure as the tab shows it. */
@@ -18,7 +20,8 @@ export class TabActions {
   constructor(
     readonly store: ProjectStore,
     protected client: Client,
-    protected live: LiveExecutions
+    protected live: LiveExecutions,
+    protected preferences: PreferencesStore = createPreferences()
   ) {}
 
   dispose(): void {

@@ -11,11 +11,14 @@ import { begin } from '../graph/history';
 import { ProjectActions } from '../stores/actions';
 import { fold } from '../stores/fold';
 import { emptyMonitor } from '../stores/monitor';
+import { createPreferences } from '../stores/preferences';
+import type { Preferences, PreferencesStore } from '../stores/preferences';
 import { createProjectStore } from '../stores/project';
 import type { ProjectState } from '../stores/project';
 import { TabProvider, UiProvider } from '../ui/context';
 import type { RenderOutput } from '../ui/context';
 import type { Translation } from '../ui/labels';
+import type { MenuEntry, Question, ShellPort } from '../ui/port';
 
 import { sampleProject } from './definition';
 import { logOf } from './events';
@@ -37,7 +40,30 @@ export const PlainOutput: RenderOutput = ({ data }) => (
   <div data-testid="rendered">{Object.values(data).join('')}</div>
 );
 
+/** A shell that notes what it was asked; questions are answered with yes, unless the test says otherwise. */
+export class FakeShell implements ShellPort {
+  menu: readonly MenuEntry[] = [];
+  readonly questions: Question[] = [];
+  readonly kept: { name: string; blob: Blob }[] = [];
+  answer = true;
+
+  openMenu(entries: readonly MenuEntry[]): void {
+    this.menu = entries;
+  }
+
+  async confirm(question: Question): Promise<boolean> {
+    this.questions.push(question);
+    return this.answer;
+  }
+
+  keep(name: string, blob: Blob): void {
+    this.kept.push({ name, blob });
+  }
+}
+
 export interface Tab {
+  shell: FakeShell;
+  preferences: PreferencesStore;
   live: LiveExecutions;
   server: FakeServer;
   actions: ProjectActions;
@@ -46,11 +72,16 @@ export interface Tab {
 }
 
 export function openTab(
-  options: { routes?: Record<string, Answer>; state?: Partial<ProjectState>; log?: Sketch[] } = {}
+  options: {
+    routes?: Record<string, Answer>;
+    state?: Partial<ProjectState>;
+    log?: Sketch[];
+    preferences?: Partial<Preferences>;
+  } = {}
 ): Tab {
   const project = sampleProject();
   const server = new FakeServer(options.routes ?? {});
-  const client = new Client(server.transport);
+  const client = new Client(server.transport, 'http://127.0.0.1:8888/cloutagent/api/v1');
   const live = new LiveExecutions(client);
   const store = createProjectStore(project.id);
   const definition: Definition = definitionOf(project);
@@ -63,15 +94,20 @@ export function openTab(
     executionId: monitor ? 'e1' : null,
     ...options.state
   });
-  const actions = new ProjectActions(store, client, live);
+  const shell = new FakeShell();
+  // Tests say when something is saved; nothing saves itself unless they ask for it.
+  const preferences = createPreferences({ initial: { autosave: false, ...options.preferences } });
+  const actions = new ProjectActions(store, client, live, preferences);
   return {
+    shell,
+    preferences,
     live,
     server,
     actions,
     state: store.getState,
     show: view =>
       render(
-        <UiProvider value={{ trans, client, RenderOutput: PlainOutput, dark: false }}>
+        <UiProvider value={{ trans, client, RenderOutput: PlainOutput, dark: false, shell, preferences }}>
           <TabProvider value={{ store, actions }}>{view}</TabProvider>
         </UiProvider>
       )

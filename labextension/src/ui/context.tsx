@@ -9,9 +9,11 @@ import { useStore } from 'zustand';
 
 import type { Client } from '../api/client';
 import type { ProjectActions } from '../stores/actions';
+import type { Preferences, PreferencesStore } from '../stores/preferences';
 import type { ProjectState, ProjectStore } from '../stores/project';
 
 import type { Translation } from './labels';
+import type { ShellPort } from './port';
 
 /** A mime bundle drawn by Lab's rendermime, sanitised. Relative links are files of `executionId`. */
 export type RenderOutput = (props: {
@@ -26,6 +28,8 @@ export interface Ui {
   client: Client;
   RenderOutput: RenderOutput;
   dark: boolean;
+  shell: ShellPort;
+  preferences: PreferencesStore;
 }
 
 const UiContext = createContext<Ui | null>(null);
@@ -65,4 +69,9 @@ export function useActions(): ProjectActions {
 /** A part of the tab's state; the view is drawn again only when that part changes. */
 export function useProject<T>(select: (state: ProjectState) => T): T {
   return useStore(useTab().store, select);
+}
+
+/** One of the person's settings; the view is drawn again when it changes. */
+export function usePreference<Name extends keyof Preferences>(name: Name): Preferences[Name] {
+  return useStore(useUi().preferences, state => state[name]);
 }

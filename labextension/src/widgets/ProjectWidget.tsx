@@ -13,12 +13,14 @@ import { lazy, Suspense } from 'react';
 import { ProjectActions } from '../stores/actions';
 import { createProjectStore } from '../stores/project';
 import { isActive, isDirty } from '../stores/select';
-import type { IAgents } from '../tokens';
+import type { IAgents, IPreferences } from '../tokens';
 import type { RenderOutput } from '../ui/context';
+import type { ShellPort } from '../ui/port';
 
 import { Boundary } from './Boundary';
 import { agentIcon } from './icons';
 import { renderOutputWith } from './renderOutput';
+import { shellPort } from './shellPort';
 
 const Panel = lazy(() => import('../panel/Panel').then(module => ({ default: module.Panel })));
 
@@ -29,12 +31,13 @@ export interface ProjectWidgetOptions {
   trans: TranslationBundle;
   themes: IThemeManager | null;
   status: ILabStatus | null;
+  preferences: IPreferences;
 }
 
 export class ProjectWidget extends ReactWidget {
   constructor(private _options: ProjectWidgetOptions) {
     super();
-    const { projectId, agents, rendermime, trans, themes } = _options;
+    const { projectId, agents, rendermime, trans, themes, preferences } = _options;
     this.projectId = projectId;
     this.id = `cloutagent-project-${projectId}`;
     this.addClass('ca-ProjectTab');
@@ -44,7 +47,8 @@ export class ProjectWidget extends ReactWidget {
     const key = agents.firstKeys.get(projectId) ?? null;
     agents.firstKeys.delete(projectId);
     const store = createProjectStore(projectId, key);
-    this.actions = new ProjectActions(store, agents.client, agents.live);
+    this.actions = new ProjectActions(store, agents.client, agents.live, preferences);
+    this._shell = shellPort(trans);
     this._renderOutput = renderOutputWith(rendermime, agents.client);
     this._unsubscribe = store.subscribe(() => this._onState());
     themes?.themeChanged.connect(this._onTheme, this);
@@ -76,9 +80,16 @@ export class ProjectWidget extends ReactWidget {
   }
 
   protected render(): JSX.Element {
-    const { trans, agents, themes } = this._options;
+    const { trans, agents, themes, preferences } = this._options;
     const dark = Boolean(themes?.theme && !themes.isLight(themes.theme));
-    const ui = { trans, client: agents.client, RenderOutput: this._renderOutput, dark };
+    const ui = {
+      trans,
+      client: agents.client,
+      RenderOutput: this._renderOutput,
+      dark,
+      shell: this._shell,
+      preferences
+    };
     return (
       <Boundary trans={trans}>
         <Suspense fallback={null}>
@@ -151,6 +162,7 @@ export class ProjectWidget extends ReactWidget {
     }
   }
 
+  private _shell: ShellPort;
   private _renderOutput: RenderOutput;
   private _unsubscribe: () => void;
   private _dirty: IDisposable | null = null;

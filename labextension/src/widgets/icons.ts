@@ -6,6 +6,15 @@ import { LabIcon } from '@jupyterlab/ui-components';
 import type { GlyphName } from '../ui/glyphs';
 import { GLYPHS } from '../ui/glyphs';
 
+const known = new Map<GlyphName, LabIcon>();
+
+/** The icon of that name for Lab's menus, tabs and commands. */
+export function iconOf(name: GlyphName): LabIcon {
+  const icon = known.get(name) ?? labIcon(name);
+  known.set(name, icon);
+  return icon;
+}
+
 function labIcon(name: GlyphName): LabIcon {
   const paths = GLYPHS[name].map(d => `<path d="${d}"/>`).join('');
   const svgstr =
@@ -15,8 +24,8 @@ function labIcon(name: GlyphName): LabIcon {
   return new LabIcon({ name: `cloutagent:${name}`, svgstr });
 }
 
-export const agentIcon = labIcon('agent');
-export const runIcon = labIcon('run');
-export const stopIcon = labIcon('stop');
-export const checkIcon = labIcon('check');
-export const saveIcon = labIcon('save');
+export const agentIcon = iconOf('agent');
+export const runIcon = iconOf('run');
+export const stopIcon = iconOf('stop');
+export const checkIcon = iconOf('check');
+export const saveIcon = iconOf('save');

@@ -1,0 +1,72 @@
+/**
+ * Lab's menus, dialogs and icons for views that import nothing of Lab.
+ */
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { Menu } from '@lumino/widgets';
+
+import { keepFile } from '../ui/keep';
+import type { MenuEntry, Place, Question, ShellPort } from '../ui/port';
+
+import { iconOf } from './icons';
+
+/** A menu of `entries`, whose commands live as long as it does. */
+function menuOf(commands: CommandRegistry, entries: readonly MenuEntry[], label: string): Menu {
+  const menu = new Menu({ commands });
+  menu.title.label = label;
+  for (const entry of entries) {
+    if (entry.parted) {
+      menu.addItem({ type: 'separator' });
+    }
+    if (entry.entries) {
+      const submenu = menuOf(commands, entry.entries, entry.label);
+      submenu.title.icon = entry.icon && iconOf(entry.icon);
+      menu.addItem({ type: 'submenu', submenu });
+      continue;
+    }
+    const command = `entry-${commands.listCommands().length}`;
+    commands.addCommand(command, {
+      label: entry.label,
+      caption: entry.caption,
+      icon: entry.icon && iconOf(entry.icon),
+      describedBy: { args: { type: 'object', properties: {} } },
+      isEnabled: () => !entry.disabled,
+      execute: () => entry.run?.()
+    });
+    menu.addItem({ command });
+  }
+  return menu;
+}
+
+export function shellPort(trans: TranslationBundle): ShellPort {
+  return {
+    openMenu(entries: readonly MenuEntry[], at: Place): void {
+      const menu = menuOf(new CommandRegistry(), entries, '');
+      const opener = document.activeElement;
+      menu.aboutToClose.connect(() => {
+        // The chosen command runs after the menu has closed; focus goes back to where it was opened.
+        setTimeout(() => {
+          menu.dispose();
+          if (document.activeElement === document.body && opener instanceof HTMLElement) {
+            opener.focus();
+          }
+        });
+      }, menu);
+      menu.open(at.x, at.y);
+    },
+    async confirm(question: Question): Promise<boolean> {
+      const yes = { label: question.accept };
+      const answer = await showDialog({
+        title: question.title,
+        body: question.body,
+        buttons: [
+          Dialog.cancelButton({ label: trans.__('Cancel') }),
+          question.danger ? Dialog.warnButton(yes) : Dialog.okButton(yes)
+        ]
+      });
+      return answer.button.accept;
+    },
+    keep: keepFile
+  };
+}
