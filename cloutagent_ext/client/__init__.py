@@ -12,7 +12,8 @@
 notebook has one); `aconnect` gives the same nouns with `await`. Both speak HTTP to a
 server and know nothing of how it works: only the contract's models and errors are
 shared. `discovery` finds the server, `transport` sends, `stream` follows events,
-`handles`, `projects` and `runs` are the async face, `sync` and `sync_runs` the plain one.
+`handles`, `projects` and `runs` are the async face, `sync`, `sync_projects` and `sync_runs` the plain
+one, `tables` makes DataFrames.
 
 Names other than these two functions load on first use: importing this costs nothing.
 """
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from .handles import AsyncClient
     from .projects import AsyncProject
     from .runs import AsyncRun
-    from .sync import Client, Project
+    from .sync import Client
+    from .sync_projects import Project
     from .sync_runs import Run
 
 __all__ = [
@@ -45,7 +47,7 @@ _HOMES = {
     "AsyncProject": "projects",
     "AsyncRun": "runs",
     "Client": "sync",
-    "Project": "sync",
+    "Project": "sync_projects",
     "Run": "sync_runs",
 }
 

@@ -6,8 +6,10 @@ Not here: what one project can do (`projects`), executions (`runs`), the plain f
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ..errors import Conflict, Forbidden, NotFound, Unauthorized, Unreachable
@@ -15,10 +17,14 @@ from ..schema.admin import TemplateRow
 from ..schema.archives import BackupRow, Restored
 from ..schema.project import Project, ProjectCreate, ProjectRow
 from . import discovery
-from .answers import pages, parse
+from .answers import moment, pages, parse, rows
 from .projects import AsyncProject, row_of
 from .runs import AsyncRun, latest
+from .tables import executions_frame
 from .transport import TRIES, Transport, segment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class AsyncClient:
@@ -155,6 +161,21 @@ class AsyncClient:
     ) -> list[AsyncRun]:
         """The latest executions, newest first; `project` is an id."""
         return await latest(self._transport, project=project, status=status, limit=limit)
+
+    async def executions_df(
+        self,
+        *,
+        project: str | None = None,
+        status: str | None = None,
+        since: datetime | str | None = None,
+        limit: int = 1000,
+    ) -> pd.DataFrame:
+        """The latest executions as a DataFrame, newest first; columns in `tables.EXECUTIONS`. Needs pandas.
+
+        `project` is an id, `since` a time at or after which they were made.
+        """
+        asked = {"project": project, "status": status, "since": moment(since)}
+        return executions_frame(await rows(self._transport, "v1/executions", limit, **asked))
 
     async def execution(self, execution_id: str) -> AsyncRun:
         """An execution started earlier, or elsewhere."""

@@ -6,28 +6,28 @@ Not here: finding projects (`handles`), executions (`runs`), the plain face (`sy
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
-
-from pydantic import ValidationError
 
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Scope, SecretRow
 from ..schema.backtests import Backtest
-from ..schema.base import invalid_request
 from ..schema.cassettes import CassetteRow
-from ..schema.execution import Accepted, ExecuteRequest
+from ..schema.execution import Accepted, Batch
 from ..schema.mcps import McpTest
 from ..schema.project import Definition, PartialLimits, Project, ProjectRow, Validation
 from ..schema.versions import Version, VersionDiff, VersionRow
 from . import display
-from .answers import pages, parse
+from .answers import moment, pages, parse, rows
+from .asking import Files, request_body
 from .runs import AsyncRun, latest
+from .tables import executions_frame
 from .transport import Transport, file_path, segment
 
-Files = Mapping[str, str] | Iterable[str]
-"""Files of the Jupyter server for the workspace: names, or workspace name → name on the server."""
+if TYPE_CHECKING:
+    import pandas as pd
+
 Form = Literal["zip", "tar.gz", "claude", "python"]
 
 BACKTEST_S = 900.0
@@ -71,44 +71,53 @@ class AsyncProject:
         limits: PartialLimits | Mapping[str, Any] | None = None,
         files: Files | None = None,
         values: Mapping[str, Any] | None = None,
+        version: int | str | None = None,
+        model: str | None = None,
         replay: str | None = None,
         continue_from: AsyncRun | str | None = None,
         step: bool = False,
         attended: bool | None = None,
+        batch: Batch | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         **variables: Any,
     ) -> AsyncRun:
         """Start an execution, and with `wait` stay until it has ended, or waits for a person.
 
         `prompt` stands in place of the project's task; `variables` are the project's, by name (`values`
         takes those whose name is also a parameter here); `limits` lower the project's (`{"max_cost_usd":
-        0.2}`); `files` are copied from the Jupyter server into the workspace; `replay` is a cassette that
-        plays the model's part, at no cost and without a key; `continue_from` is a finished run whose
-        conversation `prompt` goes on with. With `step` every tool call asks; `attended=False` says that
-        nobody will answer one that asks.
+        0.2}`); `files` go into the workspace: names on the Jupyter server, or workspace name → such a name,
+        a `Path` of this machine, or bytes. `version` and `model` stand in place of the project's; `replay`
+        is a cassette that plays the model's part, at no cost and without a key; `continue_from` is a
+        finished run whose conversation `prompt` goes on with. With `step` every tool call asks;
+        `attended=False` says that nobody will answer one that asks. `batch` is a ceiling shared with others
+        (`{"id": …, "max_cost_usd": …}`), `metadata` anything of yours. The same `idempotency_key` within a
+        day gives the first execution again.
         Raises what the server refuses, before anything has started.
         """
-        asked = {
-            "prompt": prompt,
-            "variables": _texts({**(values or {}), **variables}),
-            "limits": limits,
-            "files": _input_files(files),
-            "replay": replay,
-            "continue_from": continue_from.id if isinstance(continue_from, AsyncRun) else continue_from,
-            "step": step,
-        }
-        given: dict[str, Any] = {name: value for name, value in asked.items() if value}
+        body = await request_body(
+            self._transport,
+            self._path,
+            files=files,
+            batch=batch,
+            variables={**(values or {}), **variables},
+            prompt=prompt or None,
+            limits=limits or None,
+            version=version,
+            model=model,
+            replay=replay,
+            continue_from=continue_from.id if isinstance(continue_from, AsyncRun) else continue_from,
+            step=step,
+            metadata=dict(metadata) if metadata else None,
+        )
         if attended is not None:
-            given["attended"] = attended
-        try:
-            request = ExecuteRequest.model_validate(given)
-        except ValidationError as error:
-            raise invalid_request(error, "What was asked for") from error
+            body["attended"] = attended
         answer = await self._transport.json(
             "POST",
             f"{self._path}/execute",
-            body=request.model_dump(exclude_unset=True, exclude_none=True),
+            body=body,
             # The server answers a repeated key with the first execution, so asking twice starts one.
-            headers={"Idempotency-Key": uuid4().hex},
+            headers={"Idempotency-Key": idempotency_key or uuid4().hex},
             repeatable=True,
         )
         run = AsyncRun(self._transport, parse(Accepted, answer).execution_id, project_name=self.name)
@@ -279,6 +288,16 @@ class AsyncProject:
         """Its latest executions, newest first."""
         return await latest(self._transport, project=self.id, status=status, limit=limit)
 
+    async def executions_df(
+        self, *, status: str | None = None, since: datetime | str | None = None, limit: int = 1000
+    ) -> pd.DataFrame:
+        """Its latest executions as a DataFrame, newest first; columns: `tables.EXECUTIONS`. Needs pandas."""
+        return executions_frame(
+            await rows(
+                self._transport, "v1/executions", limit, project=self.id, status=status, since=moment(since)
+            )
+        )
+
     async def cassettes(self) -> list[CassetteRow]:
         """Recordings of its executions, newest first; `run(replay=row.id)` plays one."""
         page = await self._transport.json("GET", f"{self._path}/cassettes")
@@ -322,15 +341,3 @@ def row_of(project: Project) -> ProjectRow:
         updated_at=project.updated_at,
         trusted=project.trusted,
     )
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables as the contract takes them: text; numbers, truth values and paths are written out."""
-    return {name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()}
-
-
-def _input_files(files: Files | None) -> list[dict[str, str]]:
-    if files is None:
-        return []
-    pairs = files.items() if isinstance(files, Mapping) else [(PurePath(name).name, name) for name in files]
-    return [{"path": target, "contents_path": source} for target, source in pairs]

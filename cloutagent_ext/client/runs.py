@@ -10,16 +10,20 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ApprovalNeeded, ExecutionFailed
 from ..schema.admin import FileRow
 from ..schema.approvals import OpenApproval
 from ..schema.execution import ENDED, ExecutionState, Result
 from . import display
-from .answers import pages
+from .answers import pages, raw_pages
 from .stream import follow
+from .tables import events_frame
 from .transport import Transport, file_path, segment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SETTLED = ENDED | {"interrupted"}
 """Statuses in which nothing happens by itself; an interrupted execution goes on when somebody resumes it."""
@@ -90,6 +94,18 @@ class AsyncRun:
                     state = await self.state()
                     if state.status == "interrupted" and state.last_event_id <= event.id:
                         return
+
+    def event_pages(self, from_event: int = 1) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """Its events so far with id ≥ `from_event`, as JSON, up to 1,000 at a time; it waits for no more."""
+        return self._event_pages(from_event)
+
+    async def _event_pages(self, from_event: int) -> AsyncGenerator[list[dict[str, Any]], None]:
+        async for page in raw_pages(self._transport, f"{self._path}/events", from_event=from_event):
+            yield page
+
+    async def events_df(self, from_event: int = 1) -> pd.DataFrame:
+        """Its events so far as a DataFrame; columns in `tables.EVENTS`. Needs pandas."""
+        return events_frame([event async for page in self.event_pages(from_event) for event in page])
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self.events()
@@ -199,6 +215,10 @@ class AsyncRun:
             self.last = None
             return self
         return AsyncRun(self._transport, execution_id, project_name=self.project_name)
+
+    async def delete(self) -> None:
+        """Remove it, log and workspace included. Raises `Conflict` while it has not ended."""
+        await self._transport.request("DELETE", self._path)
 
     async def files(self) -> list[FileRow]:
         """The files of its workspace."""

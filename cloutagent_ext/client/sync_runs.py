@@ -19,6 +19,8 @@ from .loop import LoopThread
 from .runs import AsyncRun, Call
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .sync import Client
 
 
@@ -54,6 +56,14 @@ class Run:
     def events(self, from_event: int = 1) -> Iterator[Any]:
         """Its events with id ≥ `from_event`, each once and in order, live until it has ended."""
         return self._loop.iterate(self._run.events(from_event))
+
+    def event_pages(self, from_event: int = 1) -> Iterator[list[dict[str, Any]]]:
+        """Its events so far with id ≥ `from_event`, as JSON, up to 1,000 at a time; it waits for no more."""
+        return self._loop.iterate(self._run.event_pages(from_event))
+
+    def events_df(self, from_event: int = 1) -> pd.DataFrame:
+        """Its events so far as a DataFrame; columns in `tables.EVENTS`. Needs pandas."""
+        return self._loop.call(self._run.events_df(from_event))
 
     def __iter__(self) -> Iterator[Any]:
         return self.events()
@@ -114,6 +124,10 @@ class Run:
             tool_result=tool_result,
         )
         return Run(self._loop, self._loop.call(forking), self._client)
+
+    def delete(self) -> None:
+        """Remove it, log and workspace included. Raises `Conflict` while it has not ended."""
+        self._loop.call(self._run.delete())
 
     def files(self) -> list[FileRow]:
         """The files of its workspace."""

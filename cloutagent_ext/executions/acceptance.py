@@ -87,6 +87,9 @@ class Acceptance:
             project_id, version=asked, published=by_key, author=author
         )
         await self._store.check_trust(project_id, version=version)
+        if request.model is not None:
+            agent = definition.agent.model_copy(update={"model": request.model})
+            definition = definition.model_copy(update={"agent": agent})
         recorded = await self._recording(project_id, request.replay)
         await self._models.prepare(definition)
         simulated = definition.agent.simulate and recorded is None
@@ -298,6 +301,8 @@ def _may_ask(request: ExecuteRequest, principal: Principal) -> None:
         return
     if request.step:
         raise Forbidden("`step` is for Jupyter users: every call would wait for one. Leave it out.")
+    if request.model is not None:
+        raise Forbidden("`model` is for Jupyter users; a key runs the project's own. Leave it out.")
     if request.attended and "approve" not in principal.scopes:
         raise Forbidden("`attended: true` needs a key with the scope `approve`; this one cannot answer.")
 

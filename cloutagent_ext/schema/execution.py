@@ -130,6 +130,8 @@ class ExecuteRequest(Model):
     """Lower limits than the project's; a higher one is taken as the project's."""
     version: int | str | None = None
     """Version to run: `3` or `"v3"`; empty means the saved state, or with a key the published version."""
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Model of the agent instead of the project's (Jupyter callers)."""
     stream: bool = False
     """Answer with the event stream itself."""
     wait: bool = False

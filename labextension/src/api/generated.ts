@@ -2126,6 +2126,12 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Model
+             * @description Model of the agent instead of the project's (Jupyter callers).
+             * @default null
+             */
+            model: string | null;
+            /**
              * Prompt
              * @description What to do; empty means the project's `task`.
              * @default null
