@@ -74,7 +74,11 @@ describe('drawing', () => {
   it('adds a card by a press on the palette, used by the card that is chosen, and takes it back', () => {
     const { tab, card, ids } = opened();
     fireEvent.click(card('subagent:checker'));
+    // 500 px wide: the palette is folded, and folds again when it was used.
+    expect(screen.queryByRole('button', { name: 'Add MCP server' })).toBeNull();
+    fireEvent.click(screen.getByRole('button', { name: 'Add to the canvas' }));
     fireEvent.click(screen.getByRole('button', { name: 'Add MCP server' }));
+    expect(screen.queryByRole('button', { name: 'Add MCP server' })).toBeNull();
     expect(tab.state()).toMatchObject({ selected: 'mcp:mcp-server', propertiesOpen: true });
     const { subagents } = tab.state().history!.definition;
     expect(subagents.find(each => each.id === 'checker')?.mcps).toEqual(['mcp-server']);

@@ -75,7 +75,7 @@ function Flow({ definition }: Props): JSX.Element {
   const [nodes, setNodes] = useState<Node[]>(() => nodesOf(graph, [], picked, labels.card));
   useEffect(() => setNodes(old => nodesOf(graph, old, picked, labels.card)), [graph, picked, labels]);
 
-  const { fit, remember, hasMap } = useView(definition);
+  const { fit, remember, hasMap, room } = useView(definition);
 
   const onNodesChange = useCallback(
     (changes: NodeChange[]) => {
@@ -117,6 +117,7 @@ function Flow({ definition }: Props): JSX.Element {
     <div
       className="ca-Canvas"
       data-far={far || undefined}
+      data-room={room}
       style={{ '--ca-zoom': Math.max(0.2, scale) } as React.CSSProperties}
     >
       <ReactFlow
@@ -174,7 +175,7 @@ function Flow({ definition }: Props): JSX.Element {
       >
         <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.2} />
         <ZoomControls fit={fit} moved={remember} />
-        <Palette />
+        <Palette room={room} />
         <CardTools definition={definition} />
         <Refused />
         <FirstSteps definition={definition} />

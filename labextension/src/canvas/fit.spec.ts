@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Box } from './fit';
-import { allSeen, READABLE, viewFor } from './fit';
+import { allSeen, READABLE, roomOf, viewFor } from './fit';
 
 const AGENT: Box = { id: 'agent', note: false, x: 0, y: 0, width: 264, height: 156 };
 const SUBAGENT: Box = { id: 'subagent:a', note: false, x: 380, y: 20, width: 240, height: 116 };
@@ -20,6 +20,8 @@ describe('the view that nobody has moved', () => {
     const view = viewFor(boxes, { width, height });
     expect(view.zoom).toBeGreaterThanOrEqual(READABLE);
     expect(view.zoom).toBeLessThanOrEqual(1);
+    // What floats at the upper left corner is beside the cards, not over them.
+    expect(view.x).toBeGreaterThanOrEqual(roomOf(width) === 'narrow' ? 48 : 64);
     expect(allSeen(boxes, { width, height: height - FLOATING_PX }, view)).toBe(true);
   });
 

@@ -15,8 +15,22 @@ export const READABLE = 0.6;
 const NEAREST = 1;
 /** Farther away even names are gone. */
 const FARTHEST = 0.2;
-/** Space kept free around the cards: at the bottom, where the controls and the run pill float, more. */
-const PADDING = { top: '24px', left: '24px', right: '24px', bottom: '60px' } as const;
+/** How much room a canvas has for what floats on it: its own width decides, never the window's. */
+export type Room = 'wide' | 'middle' | 'narrow';
+
+/** Least widths, in CSS pixels, for the palette with names, and for the palette at all. */
+const WIDE = 860;
+const MIDDLE = 620;
+
+export function roomOf(width: number): Room {
+  // 0: not measured yet.
+  return width === 0 || width >= WIDE ? 'wide' : width >= MIDDLE ? 'middle' : 'narrow';
+}
+
+/** Space kept free around the cards, in CSS pixels: for the palette, and below for controls and run pill. */
+const BESIDE: Record<Room, number> = { wide: 148, middle: 68, narrow: 52 };
+const padding = (width: number) =>
+  ({ top: '24px', left: `${BESIDE[roomOf(width)]}px`, right: '24px', bottom: '60px' }) as const;
 
 /** A card as it stands, in canvas units. */
 export interface Box extends Rect {
@@ -43,7 +57,7 @@ function around(boxes: readonly Box[]): Rect {
 /** The view that shows `boxes` best in a canvas of `size` CSS pixels. */
 export function viewFor(boxes: readonly Box[], { width, height }: Size): Viewport {
   const view = (shown: readonly Box[]) =>
-    getViewportForBounds(around(shown), width, height, FARTHEST, NEAREST, PADDING);
+    getViewportForBounds(around(shown), width, height, FARTHEST, NEAREST, padding(width));
   const whole = view(boxes);
   const cards = boxes.filter(box => !box.note);
   return whole.zoom >= READABLE || !cards.length ? whole : view(cards);

@@ -10,8 +10,8 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Definition } from '../api/types';
 import { useActions } from '../ui/context';
 
-import type { Box } from './fit';
-import { allSeen, viewFor } from './fit';
+import type { Box, Room } from './fit';
+import { allSeen, roomOf, viewFor } from './fit';
 
 /** Smallest canvas that has room for the minimap, in CSS pixels. */
 const MAP_WIDTH = 700;
@@ -34,6 +34,8 @@ export interface View {
   remember: () => void;
   /** Whether the minimap has room and something to show. */
   hasMap: boolean;
+  /** What floats beside the cards has so much room. */
+  room: Room;
 }
 
 export function useView(definition: Definition): View {
@@ -98,5 +100,5 @@ export function useView(definition: Definition): View {
     show();
     actions.forgetView();
   }, [actions, show]);
-  return { fit, remember, hasMap };
+  return { fit, remember, hasMap, room: roomOf(width) };
 }
