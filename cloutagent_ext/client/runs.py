@@ -16,6 +16,7 @@ from ..errors import ApprovalNeeded, ExecutionFailed
 from ..schema.admin import FileRow
 from ..schema.approvals import OpenApproval
 from ..schema.execution import ENDED, ExecutionState, Result
+from ..schema.trace import Span, Trace
 from . import display
 from .answers import pages, raw_pages
 from .stream import follow
@@ -239,6 +240,16 @@ class AsyncRun:
     async def notebook(self) -> bytes:
         """It as an executed notebook, the bytes of an `.ipynb`: reasoning, tool calls, their outputs."""
         return (await self._transport.request("GET", f"{self._path}/notebook")).content
+
+    async def trace(self) -> Trace:
+        """Its spans as far as it has come: agents, model calls, tools, hooks, with times, tokens and cost."""
+        path, cursor, spans = f"{self._path}/trace", None, list[Span]()
+        while True:
+            answer = await self._transport.json("GET", path, params={"cursor": cursor})
+            page = Trace.model_validate(answer, extra="ignore")
+            spans += page.items
+            if (cursor := page.next_cursor) is None:
+                return page.model_copy(update={"items": spans})
 
     async def save_cassette(self, *, tools: bool = False) -> str:
         """Record it for replay, once it has ended; the cassette's id.

@@ -14,6 +14,7 @@ from ..errors import CloutError
 from ..schema.admin import FileRow
 from ..schema.approvals import OpenApproval
 from ..schema.execution import ExecutionState, Result
+from ..schema.trace import Trace
 from . import display
 from .loop import LoopThread
 from .runs import AsyncRun, Call
@@ -144,6 +145,10 @@ class Run:
     def notebook(self) -> bytes:
         """It as an executed notebook, the bytes of an `.ipynb`: reasoning, tool calls, their outputs."""
         return self._loop.call(self._run.notebook())
+
+    def trace(self) -> Trace:
+        """Its spans as far as it has come: agents, model calls, tools, hooks, with times, tokens and cost."""
+        return self._loop.call(self._run.trace())
 
     def save_cassette(self, *, tools: bool = False) -> str:
         """Record it for replay, once it has ended; the cassette's id.

@@ -66,6 +66,12 @@ class Assembly:
         self.complete = False
         self._unreadable_input = False
 
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the reply ended, as the service says it; None while it has not, or where it says no word."""
+        reason = self._stop_reason if self.complete else None
+        return reason[:64] if isinstance(reason, str) else None
+
     def delta(self, event: Wire) -> tuple[str, str] | None:
         """A `content_block_delta`. Returns the delta's type and piece where it brings text of some kind."""
         try:

@@ -99,7 +99,14 @@ class Run:
         )
 
     async def book(
-        self, settled: Settled, *, agent: str, span: str, context: ContextWindow | None = None
+        self,
+        settled: Settled,
+        *,
+        agent: str,
+        span: str,
+        context: ContextWindow | None = None,
+        duration_ms: int | None = None,
+        stop_reason: str | None = None,
     ) -> None:
         """Say what a model call cost, and warn where a limit comes near."""
         await self.ports.events.emit(
@@ -112,6 +119,8 @@ class Run:
             turn_cost_usd=settled.cost,
             percent_of_limit=self.percent_of_limit().model_dump(),
             context=None if context is None else context.model_dump(),
+            duration_ms=duration_ms,
+            stop_reason=stop_reason,
         )
         for code, message in settled.warnings:
             await self.warn_once(code, message)

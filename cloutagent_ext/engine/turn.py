@@ -140,6 +140,8 @@ class Turns:
             self._run.guard.circles(self._agent).request(size, self._transcript.segment, held.max_tokens)
         assembly = Assembly()
         spent: Wire | None = None
+        clock = self._run.ports.clock
+        began = clock.monotonic()
         try:
             request = ask.build(held.max_tokens)
             await self._run.ports.journal.record(
@@ -154,6 +156,7 @@ class Turns:
                 purpose="turn" if ask.shown else "compaction",
             )
             failpoint("model.recorded")
+            began = clock.monotonic()
             await self._receive(request, assembly, shown=ask.shown)
             reply = assembly.reply()
             failpoint("model.complete")
@@ -166,11 +169,28 @@ class Turns:
             spent = assembly.usage if assembly.started else None
             raise
         finally:
-            await self._settle(held, spent, span, complete=spent is not None and assembly.complete)
+            took_ms = round((clock.monotonic() - began) * 1000)
+            await self._settle(
+                held,
+                spent,
+                span,
+                complete=spent is not None and assembly.complete,
+                took_ms=took_ms,
+                stop_reason=assembly.stop_reason,
+            )
         reply.cost = self._last_cost
         return reply
 
-    async def _settle(self, held: Reservation, spent: Wire | None, span: str, *, complete: bool) -> None:
+    async def _settle(
+        self,
+        held: Reservation,
+        spent: Wire | None,
+        span: str,
+        *,
+        complete: bool,
+        took_ms: int,
+        stop_reason: str | None,
+    ) -> None:
         settled = self._budget.settle(held, spent)
         self._last_cost = settled.cost
         # Until this is written, the reservation counts as spent for whoever goes on after a crash.
@@ -186,7 +206,14 @@ class Turns:
             return
         self._totals.add(settled)
         window = ContextWindow(tokens=context_tokens(spent), window=self._window)
-        await self._run.book(settled, agent=self._agent, span=span, context=window)
+        await self._run.book(
+            settled,
+            agent=self._agent,
+            span=span,
+            context=window,
+            duration_ms=took_ms,
+            stop_reason=stop_reason,
+        )
         failpoint("model.told")
         if settled.over:
             await self._run.warn(

@@ -35,8 +35,9 @@ from ..schema.execution import (
     Spec,
 )
 from ..schema.project import Definition, Validation
+from ..schema.trace import Trace
 from ..settings import Settings
-from . import fold, history, listing, notebooks, recovery, worker
+from . import fold, history, listing, notebooks, recovery, traces, worker
 from .acceptance import Acceptance
 from .arrivals import Arrivals
 from .batches import Batches
@@ -302,6 +303,11 @@ class Executions:
         """It as the bytes of an `.ipynb`, as far as it has come. Raises NotFound, UnreadableFile."""
         state, log = await self.state(execution_id), await self.log(execution_id)
         return await notebooks.of(state, log, self._workspace(execution_id))
+
+    async def trace(self, execution_id: str, *, first: int = 0, limit: int = 10_000) -> Trace:
+        """Its spans as far as it has come, from the one at `first` on. Raises NotFound, UnreadableFile."""
+        state, log = await self.state(execution_id), await self.log(execution_id)
+        return await traces.of(state, await self._records.spec(execution_id), log, first, limit)
 
     async def record(self, execution_id: str, *, tools: bool) -> str:
         """Save it as a cassette; its id. Raises what `Cassettes.save` does."""

@@ -247,6 +247,10 @@ class CostUpdate(Event):
     percent_of_limit: PercentOfLimit
     context: ContextWindow | None = None
     """Window of `agent`, as this reply left it."""
+    duration_ms: int | None = None
+    """Milliseconds from the request to the end of its reply."""
+    stop_reason: str | None = None
+    """Why the reply ended; null where it was broken off."""
 
 
 WarningCode = Literal[

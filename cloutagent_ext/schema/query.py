@@ -18,6 +18,9 @@ MAX_ROWS = 1000
 MAX_EVENTS = 1000
 """Most events of one page, and the default."""
 
+MAX_SPANS = 10_000
+"""Most spans of one page of a trace, and the default."""
+
 
 def _clamped(most: int) -> BeforeValidator:
     def clamp(value: object) -> object:
@@ -100,3 +103,10 @@ class EventsQuery(Model):
     """Most events of a page."""
     cursor: Cursor | None = None
     """`next_cursor` of the page before; wins over `from_event`."""
+
+
+class TraceQuery(Model):
+    limit: Annotated[int, _clamped(MAX_SPANS), Field(ge=1)] = MAX_SPANS
+    """Most spans of a page."""
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,15}$")] | None = None
+    """`next_cursor` of the page before."""

@@ -22,7 +22,7 @@ from ..schema.execution import (
     Origin,
     ResumeRequest,
 )
-from ..schema.query import EventsQuery, ExecutionQuery
+from ..schema.query import EventsQuery, ExecutionQuery, TraceQuery
 from . import stream
 from .files import attachment
 from .gate import foreign
@@ -139,6 +139,12 @@ async def read_notebook(call: Endpoint, execution_id: str) -> Reply:
     data = await call.services.executions.notebook(execution_id)
     kind = "application/x-ipynb+json"
     return Reply(data, media_type=kind, headers=attachment(f"{execution_id}.ipynb", kind))
+
+
+async def read_trace(call: Endpoint, execution_id: str, query: TraceQuery) -> Reply:
+    """Its spans as far as it has come, in the order in which they began; no collector needed."""
+    first = int(query.cursor or 0)
+    return Reply(await call.services.executions.trace(execution_id, first=first, limit=query.limit))
 
 
 async def delete_execution(call: Endpoint, execution_id: str) -> Reply:

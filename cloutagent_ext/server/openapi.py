@@ -24,6 +24,7 @@ from ..schema import (
     execution,
     mcps,
     project,
+    trace,
     versions,
 )
 from ..schema.base import FieldError, Model
@@ -74,6 +75,7 @@ def document() -> dict[str, Any]:
 
 _ROOMS = (
     canvas, project, approvals, execution, events, admin, archives, backtests, cassettes, versions, mcps,
+    trace,
 )  # fmt: skip
 
 

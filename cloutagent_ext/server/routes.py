@@ -47,10 +47,12 @@ from ..schema.query import (
     ProjectQuery,
     SaveQuery,
     StreamQuery,
+    TraceQuery,
     ValidateQuery,
     VersionQuery,
     WatchQuery,
 )
+from ..schema.trace import Trace
 from ..schema.versions import TrustConfirm, Version, VersionCreate, VersionDiff, VersionRow
 from . import (
     archives,
@@ -243,6 +245,8 @@ ROUTES: tuple[Route, ...] = (
           {201: Answer("Made.", CassetteCreated, headers={"Location": "Where it is."})}, body=CassetteCreate),
     Route("GET", f"{_EXECUTION}/notebook", executions.read_notebook, "The run as an executed notebook",
           "executions", READ, "read", {200: Answer("An .ipynb.", media_type="application/x-ipynb+json")}),
+    Route("GET", f"{_EXECUTION}/trace", executions.read_trace, "The run as spans: times, tokens, cost",
+          "executions", READ, "read", ok(Trace), query=TraceQuery, poll=True),
     Route("GET", f"{_EXECUTION}/files", files.list_execution_files, "Files of its workspace", "executions",
           READ, "read", ok(Page[FileRow]), poll=True),
     Route("GET", f"{_EXECUTION}/files/{{path...}}", files.read_execution_file, "One file of its workspace",

@@ -305,6 +305,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/executions/{execution_id}/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The run as spans: times, tokens, cost
+         * @description Its spans as far as it has come, in the order in which they began; no collector needed.
+         */
+        get: operations["read_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/models": {
         parameters: {
             query?: never;
@@ -1634,6 +1654,12 @@ export interface components {
              * @default null
              */
             context: components["schemas"]["ContextWindow"] | null;
+            /**
+             * Duration Ms
+             * @description Milliseconds from the request to the end of its reply.
+             * @default null
+             */
+            duration_ms: number | null;
             /** Id */
             id: number;
             percent_of_limit: components["schemas"]["PercentOfLimit"];
@@ -1643,6 +1669,12 @@ export interface components {
              * @default main
              */
             span: string;
+            /**
+             * Stop Reason
+             * @description Why the reply ended; null where it was broken off.
+             * @default null
+             */
+            stop_reason: string | null;
             /** Total Cost Usd */
             total_cost_usd: number | null;
             /**
@@ -3176,6 +3208,26 @@ export interface components {
             price: components["schemas"]["ModelPrice"] | null;
         };
         /**
+         * Moment
+         * @description Something that happened within a span: a question to a person, a warning, a new sitting.
+         */
+        Moment: {
+            /**
+             * Attributes
+             * @default {}
+             */
+            attributes: {
+                [key: string]: unknown;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+        };
+        /**
          * Node
          * @description Where a card stands: `agent`, `subagent:<id>`, `hook:<id>`, `mcp:<id>` or `note:<id>`.
          */
@@ -3952,6 +4004,95 @@ export interface components {
             updated_at: string;
         };
         /**
+         * Span
+         * @description One step of an execution, with its beginning and its end.
+         */
+        Span: {
+            /**
+             * Agent
+             * @default main
+             */
+            agent: string;
+            /**
+             * Attributes
+             * @default {}
+             */
+            attributes: {
+                [key: string]: unknown;
+            };
+            /**
+             * Duration Ms
+             * @description Milliseconds from start to end; null while it goes on.
+             * @default null
+             */
+            duration_ms: number | null;
+            /**
+             * End
+             * @description Null while it goes on.
+             * @default null
+             */
+            end: string | null;
+            /**
+             * From Event
+             * @description The event that it begins with.
+             */
+            from_event: number;
+            /**
+             * Kind
+             * @description `model`: one attempt of a model call; `mcp`: a call of an MCP server's tool; `agent`: the main one.
+             * @enum {string}
+             */
+            kind: "execution" | "agent" | "model" | "tool" | "subagent" | "hook" | "mcp";
+            /**
+             * Message
+             * @description Why it ended badly.
+             * @default
+             */
+            message: string;
+            /**
+             * Moments
+             * @default []
+             */
+            moments: components["schemas"]["Moment"][];
+            /** Name */
+            name: string;
+            /**
+             * Parent Id
+             * @description The step it belongs to; null for the execution itself.
+             * @default null
+             */
+            parent_id: string | null;
+            /**
+             * Path
+             * @description The `span` of its events.
+             */
+            path: string;
+            /** Span Id */
+            span_id: string;
+            /**
+             * Start
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            start: string;
+            /**
+             * Status
+             * @default running
+             * @enum {string}
+             */
+            status: "running" | "ok" | "error" | "cancelled" | "interrupted";
+            /**
+             * Total Cost Usd
+             * @description US dollars likewise; null where there is none or a price is unknown.
+             * @default null
+             */
+            total_cost_usd: number | null;
+            /**
+             * @description Tokens: of a model call its own, of an agent its own calls', of the execution all.
+             * @default null
+             */
+            usage: components["schemas"]["Usage"] | null;
+        };
+        /**
          * Spec
          * @description What an execution was accepted with, frozen on disk before the answer (`spec.json`).
          */
@@ -4456,6 +4597,33 @@ export interface components {
              * @description In one line, what it may touch.
              */
             touches: string;
+        };
+        /**
+         * Trace
+         * @description The spans of an execution in the order in which they began; it grows while it runs.
+         */
+        Trace: {
+            /** Execution Id */
+            execution_id: string;
+            /** Items */
+            items: components["schemas"]["Span"][];
+            /**
+             * Next Cursor
+             * @description Ask again with `cursor` until it is null.
+             * @default null
+             */
+            next_cursor: string | null;
+            /**
+             * Status
+             * @description How the execution stands.
+             * @enum {string}
+             */
+            status: "queued" | "running" | "waiting" | "interrupted" | "completed" | "failed" | "cancelled";
+            /**
+             * Trace Id
+             * @description The execution's id without its hyphens: the same in logs and in OpenTelemetry.
+             */
+            trace_id: string;
         };
         /**
          * TrustConfirm
@@ -5445,6 +5613,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_trace: {
+        parameters: {
+            query?: {
+                /** @description Most spans of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
             };
             /** @description Every error has this shape. */
             default: {
