@@ -28,6 +28,9 @@ from .transport import Transport, file_path, segment
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .experiments import AsyncExperiment, Variants
+    from .outcomes import Score
+
 Form = Literal["zip", "tar.gz", "claude", "python"]
 
 BACKTEST_S = 900.0
@@ -296,6 +299,39 @@ class AsyncProject:
             await rows(
                 self._transport, "v1/executions", limit, project=self.id, status=status, since=moment(since)
             )
+        )
+
+    def experiment(
+        self,
+        rows: Any,
+        variants: Variants | None = None,
+        *,
+        repeats: int = 1,
+        scores: Mapping[str, Score] | None = None,
+        max_cost_usd: float | None = None,
+        id: str | None = None,
+        at_once: int | None = None,
+    ) -> AsyncExperiment:
+        """Each row of `rows` (a DataFrame, or mappings) under each variant, `repeats` times: not yet begun.
+
+        Columns named like the project's variables are their values; a variant's `prompt` and `variables`
+        take any column as `{{column}}`. Variants also differ in `model`, `version` and `limits`. `scores`
+        are functions of `output`, `row`, `data` or `state` that give a truth value or a number.
+        `max_cost_usd` is one ceiling for all trials together. With the `id` of an earlier one it goes on
+        with that. `at_once`: most trials on their way; without it what the project runs and ten that wait.
+        """
+        from .experiments import AsyncExperiment
+
+        return AsyncExperiment(
+            self._transport,
+            self,
+            rows,
+            variants,
+            repeats=repeats,
+            scores=scores,
+            max_cost_usd=max_cost_usd,
+            id=id,
+            at_once=at_once,
         )
 
     async def cassettes(self) -> list[CassetteRow]:

@@ -25,7 +25,10 @@ from .sync_runs import Run
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .experiments import Variants
+    from .outcomes import Score
     from .sync import Client
+    from .sync_experiments import Experiment
 
 
 class Project:
@@ -212,6 +215,38 @@ class Project:
     ) -> pd.DataFrame:
         """Its latest executions as a DataFrame, newest first; columns: `tables.EXECUTIONS`. Needs pandas."""
         return self._loop.call(self._project.executions_df(status=status, since=since, limit=limit))
+
+    def experiment(
+        self,
+        rows: Any,
+        variants: Variants | None = None,
+        *,
+        repeats: int = 1,
+        scores: Mapping[str, Score] | None = None,
+        max_cost_usd: float | None = None,
+        id: str | None = None,
+        at_once: int | None = None,
+    ) -> Experiment:
+        """Each row of `rows` (a DataFrame, or mappings) under each variant, `repeats` times: not yet begun.
+
+        Columns named like the project's variables are their values; a variant's `prompt` and `variables`
+        take any column as `{{column}}`. Variants also differ in `model`, `version` and `limits`. `scores`
+        are functions of `output`, `row`, `data` or `state` that give a truth value or a number.
+        `max_cost_usd` is one ceiling for all trials together. With the `id` of an earlier one it goes on
+        with that. `at_once`: most trials on their way; without it what the project runs and ten that wait.
+        """
+        from .sync_experiments import Experiment
+
+        made = self._project.experiment(
+            rows,
+            variants,
+            repeats=repeats,
+            scores=scores,
+            max_cost_usd=max_cost_usd,
+            id=id,
+            at_once=at_once,
+        )
+        return Experiment(self._loop, made, self._client)
 
     def cassettes(self) -> list[CassetteRow]:
         """Recordings of its executions, newest first; `run(replay=row.id)` plays one."""
