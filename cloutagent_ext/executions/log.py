@@ -113,11 +113,11 @@ class EventLog:
             "id": self.last_id + 1, "type": type, "ts": timestamp(self._now()),
             "agent": agent, "span": span, **fields,
         }  # fmt: skip
-        record = line(event)
-        self._file.append(record)
+        record = line(event)[:-1]
+        self._file.append(logfile.sealed(record))
         self.last_id += 1
         self.ended = type in ENDINGS
-        self._remember(record[:-1])
+        self._remember(record)
         self._wake()
         return event
 

@@ -1,9 +1,12 @@
-"""Reading `events.jsonl` as a file: find an id, read on from there, mend a torn end.
+"""`events.jsonl` as a file: what a line is, find an id, read on from there, mend a torn end.
 
-All functions block and are called in threads. Line N of the file is event N, and each
-line begins with its id, so the file is its own index: a binary search over byte offsets
-finds event 900,000 of a million in a dozen small reads, in a log that this process
-wrote or another one, without anything that could disagree with it.
+All functions that take a path block and are called in threads. Line N of the file is
+event N, and each line begins with its id, so the file is its own index: a binary search
+over byte offsets finds event 900,000 of a million in a dozen small reads, in a log that
+this process wrote or another one, without anything that could disagree with it.
+
+Behind the id a line has a checksum of the rest, which readers check and leave out: what
+clients see are events. Lines of before there were checksums have their type there.
 
 Not here: appending and waiting (`log`).
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +32,9 @@ _NEAR = 16 * 1024
 _LONGEST_TAIL = 64 * 1024 * 1024
 """Most bytes at the end that a repair may set aside; more is damage for a person to look at."""
 _ID = re.compile(rb'\{"id": ?(\d{1,18}),')
+_CHECKSUM = re.compile(rb'"crc":(\d{1,10}),')
+_UNCHECKED = re.compile(rb' ?"type"')
+"""How a line goes on that has no checksum."""
 
 
 class LogDamaged(UnreadableFile):
@@ -44,9 +51,27 @@ def damaged(path: Path, line: int, reason: str) -> LogDamaged:
     )
 
 
+def sealed(event: bytes) -> bytes:
+    """The line of `event`, which is JSON that begins with its id, without a newline: with a checksum."""
+    head = event.index(b",") + 1
+    return b'%b"crc":%d,%b\n' % (event[:head], zlib.crc32(event[head:]), event[head:])
+
+
+def _opened(line: bytes) -> bytes | None:
+    """The event in `line`, or None where they do not fit together."""
+    head = _ID.match(line)
+    if head is None:
+        return None
+    checksum = _CHECKSUM.match(line, head.end())
+    if checksum is None:
+        return line if _UNCHECKED.match(line, head.end()) else None
+    rest = line[checksum.end() :]
+    return head[0] + rest if zlib.crc32(rest) == int(checksum[1]) else None
+
+
 @dataclass(frozen=True)
 class Read:
-    """Lines `first`, `first + 1`, … without their newline, and where the next one begins."""
+    """Events `first`, `first + 1`, … as JSON, and where the next one begins."""
 
     lines: list[bytes]
     offset: int
@@ -78,9 +103,9 @@ def read(path: Path, next_id: int, offset: int | None = None, *, limit: int | No
                     offset += len(line) + 1
                     continue
                 searching = False
-                event = _event(path, line, next_id + len(lines))
-                lines.append(line)
-                last_type = event.get("type")
+                event, found = _event(path, line, next_id + len(lines))
+                lines.append(event)
+                last_type = found.get("type")
                 offset += len(line) + 1
         return Read(lines, offset, last_type)
     finally:
@@ -93,16 +118,21 @@ def id_of(line: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def _event(path: Path, line: bytes, expected: int) -> dict[str, Any]:
+def _event(path: Path, line: bytes, expected: int) -> tuple[bytes, dict[str, Any]]:
+    """The event in `line`, as JSON and parsed."""
+    text = _opened(line)
+    if text is None:
+        reason = "it is not an event" if id_of(line) is None else "its checksum does not fit"
+        raise damaged(path, expected, reason)
     try:
-        event = json.loads(line)
+        event = json.loads(text)
     except ValueError:
         raise damaged(path, expected, "it is not JSON") from None
     if not isinstance(event, dict) or "type" not in event:
         raise damaged(path, expected, "it is not an event")
     if event.get("id") != expected:
         raise damaged(path, expected, f"event {expected} is missing, {event.get('id')!r} stands in its place")
-    return event
+    return text, event
 
 
 def _whole_lines(fd: int, offset: int) -> bytes:
@@ -208,10 +238,11 @@ def _last_good(path: Path) -> tuple[int, End]:
 
 
 def _readable(line: bytes) -> dict[str, Any] | None:
-    if id_of(line) is None:
+    text = _opened(line)
+    if text is None:
         return None
     try:
-        event = json.loads(line)
+        event = json.loads(text)
     except ValueError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None

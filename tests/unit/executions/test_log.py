@@ -71,7 +71,7 @@ async def test_an_event_is_in_the_file_before_a_cursor_gives_it(tmp_path: Path) 
     await asyncio.sleep(0)
     log.write("text", content="now")
     line = await waiting
-    assert await asyncio.to_thread((tmp_path / "events.jsonl").read_bytes) == line + b"\n"
+    assert await asyncio.to_thread((tmp_path / "events.jsonl").read_bytes) == logfile.sealed(line)
     await cursor.aclose()
     await log.close()
 
@@ -208,6 +208,66 @@ async def test_damage_in_the_middle_is_named_and_left_alone(tmp_path: Path) -> N
     assert [event["id"] for event in await collect(opened, 30)] == list(range(30, 52))
     assert await asyncio.to_thread(path.read_bytes) == damaged
     await opened.close()
+
+
+async def test_every_changed_byte_is_found_and_named(tmp_path: Path) -> None:
+    log = await a_log(tmp_path, 4)
+    await log.close()
+    path = tmp_path / "events.jsonl"
+
+    def damages() -> list[int]:
+        """Bytes whose change nobody notices."""
+        good = path.read_bytes()
+        unnoticed = []
+        for place in range(len(good) - 1):
+            for change in (good[place] ^ 1, good[place] ^ 0x20):
+                path.write_bytes(good[:place] + bytes([change]) + good[place + 1 :])
+                if named() != good[:place].count(b"\n") + 1:
+                    unnoticed.append(place)
+        return unnoticed
+
+    def named() -> Any:
+        at, offset = 1, None
+        try:
+            while (found := logfile.read(path, at, offset)).lines:
+                at, offset = at + len(found.lines), found.offset
+        except LogDamaged as error:
+            return error.details["line"]
+        return None
+
+    assert await asyncio.to_thread(damages) == []
+
+
+async def test_a_log_from_before_there_were_checksums_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    old = (
+        b'{"id":1,"type":"text","ts":"2026-11-22T08:00:00.000Z","agent":"main","span":"main","content":"a"}\n'
+    )
+    await asyncio.to_thread((tmp_path / "events.jsonl").write_bytes, old)
+    log = await EventLog.open(tmp_path)
+    log.write("complete", **END)
+    assert [event["type"] for event in await collect(log)] == ["text", "complete"]
+    assert all("crc" not in event for event in await collect(await EventLog.reader(tmp_path)))
+    await log.close()
+
+
+async def test_what_repeats_swaps_joins_or_rewrites_lines_is_damage(tmp_path: Path) -> None:
+    log = await a_log(tmp_path, 6)
+    await log.close()
+    path = tmp_path / "events.jsonl"
+    good = await asyncio.to_thread(path.read_bytes)
+    lines = good.splitlines(keepends=True)
+    damaged = {
+        "repeated": b"".join([*lines[:3], lines[2], *lines[3:]]),
+        "swapped": b"".join([*lines[:2], lines[3], lines[2], *lines[4:]]),
+        "joined": good.replace(b"\n", b"", 1),
+        "two logs": good + good,
+        "another system's line ends": good.replace(b"\n", b"\r\n"),
+    }
+    for content in damaged.values():
+        await asyncio.to_thread(path.write_bytes, content)
+        reader = await EventLog.reader(tmp_path)
+        with pytest.raises(LogDamaged):
+            await collect(reader)
 
 
 async def test_a_missing_event_is_noticed(tmp_path: Path) -> None:
