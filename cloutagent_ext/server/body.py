@@ -53,7 +53,7 @@ async def read_model(body: bytes, model: type[Model]) -> Model:
 
 async def read_json(body: bytes) -> Any:
     """`body` as JSON values within bounds; an empty body is `{}`."""
-    if not body.strip():
+    if not body:
         return {}
     if len(body) >= _IN_THREAD_FROM:
         return await asyncio.to_thread(parse, body)

@@ -154,7 +154,8 @@ def _request_body(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if isinstance(route.body, RawBody):
         return {"required": True, "content": {kind: {} for kind in route.body.media_types}}
     schema = _schema_of(route.body, schemas)
-    return {"required": route.body is not Nothing, "content": {"application/json": {"schema": schema}}}
+    required = any(field.is_required() for field in route.body.model_fields.values()) if route.body else False
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
 
 
 def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +172,8 @@ def _response(answer: Answer, schemas: dict[str, Any]) -> dict[str, Any]:
     if answer.model is not None:
         response["content"] = {"application/json": {"schema": _schema_of(answer.model, schemas)}}
     elif answer.media_type is not None:
-        response["content"] = {answer.media_type: {}}
+        kinds = (answer.media_type,) if isinstance(answer.media_type, str) else answer.media_type
+        response["content"] = {kind: {} for kind in kinds}
     if answer.headers:
         response["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in answer.headers.items()

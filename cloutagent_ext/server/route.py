@@ -59,11 +59,12 @@ class RawBody:
 
 @dataclass(frozen=True)
 class Answer:
-    """One possible answer. `model`: JSON of it; `media_type`: something else; neither: no body."""
+    """One possible answer. `model`: JSON of it; `media_type`: something else, or one of several; neither: no
+    body."""
 
     description: str
     model: Any = None
-    media_type: str | None = None
+    media_type: str | tuple[str, ...] | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 

@@ -82,7 +82,7 @@ def ok(model: Any, description: str = "It.", **headers: str) -> dict[int, Answer
     return {200: Answer(description, model, headers=headers)}
 
 
-_BYTES = {200: Answer("The file, as an attachment.", media_type="application/octet-stream")}
+_BYTES = {200: Answer("The file, as an attachment of its own type.", media_type="*/*")}
 _GONE = {204: Answer("It is gone.")}
 _STREAM = {
     200: Answer("Server-sent events.", media_type=MEDIA_TYPE),
@@ -102,6 +102,7 @@ _ARCHIVE = RawBody(
     spooled=True,
     media_types=("application/zip", "application/gzip", "multipart/form-data"),
 )
+_EXPORTED = ("application/zip", "application/gzip", "text/x-python")
 _PROJECT, _EXECUTION = "v1/projects/{project_id}", "v1/executions/{execution_id}"
 _VERSIONS = f"{_PROJECT}/versions"
 
@@ -133,7 +134,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", _PROJECT, projects.delete_project, "Delete it; a zip goes to the backups first",
           "projects", JUPYTER, "write", _GONE),
     Route("GET", f"{_PROJECT}/export", archives.export_project, "The project as an archive", "projects",
-          JUPYTER, "read", {200: Answer("The archive.", media_type="application/zip")}, query=ExportQuery),
+          JUPYTER, "read", {200: Answer("The archive.", media_type=_EXPORTED)}, query=ExportQuery),
     Route("POST", f"{_PROJECT}/duplicate", archives.duplicate_project, "A copy of the project", "projects",
           JUPYTER, "write",
           {201: Answer("Made.", CreatedProject, headers={"Location": "Where it is."})}, body=Nothing),
