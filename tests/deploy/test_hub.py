@@ -1,0 +1,164 @@
+"""JupyterHub on the configuration that the documentation shows: two users, their addresses, the culler."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+from .hub import Hub, running_hub
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One hub with a server for alice and one for bob."""
+    with running_hub(tmp_path_factory.mktemp("hub")) as hub:
+        for user in ("alice", "bob"):
+            hub.start_server(user)
+        yield hub
+
+
+def make(hub: Hub, user: str, template: str = "sales-analyst") -> dict[str, Any]:
+    body = {"name": f"Project of {user}", "template": template}
+    made = hub.call("POST", user, "projects", by=user, json=body)
+    assert made.status_code == 201, made.text
+    project: dict[str, Any] = made.json()
+    return project
+
+
+def test_two_users_work_beside_each_other_each_below_an_address_of_their_own(hub: Hub) -> None:
+    for user in ("alice", "bob"):
+        made = make(hub, user)
+        started = hub.call("POST", user, f"projects/{made['id']}/execute", by=user, json={})
+        assert started.status_code == 202, started.text
+        stream = started.json()["stream_url"]
+        assert stream.startswith(f"/jupyter/user/{user}/cloutagent/api/v1/executions/"), stream
+        root = str(httpx2.URL(hub.url).copy_with(path="/"))[:-1]
+        headers = {"Authorization": f"token {hub.tokens[user]}"}
+        with httpx2.stream("GET", root + stream, headers=headers, trust_env=False, timeout=120) as told:
+            assert told.headers["Content-Type"].startswith("text/event-stream")
+            events = [json.loads(line[5:]) for line in told.iter_lines() if line.startswith("data:")]
+        assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+        assert events[-1]["type"] == "complete", events[-1]
+        names = [row["name"] for row in hub.call("GET", user, "projects", by=user).json()["items"]]
+        assert names == [f"Project of {user}"]
+        home = hub.folder / "home" / user / ".local/share/jupyter"
+        assert (home / "cloutagent/projects" / made["id"]).is_dir()
+
+
+def test_nobody_reaches_another_users_projects_by_token_or_cookie(hub: Hub) -> None:
+    made = make(hub, "alice", "empty")
+    path = f"projects/{made['id']}"
+    assert hub.call("GET", "alice", path, by="alice").status_code == 200
+    for method, where in (("GET", path), ("GET", "projects"), ("POST", "projects"), ("DELETE", path)):
+        body = {"name": "mine now"} if method == "POST" else None
+        assert hub.call(method, "alice", where, by="bob", json=body).status_code in (401, 403), where
+        assert hub.call(method, "alice", where, json=body).status_code in (401, 403), where
+    with hub.browser("bob") as bob:
+        assert bob.get("user/bob/cloutagent/api/v1/projects").status_code in (200, 401)
+        assert bob.get("user/bob/lab").status_code == 200
+        assert bob.get("user/bob/cloutagent/api/v1/projects").status_code == 200
+        assert bob.get("user/alice/lab").status_code == 403
+        assert bob.get("user/alice/cloutagent/api/v1/projects").status_code in (401, 403)
+    assert hub.call("GET", "alice", path, by="alice").status_code == 200
+
+
+def test_a_cookie_alone_changes_nothing(hub: Hub) -> None:
+    with hub.browser("alice") as alice:
+        assert alice.get("user/alice/lab").status_code == 200
+        project = {"name": "By a browser"}
+        refused = alice.post("user/alice/cloutagent/api/v1/projects", json=project)
+        assert refused.status_code == 403, refused.text
+        token = next(
+            cookie.value for cookie in alice.cookies.jar if cookie.name == "_xsrf" and "/user/" in cookie.path
+        )
+        headers = {"X-XSRFToken": token or "", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+        taken = alice.post("user/alice/cloutagent/api/v1/projects", json=project, headers=headers)
+        assert taken.status_code == 201, taken.text
+
+
+def test_a_projects_key_opens_its_project_from_outside_the_hub_and_nothing_of_anybody_else(hub: Hub) -> None:
+    made = make(hub, "alice", "empty")
+    theirs = make(hub, "bob", "empty")
+    key = {"X-API-Key": made["api_key"]}
+    path = f"projects/{made['id']}"
+    assert hub.call("GET", "alice", path, headers=key).status_code == 200
+    assert hub.call("GET", "bob", path, headers=key).status_code == 401
+    assert hub.call("GET", "bob", f"projects/{theirs['id']}", headers=key).status_code == 401
+    # A Jupyter token beside it makes it neither more nor less.
+    assert hub.call("GET", "bob", "projects", by="bob", headers=key).status_code == 401
+
+
+def test_connect_in_a_notebook_on_the_hub_finds_the_users_own_server(hub: Hub) -> None:
+    for user in ("alice", "bob"):
+        server = psutil.Process(hub.pid_of(user))
+        # A kernel is a child of the server and has its environment, and the server's pid.
+        environment = {**server.environ(), "JPY_PARENT_PID": str(server.pid)}
+        code = (
+            "from cloutagent_ext import connect\n"
+            "print(sorted(project.name for project in connect().projects()))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"Project of {user}" in done.stdout
+        assert f"Project of {'bob' if user == 'alice' else 'alice'}" not in done.stdout
+
+
+def when(hub: Hub, user: str) -> datetime:
+    return datetime.fromisoformat(hub.server(user)["last_activity"])
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+def test_the_culler_takes_an_idle_server_and_leaves_one_that_works_though_nobody_looks(
+    tmp_path: Path,
+) -> None:
+    culling = ("--timeout=60", "--cull-every=5")
+    with running_hub(tmp_path, culling=culling, environment={"JUPYTERHUB_ACTIVITY_INTERVAL": "2"}) as hub:
+        for user in ("alice", "bob"):
+            hub.start_server(user)
+        made = make(hub, "alice", "empty")
+        path = f"projects/{made['id']}"
+        agent = {**made["agent"], "task": "wait", "tools": ["bash"], "permissions": {"bash": "allow"}}
+        scenario = {
+            "schema_version": 1,
+            "agents": {
+                "main": [{"text": "Wait.", "tools": [{"name": "bash", "input": {"command": "sleep 150"}}]},
+                         {"text": "Done."}]
+            },
+        }  # fmt: skip
+        definition = {name: value for name, value in made.items() if name not in {"api_key", "agent"}}
+        saved = hub.call("PUT", "alice", path, by="alice", json={**definition, "agent": agent})
+        assert saved.status_code == 200, saved.text
+        put = hub.call("PUT", "alice", f"{path}/files/scenario.json", by="alice", json=scenario)
+        assert put.status_code in (200, 201), put.text
+        started = hub.call("POST", "alice", f"{path}/execute", by="alice", json={})
+        assert started.status_code == 202, started.text
+        begun = when(hub, "alice")
+        hub.until(lambda: not hub.server("bob"), "bob's idle server was not culled", 150)
+        # Alice's has been as quiet for as long, but for what her execution does.
+        assert hub.server("alice").get("ready")
+        assert (when(hub, "alice") - begun).total_seconds() > 20
+        execution = started.json()["execution_id"]
+        hub.until(
+            lambda: (
+                hub.call("GET", "alice", f"executions/{execution}", by="alice").json()["status"]
+                == "completed"
+            ),
+            "the execution did not end",
+            180,
+        )
+        # Once it is over, hers goes as well.
+        hub.until(lambda: not hub.server("alice"), "alice's server was never culled", 180)
