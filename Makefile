@@ -12,7 +12,7 @@ CLEAN_ENV := env $(STRIP)
 
 PANEL_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/lib/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 
-.PHONY: help demo test lint types bench screenshots nightly format clean setup-demo setup-test test-lint test-panel test-python test-browser
+.PHONY: help demo test lint types bench screenshots nightly docs format clean setup-demo setup-test test-lint test-panel test-python test-browser
 
 help:
 	@echo "make demo     JupyterLab on an example project; no key, no account"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench    speed and memory beside baselines, as a table"
 	@echo "make nightly  the long form of soak, chaos and fuzz loops"
 	@echo "make screenshots the documentation's pictures, from the browser tests"
+	@echo "make docs     the documentation as a site, in docs/_build/html"
 	@echo "make format   format Python and TypeScript"
 	@echo "make types    openapi.json and the TypeScript types, from the schema"
 	@echo "make clean    remove what these commands made"
@@ -100,6 +101,10 @@ types: $(VENV)/.demo labextension/node_modules/.installed
 	$(BIN)/python scripts/reference.py
 	cd labextension && jlpm generate:types
 
+docs: $(VENV)/.test
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 format: setup-test
 	ruff check --fix .
 	ruff format .
@@ -108,4 +113,4 @@ format: setup-test
 lint: setup-test test-lint
 
 clean:
-	rm -rf $(VENV) .demo labextension/node_modules labextension/lib cloutagent_ext/labextension .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .demo docs/_build labextension/node_modules labextension/lib cloutagent_ext/labextension .mypy_cache .ruff_cache .pytest_cache .hypothesis

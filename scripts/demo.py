@@ -70,21 +70,23 @@ def prepare_folder() -> None:
     root.mkdir(parents=True, exist_ok=True)
     if not (root / NOTEBOOK).exists():
         shutil.copy(HERE / "notebooks" / NOTEBOOK, root / NOTEBOOK)
-    overrides = DEMO / "config" / "labconfig"
+    quiet(DEMO / "config")
+
+
+def quiet(config: Path) -> None:
+    """No pop-up about news over the canvas, by the Jupyter settings in `config`; nothing else is changed."""
+    overrides = config / "labconfig"
     overrides.mkdir(parents=True, exist_ok=True)
-    # No pop-up about news over the canvas; nothing else of JupyterLab is changed.
     (overrides / "page_config.json").write_text(
         json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     )
 
 
-def prepare_workspace(project_id: str) -> None:
-    """The layout that JupyterLab opens with: canvas left, notebook right. Made once; then a person's own."""
-    if (DEMO / "workspaces").exists():
-        return
+def layout(project_id: str, notebook: str) -> dict[str, object]:
+    """JupyterLab's workspace `demo`: the project on the canvas left, the notebook right."""
     canvas = f"cloutagent:{project_id}"
-    notebook = f"notebook:{NOTEBOOK}"
-    layout = {
+    page = f"notebook:{notebook}"
+    return {
         "data": {
             "layout-restorer:data": {
                 "main": {
@@ -94,7 +96,7 @@ def prepare_workspace(project_id: str) -> None:
                         "sizes": [0.58, 0.42],
                         "children": [
                             {"type": "tab-area", "currentIndex": 0, "widgets": [canvas]},
-                            {"type": "tab-area", "currentIndex": 0, "widgets": [notebook]},
+                            {"type": "tab-area", "currentIndex": 0, "widgets": [page]},
                         ],
                     },
                     "current": canvas,
@@ -104,15 +106,21 @@ def prepare_workspace(project_id: str) -> None:
                 "relativeSizes": [0, 1, 0],
             },
             canvas: {"data": {"id": project_id}},
-            notebook: {"data": {"path": NOTEBOOK, "factory": "Notebook"}},
+            page: {"data": {"path": notebook, "factory": "Notebook"}},
         },
         "metadata": {"id": "demo"},
     }
+
+
+def prepare_workspace(project_id: str) -> None:
+    """The layout that JupyterLab opens with: canvas left, notebook right. Made once; then a person's own."""
+    if (DEMO / "workspaces").exists():
+        return
     from jupyterlab_server.workspaces_handler import WorkspacesManager
 
     folder = DEMO / "workspaces"
     folder.mkdir(exist_ok=True)
-    WorkspacesManager(str(folder)).save("demo", json.dumps(layout))
+    WorkspacesManager(str(folder)).save("demo", json.dumps(layout(project_id, NOTEBOOK)))
 
 
 def environment() -> dict[str, str]:
