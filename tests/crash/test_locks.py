@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +21,7 @@ from cloutagent_ext import durable
 from cloutagent_ext.errors import Unavailable
 from cloutagent_ext.schema.project import Definition
 from cloutagent_ext.store.projects import ProjectStore
+from tests.support.live_server import live_server
 from tests.unit.executions.conftest import Office, bash
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +31,22 @@ KINDS = {
     "retval=0": "a file that one holds locked can be locked by another, too",
 }
 """What strace makes of every flock: a share without a lock service; a file system that only says yes."""
+
+
+def test_health_says_that_locks_do_not_work_and_projects_are_still_listed(tmp_path: Path) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    inject = ("-e", "trace=flock", "-e", "inject=flock:error=ENOLCK")
+    before = ("strace", "-D", "-f", "-qq", "-o", str(tmp_path / "trace"), *inject)
+    with live_server(tmp_path, before=before) as server:
+        with pytest.raises(urllib.error.HTTPError) as unwell:
+            urllib.request.urlopen(f"{server.url}cloutagent/api/health", timeout=30)
+        with unwell.value as answer:
+            assert answer.status == 503
+            assert "no working file locks" in json.loads(answer.read())["reason"]
+        assert server.request("GET", "projects") == (200, {"items": [], "next_cursor": None})
+        status, refused = server.request("POST", "projects", {"name": "Sales"})
+        assert (status, refused["error"]["code"]) == (503, "READ_ONLY")
 
 
 def test_where_locks_work_nothing_is_wrong_and_nothing_is_left(tmp_path: Path) -> None:

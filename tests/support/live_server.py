@@ -121,10 +121,11 @@ def live_server(
     port: int | None = None,
     token: str | None = None,
     interpreter: tuple[str, ...] = (),
+    before: tuple[str, ...] = (),
 ) -> Iterator[LiveServer]:
     """Start, wait until it answers, and end it again; `options` go to its command line.
 
-    `interpreter`: options of Python itself.
+    `interpreter`: options of Python itself. `before`: a program that becomes the server, as `strace -D` does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = folder / "root"
@@ -136,7 +137,7 @@ def live_server(
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [
-                sys.executable, *interpreter, "-m", program, "--no-browser", "--ip=127.0.0.1",
+                *before, sys.executable, *interpreter, "-m", program, "--no-browser", "--ip=127.0.0.1",
                 f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}",
                 f"--ServerApp.root_dir={root}",
                 f"--IdentityProvider.token={token}", f"--CloutAgent.data_dir={data}", "--allow-root",
@@ -160,6 +161,9 @@ def _wait_until_up(server: LiveServer) -> None:
         try:
             with urllib.request.urlopen(f"{server.url}cloutagent/api/health", timeout=2):
                 break
+        except urllib.error.HTTPError as answer:
+            with answer:
+                break  # it is up, and says that it can take no work
         except OSError:
             time.sleep(0.05)
     else:
