@@ -10,15 +10,20 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from threading import Event
 
 from cloutagent_ext.auth.principal import Principal
 from cloutagent_ext.errors import DiskFull, NotFound, Unauthorized
 from cloutagent_ext.executions import reserve
 from cloutagent_ext.schema.project import Queue
+from tests.support.live_server import until
 from tests.unit.executions.conftest import Office, bash
 from tests.unit.executions.test_queue import gated
 
 from .full_disk import mount
+
+PAGE = 4096
+"""Bytes that a tmpfs gives to a file at once."""
 
 
 def fill(folder: Path) -> None:
@@ -33,8 +38,36 @@ def fill(folder: Path) -> None:
                     raise
 
 
+def keep_full(folder: Path, enough: Event) -> None:
+    """Take whatever room there comes to be, until `enough`."""
+    while not enough.is_set():
+        fill(folder)
+
+
 def gate(number: int, outside: Path) -> Path:
     return outside / f"gate-{number}"
+
+
+async def one_without_room(office: Office, command: str, outside: Path) -> str:
+    """An execution in its first tool call, whose log ends so near a page's end that no event fits in it."""
+    rooms: list[int] = []
+    padding = 0
+    for number in range(20):
+        started = outside / f"started-{number}"
+        script = bash(f"touch '{started}'; {command} #{'x' * padding}")
+        project = await office.project(script, on_restart="interrupt")
+        execution = (await office.accept(project)).execution_id
+        await until(started.exists)
+        log = office.services.settings.data_dir / f"projects/{project}/executions/{execution}/events.jsonl"
+        rooms.append(-log.stat().st_size % PAGE)
+        if rooms[-1] < 150:
+            return execution
+        await office.executions.cancel(execution, by="ada")
+        await office.executions.wait(execution)
+        # The padding is in more than one event: by how much it moves the end is seen, not known.
+        copies = max(1, round((rooms[0] - rooms[1]) % PAGE / 64)) if len(rooms) > 1 else 1
+        padding += 64 if len(rooms) == 1 else max(1, (rooms[-1] - 75) // copies)
+    raise AssertionError(f"no log ended near a page's end: {rooms}")
 
 
 async def refused(office: Office, project: str) -> None:
@@ -67,6 +100,7 @@ async def main(folder: Path, outside: Path) -> None:
     assert old.status == "completed", old
     fails, cancelled, spared = [(await office.accept(each)).execution_id for each in projects]
     waiting = (await office.accept(projects[1])).execution_id
+    mute = await one_without_room(office, gated(gate(3, outside)), outside)
     for each in (fails, cancelled, spared):
         await office.until(each, "tool_call")
     key = await office.services.keys.create(quick, "CI")
@@ -91,6 +125,19 @@ async def main(folder: Path, outside: Path) -> None:
     assert (folder / f"data/projects/{projects[0]}/executions/{fails}/error.json").stat().st_size
     await refused(office, quick)  # its megabyte is for other endings, not for new work
 
+    # Somebody else takes the room that was kept. One that ends now cannot say so: it is left as a death
+    # would leave it, nobody's, while the server serves on.
+    kept.unlink(missing_ok=True)
+    greedy = asyncio.create_task(asyncio.to_thread(keep_full, folder, enough := Event()))
+    gate(3, outside).touch()
+    async with asyncio.timeout(30):
+        state = await executions.wait(mute)
+    enough.set()
+    await greedy
+    assert state.status == "running", state
+    assert "error" not in [event["type"] for event in await office.events(mute)]
+    assert (await executions.state(mute)).status == "running", "a take-over that cannot be written down"
+
     # Reading, cancelling, deleting, revoking.
     began = time.monotonic()
     await executions.cancel(waiting, by="ada")
@@ -100,7 +147,7 @@ async def main(folder: Path, outside: Path) -> None:
             assert (await executions.wait(each)).status == "cancelled"
     assert time.monotonic() - began < 10
     assert (await office.events(old.execution_id))[-1]["type"] == "complete"
-    assert len((await executions.list()).items) == 5
+    assert len([each for each in (await executions.list()).items if each.status != "cancelled"]) == 4
     await executions.delete(old.execution_id)
     try:
         await executions.state(old.execution_id)
@@ -121,6 +168,9 @@ async def main(folder: Path, outside: Path) -> None:
     gate(2, outside).touch()
     async with asyncio.timeout(30):
         assert (await executions.wait(spared)).status == "completed"
+    state = await executions.state(mute)
+    assert state.status == "interrupted", state
+    assert (await office.events(mute))[-1]["type"] == "interrupted"
     assert (await office.run(quick)).status == "completed"
     assert kept.stat().st_size == reserve.BYTES
     await office.services.stop(0)
