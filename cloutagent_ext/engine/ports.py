@@ -183,9 +183,16 @@ class Kernel(Protocol):
         ...
 
 
+Confine = Callable[[Path], Awaitable[Sequence[str]]]
+"""Given a folder that is to be seen and written to, what goes before a command line for a sandbox."""
+
+
 class Kernels(Protocol):
-    async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
-        """A fresh kernel in `cwd` with exactly `env`; raises `ToolError` where none can start."""
+    async def start(self, *, cwd: Path, env: Mapping[str, str], confine: Confine | None = None) -> Kernel:
+        """A fresh kernel in `cwd` with exactly `env`; raises `ToolError` where none can start.
+
+        `confine`: it is started in that sandbox, which may have no network.
+        """
         ...
 
 

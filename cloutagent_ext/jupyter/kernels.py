@@ -2,7 +2,8 @@
 
 `ServerKernels` starts them through the server's own kernel manager, so they are in
 Lab's list of running kernels and in /api/kernels. `LocalKernels` is for the command
-line. What a running kernel does is `jupyter.kernel`.
+line. Where there is a sandbox, both start kernels in it instead, and those are in nobody's
+list (`confined`). What a running kernel does is `jupyter.kernel`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..engine.ports import Kernel, ToolError
+from ..engine.ports import Confine, Kernel, ToolError
 from .kernel import JupyterKernel, unbroken
 
 KERNEL_NAME = "python3"
 """Jupyter's own name for the kernel of the Python it runs on."""
+_QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+"""What a kernel writes past Jupyter's channels would end up between the lines of the command."""
 
 Started = TypeVar("Started")
 
@@ -29,8 +32,10 @@ class ServerKernels:
     def __init__(self, kernel_manager: Any) -> None:
         self._manager = kernel_manager
 
-    async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
+    async def start(self, *, cwd: Path, env: Mapping[str, str], confine: Confine | None = None) -> Kernel:
         """See `ports.Kernels.start`."""
+        if confine is not None:
+            return await _confined(cwd, env, confine)
         start = self._manager.start_kernel(kernel_name=KERNEL_NAME, cwd=str(cwd), env=dict(env))
 
         async def end(kernel_id: str) -> None:
@@ -43,18 +48,41 @@ class ServerKernels:
 class LocalKernels:
     """Kernels of this process, without a server."""
 
-    async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
+    async def start(self, *, cwd: Path, env: Mapping[str, str], confine: Confine | None = None) -> Kernel:
         """See `ports.Kernels.start`."""
+        if confine is not None:
+            return await _confined(cwd, env, confine)
         jupyter = await asyncio.to_thread(importlib.import_module, "jupyter_client.manager")
         manager = jupyter.AsyncKernelManager(kernel_name=KERNEL_NAME)
-        # What a kernel writes past Jupyter's channels would end up between the lines of the command.
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        start = manager.start_kernel(cwd=str(cwd), env=dict(env), **quiet)
+        start = manager.start_kernel(cwd=str(cwd), env=dict(env), **_QUIET)
 
         async def end(_: None) -> None:
             await unbroken(manager.shutdown_kernel(now=True))
 
         return await _started(start, lambda _: manager, end)
+
+
+async def _confined(cwd: Path, env: Mapping[str, str], confine: Confine) -> Kernel:
+    """A kernel in the sandbox that `confine` gives."""
+    module = await asyncio.to_thread(importlib.import_module, "cloutagent_ext.jupyter.confined")
+    try:
+        kernel = await asyncio.to_thread(module.ConfinedKernel, KERNEL_NAME)
+    except OSError as error:
+        raise ToolError(f"No Python kernel could be started: {error}") from error
+
+    async def end(_: None) -> None:
+        try:
+            await unbroken(kernel.manager.shutdown_kernel(now=True))
+        finally:
+            await asyncio.to_thread(kernel.remove)
+
+    try:
+        kernel.put_into(await confine(kernel.folder))
+    except BaseException:
+        await asyncio.to_thread(kernel.remove)
+        raise
+    start = kernel.manager.start_kernel(cwd=str(cwd), env=dict(env), **_QUIET)
+    return await _started(start, lambda _: kernel.manager, end)
 
 
 async def _started(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, WarningCode
 from ..notebooks import Notebooks
 from ..past import Past
-from ..ports import Kernels, ToolContext, ToolError
+from ..ports import Confine, Kernels, ToolContext, ToolError
 from ..reach import Reach
 from .commands import Commands
-from .isolation import NOT_ISOLATED, Isolation
+from .isolation import NOT_ISOLATED, NOTEBOOK_NOT_ISOLATED, Isolation
 from .kernel_slot import KernelSlot
 from .room import ARGV, OPTIONS, Room
 
@@ -76,21 +77,49 @@ class Resources:
             if not await self.isolation.isolates():
                 await self.warn_not_isolated(context)
                 return None
-            folder = context.workspace.parent
-            tmp, home = folder / "tmp", folder / "home"
-            await asyncio.to_thread(tmp.mkdir, exist_ok=True)
-            wrapped = await self.isolation.around(
-                ARGV,
-                workspace=context.workspace,
-                home=home,
-                folders=context.folders,
-                network=context.network,
-                tmp=tmp,
-                options=OPTIONS,
-            )
+            argv = await self._around(ARGV, context, options=OPTIONS)
             self.commands.started = True
-            self._room = await Room.open(wrapped.argv, cwd=context.workspace, env=context.env)
+            self._room = await Room.open(argv, cwd=context.workspace, env=context.env)
             return self._room
+
+    async def around_kernel(self, context: ToolContext) -> Confine | None:
+        """The sandbox of this execution's kernel, as its commands have it; None, and a warning, without."""
+        if self.kernel.attached:
+            await self.warn_not_isolated(context, NOTEBOOK_NOT_ISOLATED)
+            return None
+        if not await self.isolation.isolates():
+            await self.warn_not_isolated(context)
+            return None
+
+        async def confine(sockets: Path) -> Sequence[str]:
+            # A kernel whose parent is process 1 takes itself for an orphan, and ends.
+            options = ("--die-with-parent", "--unsetenv", "JPY_PARENT_PID")
+            return await self._around([], context, options=options, writable=sockets)
+
+        return confine
+
+    async def _around(
+        self,
+        argv: Sequence[str],
+        context: ToolContext,
+        *,
+        options: Sequence[str],
+        writable: Path | None = None,
+    ) -> list[str]:
+        """`argv` in this execution's sandbox, `writable` shown in it, too."""
+        folder = context.workspace.parent
+        tmp, home = folder / "tmp", folder / "home"
+        await asyncio.to_thread(tmp.mkdir, exist_ok=True)
+        wrapped = await self.isolation.around(
+            argv,
+            workspace=context.workspace,
+            home=home,
+            folders={**context.folders, **({writable: "write"} if writable else {})},
+            network=context.network,
+            tmp=tmp,
+            options=options,
+        )
+        return wrapped.argv
 
     async def close(self) -> None:
         """End kernel, commands and the sandbox around them."""

@@ -29,10 +29,9 @@ NOT_ISOLATED = (
     "what that user can read and reach the network. Their environment holds none of the server's keys."
 )
 
-KERNEL_NOT_ISOLATED = (
-    "Python kernels of this execution run as the server's own user, without a sandbox: their code can read "
-    "what that user can read and reach the network. Their environment holds none of the server's keys; a "
-    "notebook's own kernel has what the person who started it gave it."
+NOTEBOOK_NOT_ISOLATED = (
+    "Python code of this execution runs in a notebook's own kernel: it can do what that kernel can, and has "
+    "what the person who started it gave it."
 )
 
 MAX_PROCESSES = 1024

@@ -1,12 +1,12 @@
 """`python`: code in a Jupyter kernel that belongs to this execution.
 
-Trust model. Confined: the environment (an allow-list, `environment`), time and output;
-the kernel and the processes it starts end with the execution, unless the project says that
-it runs in a notebook's own kernel: that is the user's, and stays as it is. Not confined: code runs
-as the server's own user, as in a notebook, so it can read and write whatever that user
-can and use the network; the execution carries the warning NOT_ISOLATED. What it shows
-is data: pictures become files, rich output is shown to people by the page, sanitised
-there.
+Trust model. Confined, where there is a sandbox, as commands are (`isolation`), and always: the
+environment (an allow-list, `environment`), time and output; the kernel and the processes it
+starts end with the execution. A notebook's own kernel, where the project says so, is the user's
+and stays as it is. Not confined without a sandbox, and in a notebook's kernel: code runs as the
+server's own user, so it can read and write whatever that user can and use the network; the
+execution carries the warning NOT_ISOLATED. What it shows is data: pictures become files, rich
+output is shown to people by the page, sanitised there.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
 from .. import previews
-from ..ports import EndExecution, ToolContext, ToolError
+from ..ports import ToolContext, ToolError
 from . import display
 from .base import BuiltinTool
 from .display import Collector, TooMuchOutput
-from .isolation import KERNEL_NOT_ISOLATED
 from .text import INLINE_BYTES, clean
 
 DEFAULT_TIMEOUT_S = 120
@@ -80,13 +79,7 @@ class Python(BuiltinTool):
         lost, resources.kernel.lost = resources.kernel.lost, False
         if lost:
             await context.warn("KERNEL_LOST", _LOST.strip("[]").capitalize() + ".")
-        if resources.isolation.mode == "require" and not resources.kernel.attached:
-            raise EndExecution(
-                "TOOL_ERROR",
-                "The setting `isolation` is `require`, and kernels cannot be isolated: take `python` from "
-                "the agent's tools (`bash` runs Python in the sandbox), or set it to `auto`.",
-            )
-        await resources.warn_not_isolated(context, KERNEL_NOT_ISOLATED)
+        confine = await resources.around_kernel(context)
         problem = None
 
         def output(message: JsonObject) -> None:
@@ -94,7 +87,9 @@ class Python(BuiltinTool):
             shown.take(message)
 
         try:
-            outcome = await resources.kernel.execute(code, context, timeout_s=timeout_s, on_output=output)
+            outcome = await resources.kernel.execute(
+                code, context, timeout_s=timeout_s, on_output=output, confine=confine
+            )
         except TooMuchOutput:
             outcome = "error"
             problem = (

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ...schema.base import JsonObject
 from ..notebooks import Notebooks
-from ..ports import Kernel, Kernels, ToolContext, ToolError
+from ..ports import Confine, Kernel, Kernels, ToolContext, ToolError
 
 
 class KernelSlot:
@@ -32,15 +32,26 @@ class KernelSlot:
         self._kernels, self.attached = kernels, True
 
     async def execute(
-        self, code: str, context: ToolContext, *, timeout_s: float, on_output: Callable[[JsonObject], None]
+        self,
+        code: str,
+        context: ToolContext,
+        *,
+        timeout_s: float,
+        on_output: Callable[[JsonObject], None],
+        confine: Confine | None = None,
     ) -> Literal["ok", "error", "timeout", "dead"]:
-        """`ports.Kernel.execute` on this execution's kernel. A dead one is ended for good here."""
+        """`ports.Kernel.execute` on this execution's kernel, which `confine` goes around when it is started.
+
+        A dead one is ended for good here.
+        """
         async with self._alone:
             if self._closed:
                 raise ToolError("The execution is ending; no code runs any more.")
             if self._kernel is None:
                 self.started = True
-                self._kernel = await self._kernels.start(cwd=context.workspace, env=context.env)
+                self._kernel = await self._kernels.start(
+                    cwd=context.workspace, env=context.env, confine=confine
+                )
                 if self._closed:
                     raise ToolError("The execution is ending; no code runs any more.")
             outcome = await self._kernel.execute(code, timeout_s=timeout_s, on_output=on_output)
@@ -67,7 +78,7 @@ class NotebookKernels:
         self._notebooks = notebooks
         self._notebook = notebook
 
-    async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
+    async def start(self, *, cwd: Path, env: Mapping[str, str], confine: Confine | None = None) -> Kernel:
         """See `notebooks.Notebooks.kernel`."""
         if self._notebooks is None:
             raise ToolError(

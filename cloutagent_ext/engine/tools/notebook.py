@@ -23,7 +23,7 @@ from . import display
 from .base import BuiltinTool
 from .cells import Outputs, outline, whole
 from .display import Collector, TooMuchOutput
-from .isolation import KERNEL_NOT_ISOLATED
+from .isolation import NOTEBOOK_NOT_ISOLATED
 
 DEFAULT_TIMEOUT_S = 120
 MAX_TIMEOUT_S = 600
@@ -163,7 +163,7 @@ class Notebook(BuiltinTool):
             outputs.take(message)
             shown.take(message)
 
-        await self.resources.warn_not_isolated(context, KERNEL_NOT_ISOLATED)
+        await self.resources.warn_not_isolated(context, NOTEBOOK_NOT_ISOLATED)
         kernel = await notebooks.kernel(path)
         problem, outcome = None, "dead"
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cloutagent_ext.auth.principal import Principal
-from cloutagent_ext.engine.ports import Clock, Kernel, ToolError
+from cloutagent_ext.engine.ports import Clock, Confine, Kernel, ToolError
 from cloutagent_ext.schema.execution import Accepted, ExecuteRequest, ExecutionState, Origin
 from cloutagent_ext.schema.project import Agent, Definition
 from cloutagent_ext.services import Services, build
@@ -25,7 +25,7 @@ Turn = dict[str, Any]
 class NoKernels:
     """These executions need none."""
 
-    async def start(self, *, cwd: Path, env: Mapping[str, str]) -> Kernel:
+    async def start(self, *, cwd: Path, env: Mapping[str, str], confine: Confine | None = None) -> Kernel:
         raise ToolError("there are no kernels here")
 
 

@@ -69,6 +69,39 @@ async def test_the_data_folder_and_the_keys_are_not_there(box: Box, data_dir: Pa
     assert "key of secrets" not in error
 
 
+async def test_a_kernel_sees_what_commands_see_and_reaches_nothing(
+    box: Box, data_dir: Path, listener: int
+) -> None:
+    code = f"""
+import os, socket
+print(os.listdir({str(data_dir)!r}))
+open("made", "w").write("here")
+print(len([name for name in os.listdir("/proc") if name.isdigit()]) < 10)
+socket.create_connection(("127.0.0.1", {listener}), 5)
+"""
+    refused = await box.error("python", code=code)
+    assert "[]\nTrue\n" in refused
+    assert "ConnectionRefusedError" in refused
+    assert "PermissionError" in await box.error("python", code=f"open('{data_dir.parent}/data.keys').read()")
+    assert await box.text("bash", command="cat made; echo shared >/tmp/seen") == "here"
+    assert await box.text("python", code="open('/tmp/seen').read()") == "'shared\\n'\n"
+    assert box.warnings == []
+
+
+async def test_nothing_of_a_kernel_in_a_sandbox_is_left_in_the_machines_tmp(
+    make_box: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = tmp_path / "t"
+    places.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(places))
+    box = make_box()
+    async with box.toolbox:
+        await box.run("python", code="1")
+        (place,) = places.iterdir()
+        assert place.stat().st_mode & 0o077 == 0, "others could speak to the kernel"
+    assert list(places.iterdir()) == []
+
+
 async def test_a_workspace_inside_the_data_folder_is_there_and_nothing_beside_it(
     make_box: Callable[..., Box], data_dir: Path
 ) -> None:
