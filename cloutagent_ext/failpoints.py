@@ -79,6 +79,9 @@ POINTS: dict[str, str] = {
     "end.state_written": "`state.json` shows the end",
     "end.released": "nobody owns it any more",
     "end.slot_free": "its slot is free",
+    # Retention
+    "expire.kept": "the ledger has its summary for good, its files are still there",
+    "expire.removed": "its folder is gone, its workspace is not",
     # What another server left
     "recovery.taken": "an execution without an owner is owned",
     "recovery.swept": "processes that its server left are gone",

@@ -157,6 +157,15 @@ class Settings:
     versions_max_age_days: int = _setting(
         int, 0, "Age at which versions go, with the same exceptions. 0: never.", unit="days", minimum=0
     )
+    retention_h: float = _setting(
+        float,
+        168.0,
+        "How long executions are kept after their end, with their logs, workspaces and files; afterwards the "
+        "ledger keeps a summary. 0: for ever. Pinned ones stay, and those of experiments.",
+        env="CLOUTAGENT_RETENTION_H",
+        unit="hours",
+        minimum=0,
+    )
     max_body_mb: float = _setting(float, 10.0, "Largest JSON body of a request.", unit="MB", minimum=0.001)
     allow_origins: tuple[str, ...] = _setting(
         tuple,

@@ -18,8 +18,9 @@ the state both must arrive at. What each field means where the schema leaves it 
   `researcher#1: bash`. Null whenever nothing runs.
 - `position`: null when it is 0 (starts at once) and from `start` on.
 
-Two fields are no part of the log: `files`, which the worker counts, and `cancelling`,
-which is true between a cancel and the ending event.
+Four fields are no part of the log: `files`, which the worker counts; `cancelling`, which is
+true between a cancel and the ending event; `pinned`, a file beside the log; and `expired`,
+which only the ledger says.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from pydantic import PrivateAttr
 from ..schema.approvals import OpenApproval, Preview
 from ..schema.execution import ContextWindow, ExecutionState, Failure, PercentOfLimit, Result, Spec, Usage
 from ..schema.project import Limits
+from .account import Account
 
 MAIN = "main"
 
@@ -47,11 +49,17 @@ class Folded(ExecutionState):
     _sittings: int = PrivateAttr(default=0)
     _why: str | None = PrivateAttr(default=None)
     _left: bool = PrivateAttr(default=False)
+    _account: Account = PrivateAttr(default_factory=Account)
 
     @property
     def left(self) -> bool:
         """Whether it is said to be interrupted, and has not gone on since (it may wait for its turn to)."""
         return self._left
+
+    @property
+    def account(self) -> Account:
+        """What it spent and did, for the ledger."""
+        return self._account
 
     @property
     def deaths(self) -> int:
@@ -104,6 +112,7 @@ def apply(state: Folded, event: Mapping[str, Any]) -> Folded:
     state.last_event_id = event["id"]
     if fold := _FOLDS.get(event["type"]):
         fold(state, event)
+    state._account.add(event, moment, state.model)
     return state
 
 

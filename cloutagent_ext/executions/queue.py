@@ -20,7 +20,7 @@ from ..engine.ports import Clock, Decision, Kernels
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
-from ..errors import Conflict, DiskFull, NotFound
+from ..errors import Conflict, DiskFull, Expired, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import Page
 from ..schema.execution import (
@@ -41,6 +41,7 @@ from . import fold, history, listing, notebooks, recovery, traces, worker
 from .acceptance import Acceptance
 from .arrivals import Arrivals
 from .batches import Batches
+from .bookkeeping import Bookkeeping
 from .cassettes import Cassettes
 from .entrance import Entrance
 from .fates import UNFINISHED, Fates
@@ -126,6 +127,11 @@ class Executions:
             self.inputs,
             settings.data_dir,
         )
+        held, forget = self._scheduler.live.get, self._repeats.forget
+        self.books = Bookkeeping(
+            settings, self._records, clock, held=held, forget=forget, projects=store.ids, state=self.state
+        )
+        """Ledger, metrics and retention."""
 
     # ------------------------------------------------------------ life
 
@@ -155,6 +161,7 @@ class Executions:
         interrupted, and go on where their project says so.
         """
         self._scheduler.start()
+        self.books.start(recover=recover, read_only=self.read_only is not None)
         if recover and not self.read_only:
             await self._fates.give_all()
         self._scheduler.pump()
@@ -167,6 +174,7 @@ class Executions:
         """
         await self._scheduler.stop(self._settings.stop_grace_s if grace_s is None else grace_s)
         self._watchers.close()
+        await self.books.stop()
         await asyncio.to_thread(self._batches.close)
 
     # ------------------------------------------------------------ come in and go on
@@ -207,21 +215,30 @@ class Executions:
 
     def _own(self, spec: Spec, folder: Path, owner: Owner, log: EventLog, state: fold.Folded) -> Live:
         count = self._workspace(spec.execution_id).count
-        changed, reserve = self._watchers.changed, self._reserve
-        live = Live(spec, folder, owner, log, state, changed=changed, count_files=count, reserve=reserve)
+
+        def changed(execution_id: str) -> None:
+            self._watchers.changed(execution_id)
+            self.books.ledger.changed(live)
+
+        kept = self._reserve
+        live = Live(spec, folder, owner, log, state, changed=changed, count_files=count, reserve=kept)
         live.questions = Questions(live, self._clock, answered=lambda by: self._fates.go_on(live, by))
         return live
 
     def _let_go(self, live: Live) -> None:
         if live.state.status in ENDED:
             self._records.remember(live.snapshot())
+        self.books.ledger.changed(live)
         self._watchers.changed(live.id)
 
     # ------------------------------------------------------------ look
 
     async def state(self, execution_id: str) -> ExecutionState:
-        """How it stands. Raises NotFound, UnreadableFile."""
-        return await self._fates.state(execution_id)
+        """How it stands; of one that has expired, what the ledger keeps. Raises NotFound, UnreadableFile."""
+        try:
+            return await self._fates.state(execution_id)
+        except Expired as error:
+            return await self.books.expired(execution_id, error)
 
     async def list(
         self,
@@ -231,10 +248,12 @@ class Executions:
         since: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
+        expired: bool = False,
     ) -> Page[ExecutionState]:
         """Newest first; `since`: made at or after that time. Raises InvalidRequest."""
-        ids = [execution_id for execution_id, _ in await self._records.ids(project)]
-        return await listing.page(ids, self.state, status=status, since=since, limit=limit, cursor=cursor)
+        ids = [each for each, _ in await self._records.ids(project)]
+        wish = listing.Wish(project, status, since, limit, cursor, expired)
+        return await listing.page(ids, self.state, self.books.ledger, wish)
 
     async def log(self, execution_id: str) -> EventLog:
         """Its log, to read. Raises NotFound."""
@@ -271,7 +290,10 @@ class Executions:
         """The project it belongs to. Raises NotFound."""
         if (live := self._scheduler.live.get(execution_id)) is not None:
             return live.spec.project_id
-        project, _ = await self._records.find(execution_id)
+        try:
+            project, _ = await self._records.find(execution_id)
+        except Expired as error:
+            project = (await self.books.expired(execution_id, error)).project_id
         return project
 
     async def unfinished(self, project_id: str) -> Sequence[str]:
@@ -290,19 +312,17 @@ class Executions:
         return found
 
     async def list_files(self, execution_id: str) -> Sequence[FileRow]:
-        """The files it made or changed. Raises NotFound."""
-        await self.project_of(execution_id)
-        return await self._workspace(execution_id).files()
+        """The files it made or changed. Raises NotFound, Expired."""
+        return await (await self._at(execution_id)).files()
 
     async def file_path(self, execution_id: str, path: str) -> Path:
-        """Where a file of its workspace lies, resolved and safe. Raises NotFound."""
-        await self.project_of(execution_id)
-        return await self._workspace(execution_id).file(path)
+        """Where a file of its workspace lies, resolved and safe. Raises NotFound, Expired."""
+        return await (await self._at(execution_id)).file(path)
 
     async def notebook(self, execution_id: str) -> bytes:
         """It as the bytes of an `.ipynb`, as far as it has come. Raises NotFound, UnreadableFile."""
-        state, log = await self.state(execution_id), await self.log(execution_id)
-        return await notebooks.of(state, log, self._workspace(execution_id))
+        workspace, log = await self._at(execution_id), await self.log(execution_id)
+        return await notebooks.of(await self.state(execution_id), log, workspace)
 
     async def trace(self, execution_id: str, *, first: int = 0, limit: int = 10_000) -> Trace:
         """Its spans as far as it has come, from the one at `first` on. Raises NotFound, UnreadableFile."""
@@ -312,6 +332,11 @@ class Executions:
     async def record(self, execution_id: str, *, tools: bool) -> str:
         """Save it as a cassette; its id. Raises what `Cassettes.save` does."""
         return await self.cassettes.save(execution_id, await self.state(execution_id), tools=tools)
+
+    async def _at(self, execution_id: str) -> Workspace:
+        if execution_id not in self._scheduler.live:
+            await self._records.find(execution_id)
+        return self._workspace(execution_id)
 
     def _workspace(self, execution_id: str) -> Workspace:
         return Workspace(self._settings.data_dir, execution_id)
@@ -362,8 +387,14 @@ class Executions:
         return state
 
     async def delete(self, execution_id: str) -> None:
-        """Remove it with its log and workspace. Raises Conflict while it runs or waits, NotFound."""
-        live = await self._fates.hold(execution_id)
+        """Remove it with its log and workspace, or what is kept of one that has expired.
+
+        What it cost stays in the ledger. Raises Conflict while it runs or waits, NotFound.
+        """
+        try:
+            live = await self._fates.hold(execution_id)
+        except Expired:
+            return await self.books.ledger.forget(execution_id)
         state = live.snapshot() if live else await self.state(execution_id)
         if state.status not in ENDED and (live is None or state.status != "interrupted"):
             raise Conflict("This execution has not ended; cancel it first.", status=state.status)
@@ -372,6 +403,7 @@ class Executions:
                 await live.done.wait()
             else:
                 await self._scheduler.release(live)
+        await self.books.ledger.leave(execution_id, state.project_id)
         await self._records.delete(execution_id)
         self._repeats.forget(execution_id)
-        await self._workspace(execution_id).remove()
+        return await self._workspace(execution_id).remove()

@@ -1,7 +1,7 @@
 """Executions as they lie on disk: which there are, what they were accepted with, how they stand.
 
 `projects/<id>/executions/<execution id>/` holds `spec.json`, `events.jsonl`, `state.json`,
-`error.json`, `journal` and, until it has ended, `owner`. The log is the truth; `state.json`
+`error.json`, `journal`, until it has ended `owner`, and `pinned` if it is. The log is the truth; `state.json`
 is derived from it and is rebuilt when it is missing; one that cannot be read, or speaks of
 another execution, is set aside as `state.json.corrupt-<time>` first.
 
@@ -11,24 +11,26 @@ Not here: executions that this process runs (`live`), and the pages of lists (`l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import shutil
 import stat
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from ..errors import NotFound, UnreadableFile
+from ..errors import Expired, NotFound, UnreadableFile
 from ..schema.base import timestamp
 from ..schema.execution import ENDED, ExecutionState, Spec
 from . import fold, logfile
 from .ids import is_id
 
-SPEC, STATE, ERROR = "spec.json", "state.json", "error.json"
+SPEC, STATE, ERROR, PIN = "spec.json", "state.json", "error.json", "pinned"
 _REMEMBERED = 512
 """States of ended executions kept in memory; they never change."""
 _MAX_BYTES = 16 * 1024 * 1024
@@ -56,6 +58,8 @@ class Records:
         self._project_of: dict[str, str] = {}
         self._ended: OrderedDict[str, ExecutionState] = OrderedDict()
         self._folds: OrderedDict[str, fold.Folded] = OrderedDict()
+        self.why_gone: Callable[[str], Awaitable[NotFound | Expired | None]] | None = None
+        """Says more than NotFound about an execution that is not on disk; None where there is no more."""
 
     def folder(self, project_id: str, execution_id: str) -> Path:
         """Where an execution of a project lies, whether or not it exists."""
@@ -71,7 +75,13 @@ class Records:
                 self._project_of[execution_id] = project
                 return project, folder
             self._project_of.pop(execution_id, None)
+            if self.why_gone is not None and (why := await self.why_gone(execution_id)) is not None:
+                raise why
         raise NotFound(f"There is no execution {execution_id!r}.")
+
+    async def folders(self) -> list[Path]:
+        """Where each project keeps its executions."""
+        return [self._places.executions_dir(project) for project in await self._places.ids()]
 
     async def ids(self, project_id: str | None = None) -> list[tuple[str, str]]:
         """(execution, project) of everything that was ever accepted and is still kept, newest first."""
@@ -115,6 +125,16 @@ class Records:
         while len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
 
+    async def pinned(self, execution_id: str, pinned: bool) -> None:
+        """Show that one that nobody runs is pinned, or is not. Raises NotFound, UnreadableFile."""
+        _, folder = await self.find(execution_id)
+        if (state := await self.state(execution_id)).pinned != pinned:
+            state.pinned = pinned
+            with contextlib.suppress(OSError):  # derived from the file that says so
+                await asyncio.to_thread(write_state, folder, state)
+        if execution_id in self._ended:
+            self.remember(state)
+
     async def delete(self, execution_id: str) -> None:
         """Remove it from disk, at once as far as readers can see. Raises NotFound, OSError."""
         _, folder = await self.find(execution_id)
@@ -152,8 +172,9 @@ def read_spec(folder: Path) -> Spec:
 
 
 def refold(folder: Path, state: fold.Folded | None = None) -> fold.Folded:
-    """The state by the log alone; `state` is gone on with, when given. Blocking. Raises as `read_spec`."""
+    """The state by log and pin; `state` is gone on with, when given. Blocking. Raises as `read_spec`."""
     state = state or fold.initial(read_spec(folder))
+    state.pinned = is_pinned(folder)
     offset = None
     try:
         while True:
@@ -167,6 +188,11 @@ def refold(folder: Path, state: fold.Folded | None = None) -> fold.Folded:
         return state
 
 
+def is_pinned(folder: Path) -> bool:
+    """Whether it is kept beyond the retention. Blocking."""
+    return (folder / PIN).exists()
+
+
 def _read_state(folder: Path, followed: fold.Folded | None) -> ExecutionState:
     if followed is not None:
         state = refold(folder, followed)
@@ -174,6 +200,7 @@ def _read_state(folder: Path, followed: fold.Folded | None) -> ExecutionState:
         return state
     written = _written(folder)
     if written is not None and written.status in ENDED:
+        written.pinned = is_pinned(folder)
         return written
     state = refold(folder)
     state.files = written.files if written else 0

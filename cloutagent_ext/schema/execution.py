@@ -321,3 +321,7 @@ class ExecutionState(Model):
     """How many files its workspace has that it made or changed."""
     last_event_id: int = 0
     metadata: JsonObject = {}
+    pinned: bool = False
+    """Kept beyond the retention."""
+    expired: bool = False
+    """Its log, files and result are gone, as the retention says; this is what the ledger keeps of it."""

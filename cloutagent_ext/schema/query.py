@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from .base import Model, Timestamp
 from .execution import Status
+from .metrics import Window
 
 MAX_ROWS = 1000
 """Most rows of one page of a list; larger wishes are clamped, never refused."""
@@ -80,10 +81,23 @@ class ExecutionQuery(Model):
     """Only those in this status."""
     since: Timestamp | None = None
     """Only those created at or after this time."""
+    expired: bool = False
+    """Also those whose files are gone, as the ledger keeps them."""
     limit: Annotated[int, _clamped(MAX_ROWS), Field(ge=1)] = 100
     """Most rows of a page."""
     cursor: Cursor | None = None
     """`next_cursor` of the page before."""
+
+
+class MetricsQuery(Model):
+    window: Window = "24h"
+    """How far back."""
+    project: Annotated[str, Field(max_length=64)] | None = None
+    """Only this project's figures."""
+    simulated: bool = False
+    """The figures of simulated executions instead."""
+    utc_offset: Annotated[int, Field(ge=-840, le=840)] = 0
+    """Minutes that the reader's clock is ahead of UTC: where days begin."""
 
 
 class StreamQuery(Model):

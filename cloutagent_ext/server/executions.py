@@ -125,7 +125,12 @@ async def list_executions(call: Endpoint, query: ExecutionQuery) -> Reply:
         raise foreign()
     since, limit = query.since, query.limit
     page = await call.services.executions.list(
-        project=own or query.project, status=query.status, since=since, limit=limit, cursor=query.cursor
+        project=own or query.project,
+        status=query.status,
+        since=since,
+        limit=limit,
+        cursor=query.cursor,
+        expired=query.expired,
     )
     return Reply(page)
 

@@ -39,11 +39,13 @@ from ..schema.execution import (
     Upload,
 )
 from ..schema.mcps import McpTest
+from ..schema.metrics import Metrics
 from ..schema.project import CreatedProject, Project, ProjectCreate, ProjectRow, ProjectUpdate, Validation
 from ..schema.query import (
     EventsQuery,
     ExecutionQuery,
     ExportQuery,
+    MetricsQuery,
     ProjectQuery,
     SaveQuery,
     StreamQuery,
@@ -65,6 +67,7 @@ from . import (
     hooks,
     keys,
     mcps,
+    metrics,
     projects,
     secrets,
     stream,
@@ -252,6 +255,12 @@ ROUTES: tuple[Route, ...] = (
           READ, "read", ok(Page[FileRow]), poll=True),
     Route("GET", f"{_EXECUTION}/files/{{path...}}", files.read_execution_file, "One file of its workspace",
           "executions", READ, "read", _BYTES),
+    Route("POST", f"{_EXECUTION}/pin", metrics.pin_execution, "Keep it beyond the retention", "executions",
+          JUPYTER, "write", ok(ExecutionState), body=Nothing),
+    Route("DELETE", f"{_EXECUTION}/pin", metrics.unpin_execution, "Let the retention have it again",
+          "executions", JUPYTER, "write", ok(ExecutionState)),
+    Route("GET", "v1/metrics", metrics.read_metrics, "Counts, money, tokens and times of a window",
+          "executions", JUPYTER, "read", ok(Metrics), query=MetricsQuery, poll=True),
     Route("GET", "v1/stream", stream.stream_watched, "Everything a browser tab watches, in one stream",
           "executions", JUPYTER, "read", {200: _STREAM[200]}, query=WatchQuery, stream=True),
 )  # fmt: skip

@@ -50,7 +50,7 @@ RECOVER = [
 ]  # fmt: skip
 """Where the second life ends, after the first was killed in the middle of a tool; the third one finishes."""
 CANCEL = ["cancel.asked", "cancel.delivered"]
-ELSEWHERE = {"accept.copied", "end.error_written", "save.renamed"}
+ELSEWHERE = {"accept.copied", "end.error_written", "save.renamed", "expire.kept", "expire.removed"}
 """Passed by other operations; killed there in tests of their own."""
 
 

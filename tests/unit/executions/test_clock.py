@@ -13,6 +13,7 @@ import time_machine
 
 from cloutagent_ext.executions.ids import Ids, made_at
 from cloutagent_ext.schema.project import Limits, Queue
+from cloutagent_ext.services import SystemClock
 
 from .conftest import Office, Opens, bash
 from .test_queue import gated, open_
@@ -133,3 +134,34 @@ def test_ids_made_on_any_clock_are_strictly_increasing() -> None:
             made += [ids.new() for _ in range(5)]
     assert all(one < other for one, other in pairwise(made))
     assert made_at(made[0]) <= made_at(made[-1])
+
+
+class SetForward(SystemClock):
+    """A clock on the wall that somebody sets a month forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return time.time() + self.ahead_s
+
+
+async def test_a_clock_that_is_set_forward_lets_nothing_expire_at_once(tmp_path: Path) -> None:
+    clock = SetForward()
+    office = Office(tmp_path / "data", clock=clock)
+    await office.services.start()
+    try:
+        state = await office.run(await office.project())
+        retention = office.executions.books.retention
+        clock.ahead_s = 30 * 86400.0
+        assert await retention.sweep() == 0
+        assert not (await office.executions.state(state.execution_id)).expired
+    finally:
+        await office.services.stop(0)
+    office = Office(tmp_path / "data", clock=clock)  # a month later, by all that a new process can know
+    await office.services.start()
+    try:
+        async with asyncio.timeout(20):
+            while not (await office.executions.state(state.execution_id)).expired:
+                await office.executions.books.retention.sweep()
+    finally:
+        await office.services.stop(0)
