@@ -76,11 +76,8 @@ def document() -> dict[str, Any]:
 
 _ROOMS = (
     canvas, project, approvals, execution, events, admin, archives, backtests, cassettes, versions, mcps,
-<<<<<<< HEAD
     trace,
-=======
     metrics,
->>>>>>> c63c0d2 (Keep a ledger of executions, answer metrics from it, and let old executions expire)
 )  # fmt: skip
 
 

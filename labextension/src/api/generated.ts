@@ -268,6 +268,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/executions/{execution_id}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep it beyond the retention
+         * @description Keep it, whatever the retention says, until it is unpinned or deleted.
+         */
+        post: operations["pin_execution"];
+        /** Let the retention have it again */
+        delete: operations["unpin_execution"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/executions/{execution_id}/resume": {
         parameters: {
             query?: never;
@@ -317,6 +338,23 @@ export interface paths {
          * @description Its spans as far as it has come, in the order in which they began; no collector needed.
          */
         get: operations["read_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloutagent/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts, money, tokens and times of a window */
+        get: operations["read_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1106,6 +1144,37 @@ export interface components {
             type: "agent_complete";
             usage: components["schemas"]["Usage"];
         };
+        /** AgentFigures */
+        AgentFigures: {
+            /**
+             * Agent
+             * @description `main`, or a subagent's id; all its instances together.
+             */
+            agent: string;
+            /**
+             * Cost Usd
+             * @default 0
+             */
+            cost_usd: number;
+            /** Project Id */
+            project_id: string;
+            /** Project Name */
+            project_name: string;
+            /**
+             * Turns
+             * @default 0
+             */
+            turns: number;
+            /**
+             * @default {
+             *       "cache_creation_input_tokens": 0,
+             *       "cache_read_input_tokens": 0,
+             *       "input_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+        };
         /**
          * AgentStart
          * @description An agent begins; for a subagent `call_id` is the call that started it.
@@ -1439,6 +1508,64 @@ export interface components {
             execution_id: string;
         };
         /**
+         * Bucket
+         * @description One stretch of the window. Money and tokens stand where they were spent, executions where they were
+         *     created.
+         */
+        Bucket: {
+            /**
+             * Cost Usd
+             * @default 0
+             */
+            cost_usd: number;
+            /**
+             * @default {
+             *       "mean_ms": null,
+             *       "p50_ms": null,
+             *       "p95_ms": null
+             *     }
+             */
+            duration: components["schemas"]["Durations"];
+            /**
+             * @default {
+             *       "cancelled": 0,
+             *       "completed": 0,
+             *       "failed": 0,
+             *       "interrupted": 0,
+             *       "queued": 0,
+             *       "running": 0,
+             *       "waiting": 0
+             *     }
+             */
+            executions: components["schemas"]["Counts"];
+            /**
+             * Queue Length
+             * @description Most that waited for their turn at one moment.
+             * @default 0
+             */
+            queue_length: number;
+            /**
+             * Running
+             * @description Most that had begun and not ended at one moment; who waits for a person counts.
+             * @default 0
+             */
+            running: number;
+            /**
+             * Start
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            start: string;
+            /**
+             * @default {
+             *       "cache_creation_input_tokens": 0,
+             *       "cache_read_input_tokens": 0,
+             *       "input_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+        };
+        /**
          * Cancelled
          * @description Somebody stopped it.
          */
@@ -1639,6 +1766,24 @@ export interface components {
             window: number | null;
         };
         /**
+         * CostBin
+         * @description Ended executions that cost at least `from_usd` and less than `to_usd`.
+         */
+        CostBin: {
+            /**
+             * Executions
+             * @default 0
+             */
+            executions: number;
+            /** From Usd */
+            from_usd: number;
+            /**
+             * To Usd
+             * @description Null: no upper edge.
+             */
+            to_usd: number | null;
+        };
+        /**
          * CostUpdate
          * @description A model turn was paid for. Totals are the execution's; `turn_*` is this turn of `agent`.
          */
@@ -1691,6 +1836,47 @@ export interface components {
              */
             type: "cost_update";
             usage: components["schemas"]["Usage"];
+        };
+        /**
+         * Counts
+         * @description Executions by status.
+         */
+        Counts: {
+            /**
+             * Cancelled
+             * @default 0
+             */
+            cancelled: number;
+            /**
+             * Completed
+             * @default 0
+             */
+            completed: number;
+            /**
+             * Failed
+             * @default 0
+             */
+            failed: number;
+            /**
+             * Interrupted
+             * @default 0
+             */
+            interrupted: number;
+            /**
+             * Queued
+             * @default 0
+             */
+            queued: number;
+            /**
+             * Running
+             * @default 0
+             */
+            running: number;
+            /**
+             * Waiting
+             * @default 0
+             */
+            waiting: number;
         };
         /**
          * CreatedKey
@@ -1953,6 +2139,44 @@ export interface components {
             };
         };
         /**
+         * Disk
+         * @description Room on the disk of the data folder, in bytes, as measured a while ago.
+         */
+        Disk: {
+            /** Backups Bytes */
+            backups_bytes: number;
+            /**
+             * Executions Bytes
+             * @description Logs of executions.
+             */
+            executions_bytes: number;
+            /**
+             * Free Bytes
+             * @description Room that is left.
+             */
+            free_bytes: number;
+            /**
+             * Measured At
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            measured_at: string;
+            /**
+             * Projects Bytes
+             * @description Definitions, files, versions; without executions.
+             */
+            projects_bytes: number;
+            /**
+             * Used Bytes
+             * @description All of the data folder.
+             */
+            used_bytes: number;
+            /**
+             * Workspaces Bytes
+             * @description Working folders of executions (`temp/`).
+             */
+            workspaces_bytes: number;
+        };
+        /**
          * DisplayPart
          * @description A Jupyter mime bundle for people (`text/html`, …); the model gets its plain text.
          */
@@ -1966,6 +2190,27 @@ export interface components {
              * @enum {string}
              */
             type: "display";
+        };
+        /**
+         * Durations
+         * @description How long completed executions ran, in milliseconds; null where none has completed.
+         */
+        Durations: {
+            /**
+             * Mean Ms
+             * @default null
+             */
+            mean_ms: number | null;
+            /**
+             * P50 Ms
+             * @default null
+             */
+            p50_ms: number | null;
+            /**
+             * P95 Ms
+             * @default null
+             */
+            p95_ms: number | null;
         };
         /**
          * Error
@@ -2263,6 +2508,12 @@ export interface components {
             /** Execution Id */
             execution_id: string;
             /**
+             * Expired
+             * @description Its log, files and result are gone, as the retention says; this is what the ledger keeps of it.
+             * @default false
+             */
+            expired: boolean;
+            /**
              * Files
              * @description How many files its workspace has that it made or changed.
              * @default 0
@@ -2301,6 +2552,12 @@ export interface components {
              *     }
              */
             percent_of_limit: components["schemas"]["PercentOfLimit"];
+            /**
+             * Pinned
+             * @description Kept beyond the retention.
+             * @default false
+             */
+            pinned: boolean;
             /**
              * Position
              * @description Place in the queue, from 1, while it waits.
@@ -3151,6 +3408,144 @@ export interface components {
              */
             read_only: boolean;
         };
+        /**
+         * Metrics
+         * @description Figures of a window, expired executions included.
+         *
+         *     Simulated executions, and those that a recording played, stand apart: all figures but `running`,
+         *     `queue_length` and `simulated` are of those that a model was paid for, or with `simulated=true` of the
+         *     others, which cost nothing.
+         */
+        Metrics: {
+            /**
+             * Active Streams
+             * @description Event streams open at this server now.
+             */
+            active_streams: number;
+            /**
+             * Bucket S
+             * @description Length of a bucket, in seconds.
+             */
+            bucket_s: number;
+            /** Buckets */
+            buckets: components["schemas"]["Bucket"][];
+            /** By Agent */
+            by_agent: components["schemas"]["AgentFigures"][];
+            /** By Model */
+            by_model: components["schemas"]["ModelFigures"][];
+            /**
+             * By Project
+             * @description Dearest first, then by executions.
+             */
+            by_project: components["schemas"]["ProjectFigures"][];
+            /**
+             * By Tool
+             * @description Most used first.
+             */
+            by_tool: components["schemas"]["ToolFigures"][];
+            /**
+             * Complete
+             * @description False while the ledger is being read from the logs again, so that some executions are not counted.
+             */
+            complete: boolean;
+            /** Cost Histogram */
+            cost_histogram: components["schemas"]["CostBin"][];
+            /**
+             * Cost Usd
+             * @description US dollars spent in the window.
+             */
+            cost_usd: number;
+            /**
+             * @description Null until it has been measured for the first time.
+             * @default null
+             */
+            disk: components["schemas"]["Disk"] | null;
+            duration: components["schemas"]["Durations"];
+            /** @description Those created in the window. */
+            executions: components["schemas"]["Counts"];
+            /** Max Streams */
+            max_streams: number;
+            /**
+             * Of Simulated
+             * @description Whether the figures are those of simulated executions.
+             * @default false
+             */
+            of_simulated: boolean;
+            /**
+             * Project
+             * @description The project they are about; null: all.
+             * @default null
+             */
+            project: string | null;
+            /**
+             * Projects
+             * @description How many projects there are.
+             */
+            projects: number;
+            /**
+             * Queue Length
+             * @description Executions that wait for their turn now, simulated ones included.
+             */
+            queue_length: number;
+            /**
+             * Running
+             * @description Executions that run now, simulated ones included.
+             */
+            running: number;
+            /** @description Simulated and replayed ones created in the window. */
+            simulated: components["schemas"]["Counts"];
+            /**
+             * Since
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            since: string;
+            /**
+             * Success Rate
+             * @description Completed ones among those completed or failed, 0 to 1; null where there is none.
+             */
+            success_rate: number | null;
+            /**
+             * Unpriced Turns
+             * @description Model turns whose price is not known: they are in no sum of money.
+             */
+            unpriced_turns: number;
+            /**
+             * Until
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            until: string;
+            usage: components["schemas"]["Usage"];
+            /**
+             * Window
+             * @enum {string}
+             */
+            window: "1h" | "24h" | "7d" | "30d";
+        };
+        /** ModelFigures */
+        ModelFigures: {
+            /**
+             * Cost Usd
+             * @default 0
+             */
+            cost_usd: number;
+            /** Model */
+            model: string;
+            /**
+             * Turns
+             * @description Model turns that were paid for.
+             * @default 0
+             */
+            turns: number;
+            /**
+             * @default {
+             *       "cache_creation_input_tokens": 0,
+             *       "cache_read_input_tokens": 0,
+             *       "input_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+        };
         /** ModelList */
         ModelList: {
             /**
@@ -3566,6 +3961,35 @@ export interface components {
              * @default null
              */
             template: string | null;
+        };
+        /** ProjectFigures */
+        ProjectFigures: {
+            /**
+             * Cost Usd
+             * @default 0
+             */
+            cost_usd: number;
+            /**
+             * Executions
+             * @default 0
+             */
+            executions: number;
+            /** Project Id */
+            project_id: string;
+            /**
+             * Project Name
+             * @description Its name when it last ran.
+             */
+            project_name: string;
+            /**
+             * @default {
+             *       "cache_creation_input_tokens": 0,
+             *       "cache_read_input_tokens": 0,
+             *       "input_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
         };
         /**
          * ProjectRow
@@ -4523,6 +4947,33 @@ export interface components {
              */
             type: "tool_call";
         };
+        /** ToolFigures */
+        ToolFigures: {
+            /**
+             * Calls
+             * @default 0
+             */
+            calls: number;
+            /**
+             * Errors
+             * @description Calls that the model was told had failed.
+             * @default 0
+             */
+            errors: number;
+            /**
+             * Mean Ms
+             * @description Mean duration; null where no call has come back.
+             * @default null
+             */
+            mean_ms: number | null;
+            /**
+             * Source
+             * @description `builtin`, `mcp:<server>` or `subagent`.
+             */
+            source: string;
+            /** Tool */
+            tool: string;
+        };
         /**
          * ToolResult
          * @description What a tool gave back to the model.
@@ -5155,6 +5606,8 @@ export interface operations {
                 status?: ("queued" | "running" | "waiting" | "interrupted" | "completed" | "failed" | "cancelled") | null;
                 /** @description Only those created at or after this time. */
                 since?: string | null;
+                /** @description Also those whose files are gone, as the ledger keeps them. */
+                expired?: boolean;
                 /** @description Most rows of a page. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -5547,6 +6000,72 @@ export interface operations {
             };
         };
     };
+    pin_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionState"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    unpin_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionState"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     resume_execution: {
         parameters: {
             query?: never;
@@ -5648,6 +6167,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_metrics: {
+        parameters: {
+            query?: {
+                /** @description How far back. */
+                window?: "1h" | "24h" | "7d" | "30d";
+                /** @description Only this project's figures. */
+                project?: string | null;
+                /** @description The figures of simulated executions instead. */
+                simulated?: boolean;
+                /** @description Minutes that the reader's clock is ahead of UTC: where days begin. */
+                utc_offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Metrics"];
                 };
             };
             /** @description Every error has this shape. */
