@@ -20,7 +20,7 @@ from .dispatch import run_calls
 from .past import PastConversation
 from .ports import EndExecution, Wire
 from .scope import Scope
-from .text import clean
+from .text import clean, clean_json
 from .tools.mcp_listing import changed
 from .transcript import Transcript, settings_for
 from .turn import Turns
@@ -99,6 +99,7 @@ class Conversation:
                 call_id=scope.call_id,
                 model=scope.model,
                 prompt=clean(scope.prompt),
+                **({"variables": clean_json(dict(self._run.job.variables))} if scope.call_id is None else {}),
             )
         failpoint("run.agent_begun")
         try:

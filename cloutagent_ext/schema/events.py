@@ -133,6 +133,8 @@ class AgentStart(Event):
     call_id: str | None = None
     model: str
     prompt: str
+    variables: dict[str, str] = {}
+    """Of the agent itself: the values that its prompts were filled with, for whoever runs it again."""
 
 
 class AgentComplete(Event):

@@ -1224,6 +1224,14 @@ export interface components {
              * @enum {string}
              */
             type: "agent_start";
+            /**
+             * Variables
+             * @description Of the agent itself: the values that its prompts were filled with, for whoever runs it again.
+             * @default {}
+             */
+            variables: {
+                [key: string]: string;
+            };
         };
         /**
          * Approval
