@@ -13,18 +13,23 @@ import type {
   McpTest,
   ApprovalDecision,
   Begun,
+  CassetteRow,
   CreatedProject,
   Definition,
   ExecuteRequest,
+  ExecutionEvent,
   ExecutionState,
   FileRow,
+  ForkRequest,
   ModelList,
   Page,
+  PartialLimits,
   Project,
   ProjectRow,
   TemplateRow,
   ToolRow,
   UiPatch,
+  Upload,
   Validation
 } from './types';
 
@@ -137,7 +142,9 @@ export class Client extends Requests {
     return this._json(`projects/${id}/execute`, init);
   }
 
-  executions(filter: { project?: string; limit?: number } = {}): Promise<Page<ExecutionState>> {
+  executions(
+    filter: { project?: string; limit?: number; cursor?: string; since?: string } = {}
+  ): Promise<Page<ExecutionState>> {
     return this._json(`executions${query(filter)}`);
   }
 
@@ -158,9 +165,59 @@ export class Client extends Requests {
   }
 
   /** Let one go on: itself where it was interrupted, a new one where it has failed. */
-  async resume(id: string): Promise<string> {
-    const begun = await this._json<Begun>(`executions/${id}/resume`, this._body('POST', {}));
+  async resume(id: string, limits?: PartialLimits): Promise<string> {
+    const body = this._body('POST', limits ? { limits } : {});
+    return (await this._json<Begun>(`executions/${id}/resume`, body)).execution_id;
+  }
+
+  /** A new execution that shares the history of this one before the turn of an event. */
+  async fork(id: string, request: ForkRequest): Promise<string> {
+    const begun = await this._json<Begun>(`executions/${id}/fork`, this._body('POST', request));
     return begun.execution_id;
+  }
+
+  async deleteExecution(id: string): Promise<void> {
+    await this._send(`executions/${id}`, { method: 'DELETE' });
+  }
+
+  /** Keep an execution beyond its time, or no longer. */
+  async pin(id: string, pinned: boolean): Promise<void> {
+    await this._send(`executions/${id}/pin`, { ...this._body(pinned ? 'POST' : 'DELETE', {}) });
+  }
+
+  /** All events of an execution, page by page. */
+  async events(id: string): Promise<ExecutionEvent[]> {
+    const all: ExecutionEvent[] = [];
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page: Page<ExecutionEvent> = await this._json(`executions/${id}/events${query({ cursor })}`);
+      all.push(...page.items);
+      cursor = page.next_cursor;
+    }
+    return all;
+  }
+
+  /** The run as an executed notebook. */
+  async notebook(id: string): Promise<Blob> {
+    return (await this._send(`executions/${id}/notebook`)).blob();
+  }
+
+  /** Keep the model's replies for replay, and with `tools` the results of tools too. */
+  async keepCassette(id: string, tools: boolean): Promise<string> {
+    const kept = await this._json<{ cassette_id: string }>(
+      `executions/${id}/cassette`,
+      this._body('POST', { tools })
+    );
+    return kept.cassette_id;
+  }
+
+  cassettes(project: string): Promise<Page<CassetteRow>> {
+    return this._json(`projects/${project}/cassettes`);
+  }
+
+  /** Bring a file for executions; it is kept for a day. */
+  upload(project: string, data: Blob): Promise<Upload> {
+    const headers = { 'Content-Type': 'application/octet-stream' };
+    return this._json(`projects/${project}/uploads`, { method: 'POST', body: data, headers });
   }
 
   executionFiles(id: string): Promise<Page<FileRow>> {

@@ -77,6 +77,12 @@ export class LiveExecutions {
     this._tell();
   }
 
+  /** Leave out an execution that was deleted. */
+  forget(executionId: string): void {
+    this._states = this._states.filter(state => state.execution_id !== executionId);
+    this._tell();
+  }
+
   /** Ask for the recent executions again. */
   async refresh(): Promise<void> {
     const page = await this._client.executions({ limit: RECENT });

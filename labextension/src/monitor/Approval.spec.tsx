@@ -151,7 +151,8 @@ describe('elsewhere in the tab', () => {
     tab.show(<Toolbar />);
     fireEvent.click(screen.getByRole('button', { name: /step by step/ }));
     expect(tab.state().asking).toBe(true); // the project has a variable to be given first
-    await act(() => tab.actions.runWith({ file: 'a.csv' }));
+    tab.actions.runs.edit({ variables: { file: 'a.csv' } });
+    await act(() => tab.actions.runs.submit());
     expect(tab.server.sent('POST', 'projects/')[0]?.body).toMatchObject({ step: true });
   });
 });

@@ -11,10 +11,18 @@ import { Icon } from '../ui/Icon';
 import { statusLabel } from '../ui/labels';
 import { StateDot } from '../ui/StateDot';
 
+import { Compare } from './Compare';
+import { Costs } from './Costs';
+import { DrawerMenu } from './DrawerMenu';
+import { Events } from './Events';
 import { Files } from './Files';
 import { Meters, useReadings } from './Meters';
+import { Picker } from './Picker';
+import { Timeline } from './Timeline';
 import { Tree } from './Tree';
 
+/** From this width of the tab on, the timeline stands beside the tree. */
+const BESIDE_PX = 1_000;
 /** One press of an arrow key on the divider. */
 const STEP = 32;
 
@@ -62,35 +70,6 @@ function Divider(): JSX.Element {
   );
 }
 
-/** Which execution canvas and monitor show. */
-function Picker(): JSX.Element | null {
-  const { trans } = useUi();
-  const actions = useActions();
-  const executions = useProject(state => state.executions);
-  const shown = useProject(state => state.executionId);
-  if (executions.length < 2 || !shown) {
-    return null;
-  }
-  const when = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
-  return (
-    <select
-      className="ca-Picker"
-      aria-label={trans.__('Execution shown')}
-      value={shown}
-      onChange={event => actions.show(event.target.value)}
-    >
-      {!executions.some(each => each.execution_id === shown) && (
-        <option value={shown}>{trans.__('new')}</option>
-      )}
-      {executions.slice(0, 20).map(each => (
-        <option key={each.execution_id} value={each.execution_id}>
-          {[when.format(new Date(each.created_at)), statusLabel(trans, each.status)].join(' · ')}
-        </option>
-      ))}
-    </select>
-  );
-}
-
 function Status(): JSX.Element | null {
   const { trans } = useUi();
   const monitor = useProject(state => state.monitor);
@@ -116,6 +95,85 @@ function Status(): JSX.Element | null {
   );
 }
 
+function Views(): JSX.Element {
+  const { trans } = useUi();
+  const actions = useActions();
+  const { open, tab } = useProject(state => state.drawer);
+  const count = useProject(state => state.files?.filter(file => isListed(file.path)).length ?? 0);
+  const tabs: [MonitorTab, string][] = [
+    ['steps', trans.__('Steps')],
+    ['timeline', trans.__('Timeline')],
+    ['events', trans.__('Events')],
+    ['files', count ? trans.__('Files %1', count) : trans.__('Files')],
+    ['cost', trans.__('Cost')]
+  ];
+  return (
+    <div className="ca-Tabs" role="tablist" aria-label={trans.__('Views of the execution')}>
+      {tabs.map(([id, label]) => (
+        <button
+          key={id}
+          type="button"
+          role="tab"
+          aria-selected={open && tab === id}
+          onClick={() => actions.showTab(id)}
+        >
+          {label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Steps(): JSX.Element {
+  const beside = useProject(state => state.width >= BESIDE_PX);
+  return beside ? (
+    <div className="ca-Steps">
+      <Tree />
+      <Timeline beside />
+    </div>
+  ) : (
+    <Tree />
+  );
+}
+
+function Body({ tab }: { tab: MonitorTab }): JSX.Element {
+  switch (tab) {
+    case 'steps':
+      return <Steps />;
+    case 'timeline':
+      return <Timeline />;
+    case 'events':
+      return <Events />;
+    case 'files':
+      return <Files />;
+    case 'cost':
+      return <Costs />;
+  }
+}
+
+/** Opens the filter of the views that have one. */
+function FilterButton(): JSX.Element | null {
+  const { trans } = useUi();
+  const actions = useActions();
+  const { open, tab } = useProject(state => state.drawer);
+  const filtering = useProject(state => state.runs.filtering);
+  if (!open || tab === 'files' || tab === 'cost') {
+    return null;
+  }
+  return (
+    <button
+      type="button"
+      className="ca-Button"
+      aria-label={trans.__('Filter and search')}
+      title={trans.__('Filter and search (/)')}
+      aria-pressed={filtering}
+      onClick={() => actions.runs.toggleFilter()}
+    >
+      <Icon name="filter" />
+    </button>
+  );
+}
+
 export function Drawer(): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
@@ -123,13 +181,23 @@ export function Drawer(): JSX.Element {
   const height = useProject(drawerHeight);
   const shown = useProject(state => state.monitor !== null);
   const simulated = useProject(isSimulated);
-  const count = useProject(state => state.files?.filter(file => isListed(file.path)).length ?? 0);
-  const tabs: [MonitorTab, string][] = [
-    ['steps', trans.__('Steps')],
-    ['files', count ? trans.__('Files %1', count) : trans.__('Files')]
-  ];
+  const onKeyDown = (event: KeyboardEvent) => {
+    const typing = (event.target as HTMLElement).closest('input, textarea, select');
+    if (event.key === '/' && !typing && open && tab !== 'files' && tab !== 'cost') {
+      event.preventDefault();
+      event.stopPropagation();
+      actions.runs.toggleFilter();
+    }
+  };
   return (
-    <section className="ca-Drawer" data-open={open || undefined} aria-label={trans.__('Execution monitor')}>
+    // "/" anywhere in the monitor opens its filter.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
+    <section
+      className="ca-Drawer"
+      data-open={open || undefined}
+      aria-label={trans.__('Execution monitor')}
+      onKeyDown={onKeyDown}
+    >
       {open && <Divider />}
       <header className="ca-Drawer-head">
         <button
@@ -158,35 +226,26 @@ export function Drawer(): JSX.Element {
         )}
         <Meters />
         <Picker />
+        {shown && <Views />}
         {shown && (
-          <div className="ca-Tabs" role="tablist" aria-label={trans.__('Views of the execution')}>
-            {tabs.map(([id, label]) => (
-              <button
-                key={id}
-                type="button"
-                role="tab"
-                aria-selected={open && tab === id}
-                onClick={() => actions.showTab(id)}
-              >
-                {label}
-              </button>
-            ))}
-          </div>
+          <span className="ca-Drawer-tools">
+            <FilterButton />
+            <DrawerMenu />
+          </span>
         )}
       </header>
       {open && (
         <div className="ca-Drawer-body" style={{ height }}>
-          {!shown ? (
+          {shown ? (
+            <Body tab={tab} />
+          ) : (
             <div className="ca-Hint">
               {trans.__('Press Run: every step, its cost and its files appear here.')}
             </div>
-          ) : tab === 'files' ? (
-            <Files />
-          ) : (
-            <Tree />
           )}
         </div>
       )}
+      <Compare />
     </section>
   );
 }

@@ -24,15 +24,16 @@ interface PieceProps {
   rows: readonly Row[];
   /** Index of the first row among all. */
   start: number;
-  /** Index of the row that keys go to, -1 when it is elsewhere. */
+  /** Index of the row that keys go to, and of the one that is marked; -1 when they are elsewhere. */
   focused: number;
+  marked: number;
   scroller: RefObject<HTMLElement>;
   /** Drawn wherever the view is: the newest piece, and the one with the focus. */
   always: boolean;
 }
 
 const Piece = memo(
-  function Piece({ rows, start, focused, scroller, always }: PieceProps): JSX.Element {
+  function Piece({ rows, start, focused, marked, scroller, always }: PieceProps): JSX.Element {
     const node = useRef<HTMLDivElement>(null);
     const height = useRef<number | null>(null);
     const [near, setNear] = useState(always);
@@ -62,7 +63,13 @@ const Piece = memo(
       >
         {drawn &&
           rows.map((row, index) => (
-            <StepRow key={row.step.id} row={row} index={start + index} focused={start + index === focused} />
+            <StepRow
+              key={row.step.id}
+              row={row}
+              index={start + index}
+              focused={start + index === focused}
+              marked={start + index === marked}
+            />
           ))}
       </div>
     );
@@ -70,6 +77,7 @@ const Piece = memo(
   (a, b) =>
     a.start === b.start &&
     a.focused === b.focused &&
+    a.marked === b.marked &&
     a.always === b.always &&
     a.rows.length === b.rows.length &&
     a.rows.every((row, index) => sameRow(row, b.rows[index]))
@@ -78,15 +86,22 @@ const Piece = memo(
 interface Props {
   rows: readonly Row[];
   focused: number;
+  marked: number;
   scroller: RefObject<HTMLElement>;
 }
 
-export function Rows({ rows, focused, scroller }: Props): JSX.Element {
+export function Rows({ rows, focused, marked, scroller }: Props): JSX.Element {
   if (rows.length <= ALL) {
     return (
       <>
         {rows.map((row, index) => (
-          <StepRow key={row.step.id} row={row} index={index} focused={index === focused} />
+          <StepRow
+            key={row.step.id}
+            row={row}
+            index={index}
+            focused={index === focused}
+            marked={index === marked}
+          />
         ))}
       </>
     );
@@ -95,13 +110,15 @@ export function Rows({ rows, focused, scroller }: Props): JSX.Element {
   return (
     <>
       {starts.map(start => {
-        const inside = focused >= start && focused < start + PIECE;
+        const within = (index: number) => index >= start && index < start + PIECE;
+        const inside = within(focused);
         return (
           <Piece
             key={start}
             rows={rows.slice(start, start + PIECE)}
             start={start}
             focused={inside ? focused : -1}
+            marked={within(marked) ? marked : -1}
             scroller={scroller}
             always={inside || start + PIECE >= rows.length}
           />

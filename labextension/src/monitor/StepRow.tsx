@@ -6,6 +6,7 @@ import type { ReactNode } from 'react';
 
 import { toolGlyph } from '../canvas/CardShell';
 import type { AgentStep, Monitor, Step, StepState, ToolStep } from '../stores/monitor';
+import { serverOf } from '../stores/moments';
 import type { Row } from '../stores/rows';
 import { toolTitle } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
@@ -17,6 +18,7 @@ import type { Translation } from '../ui/labels';
 
 import { Approval, Decided } from './Approval';
 import { Output, Picture, picturesOf } from './Output';
+import { StepTools } from './StepTools';
 import { inputLine, inputText, outputLine } from './summary';
 
 /** How long a step took, or takes so far. */
@@ -29,6 +31,18 @@ function Time({ step }: { step: Step }): JSX.Element {
     ? elapsed(now - step.startedAt)
     : duration(exact ?? (step.endedAt ?? step.startedAt) - step.startedAt);
   return <span className={going ? 'ca-Row-time ca-mod-going' : 'ca-Row-time'}>{text}</span>;
+}
+
+/** How long a server keeps the call waiting. */
+function Waiting({ step, server }: { step: ToolStep; server: string }): JSX.Element {
+  const { trans } = useUi();
+  const skew = useProject(state => state.skewMs);
+  const now = useNow(true) - skew;
+  return (
+    <span className="ca-Row-time ca-mod-going">
+      {trans.__('waiting %1 for MCP server %2', elapsed(now - step.startedAt), server)}
+    </span>
+  );
 }
 
 function stateWords(trans: Translation, state: StepState): string {
@@ -114,6 +128,10 @@ function ToolRow({ row, step }: { row: Row; step: ToolStep }): JSX.Element {
   const said = outputLine(step.output);
   const pictures = picturesOf(step.output);
   const asks = step.state === 'running' ? step.question : null;
+  const server = useProject(state => {
+    const id = serverOf(step);
+    return id && (state.history?.definition.mcps.find(each => each.id === id)?.name ?? id);
+  });
   // What was allowed with changes is what ran.
   const input = step.verdict?.input ?? step.input;
   return (
@@ -131,7 +149,11 @@ function ToolRow({ row, step }: { row: Row; step: ToolStep }): JSX.Element {
               </span>
             )}
             {step.verdict && <Decided verdict={step.verdict} />}
-            <Time step={step} />
+            {server && step.endedAt === null && !asks ? (
+              <Waiting step={step} server={server} />
+            ) : (
+              <Time step={step} />
+            )}
           </>
         }
       />
@@ -246,8 +268,16 @@ export function sameRow(a: Row, b: Row): boolean {
   );
 }
 
+interface StepRowProps {
+  row: Row;
+  index: number;
+  /** Whether keys go to it, and whether it is marked, here and in the timeline. */
+  focused: boolean;
+  marked: boolean;
+}
+
 export const StepRow = memo(
-  function StepRow({ row, index, focused }: { row: Row; index: number; focused: boolean }) {
+  function StepRow({ row, index, focused, marked }: StepRowProps) {
     const actions = useActions();
     const { step, depth, expandable, open } = row;
     return (
@@ -258,7 +288,7 @@ export const StepRow = memo(
         role="treeitem"
         aria-level={depth + 1}
         aria-expanded={expandable ? open : undefined}
-        aria-selected={focused}
+        aria-selected={marked}
         tabIndex={focused ? 0 : -1}
         data-index={index}
         data-kind={step.kind}
@@ -266,16 +296,21 @@ export const StepRow = memo(
         style={{ '--ca-depth': depth } as React.CSSProperties}
         onClick={event => {
           const target = event.target as HTMLElement;
+          if (target.closest('button')) {
+            return;
+          }
+          actions.runs.select(step.id);
           if (expandable && target.closest('.ca-Row-line')) {
             actions.toggleStep(step.id);
           }
         }}
       >
         <Contents row={row} />
+        {marked && <StepTools step={step} />}
       </div>
     );
   },
-  (a, b) => sameRow(a.row, b.row) && a.index === b.index && a.focused === b.focused
+  (a, b) => sameRow(a.row, b.row) && a.index === b.index && a.focused === b.focused && a.marked === b.marked
 );
 
 /** The way it ended: the result as text, or what went wrong. */

@@ -3,19 +3,25 @@
  *
  * Follow mode keeps the newest row in view; scrolling up ends it, the button brings it back.
  */
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import type { KeyboardEvent } from 'react';
 import { flushSync } from 'react-dom';
 
 import { hasEnded } from '../api/types';
-import { rowsOf } from '../stores/rows';
+import { filteredSteps, isFiltering } from '../stores/kinds';
+import { modelWaits } from '../stores/moments';
+import { rowIndex, rowsOf } from '../stores/rows';
 import { useActions, useProject, useUi } from '../ui/context';
+import { elapsed } from '../ui/format';
+import { useNow } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { advice, endLabel } from '../ui/labels';
 import { StateDot } from '../ui/StateDot';
 
+import { FilterBar } from './FilterBar';
 import { Rows } from './Rows';
 import { hasOutcome } from './StepRow';
+import { useCopyStep } from './StepTools';
 
 /** Distance from the end, in CSS pixels, that still counts as being at the end. */
 const NEAR_END = 24;
@@ -92,14 +98,39 @@ function Calm(): JSX.Element | null {
   );
 }
 
+/** Agents that wait for their model, and how long. */
+function Waits(): JSX.Element | null {
+  const { trans } = useUi();
+  const monitor = useProject(state => state.monitor);
+  const skew = useProject(state => state.skewMs);
+  const waits = monitor && monitor.roots.length ? modelWaits(monitor) : [];
+  const now = useNow(waits.length > 0) - skew;
+  const long = waits.filter(wait => now - wait.since >= 1_000);
+  return long.length ? (
+    <div className="ca-Waits">
+      {long.map(wait => (
+        <p key={wait.name} className="ca-Calm">
+          <StateDot state="running" />
+          {wait.name === 'main'
+            ? trans.__('waiting %1 for the model', elapsed(now - wait.since))
+            : trans.__('%1: waiting %2 for the model', wait.name, elapsed(now - wait.since))}
+        </p>
+      ))}
+    </div>
+  ) : null;
+}
+
 export function Tree(): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
   const monitor = useProject(state => state.monitor);
   const toggled = useProject(state => state.toggled);
   const following = useProject(state => state.following);
-  const rows = useMemo(() => (monitor ? rowsOf(monitor, toggled) : []), [monitor, toggled]);
-  const [focused, setFocused] = useState(0);
+  const filter = useProject(state => state.runs.filter);
+  const selected = useProject(state => state.runs.step);
+  const only = useMemo(() => monitor && filteredSteps(monitor, filter), [monitor, filter]);
+  const rows = useMemo(() => (monitor ? rowsOf(monitor, toggled, only) : []), [monitor, toggled, only]);
+  const focused = Math.max(0, rowIndex(rows, selected));
   const scroller = useRef<HTMLDivElement>(null);
   const bottom = useRef(0);
 
@@ -143,11 +174,23 @@ export function Tree(): JSX.Element {
   const focus = (index: number) => {
     const next = Math.max(0, Math.min(rows.length - 1, index));
     // The row may lie in a part of the tree that is only drawn now.
-    flushSync(() => setFocused(next));
+    flushSync(() => actions.runs.select(rows[next]?.step.id ?? null));
     const row = scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"]`);
     row?.focus({ preventScroll: true });
     row?.scrollIntoView?.({ block: 'nearest' });
   };
+  // What is marked elsewhere, in the timeline say, comes into view here.
+  useEffect(() => {
+    const at = rowIndex(rows, selected);
+    const row = at < 0 ? null : scroller.current?.querySelector<HTMLElement>(`[data-index="${at}"]`);
+    if (row && !row.contains(document.activeElement)) {
+      row.scrollIntoView?.({ block: 'nearest' });
+    }
+    // Only a new mark moves the tree, not rows that come in.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [selected]);
+
+  const copyStep = useCopyStep();
   const onKeyDown = (event: KeyboardEvent) => {
     const at = (event.target as HTMLElement).closest<HTMLElement>('[role=treeitem]')?.dataset.index;
     const row = at === undefined ? undefined : rows[Number(at)];
@@ -169,9 +212,12 @@ export function Tree(): JSX.Element {
       ArrowRight: () => (row.expandable && !row.open ? actions.toggleStep(row.step.id) : focus(index + 1)),
       ArrowLeft: () =>
         row.expandable && row.open ? actions.toggleStep(row.step.id) : focus(parent() ?? index),
-      Enter: () => row.expandable && actions.toggleStep(row.step.id)
+      Enter: () => row.expandable && actions.toggleStep(row.step.id),
+      c: () => void copyStep(row.step),
+      f: () => actions.runs.askFork(row.step.id)
     };
-    if (event.key in moves) {
+    const control = event.ctrlKey || event.metaKey;
+    if (event.key in moves && !event.altKey && (!control || event.key === 'c')) {
       event.preventDefault();
       actions.follow(false);
       moves[event.key]();
@@ -180,11 +226,23 @@ export function Tree(): JSX.Element {
 
   return (
     <div className="ca-Tree">
+      <FilterBar found={trans._n('%1 row', '%1 rows', rows.length, rows.length)} />
       <div className="ca-Tree-scroll" ref={scroller} onScroll={onScroll}>
         <div role="tree" tabIndex={-1} aria-label={trans.__('Steps of the execution')} onKeyDown={onKeyDown}>
-          <Rows rows={rows} focused={Math.min(focused, rows.length - 1)} scroller={scroller} />
+          <Rows
+            rows={rows}
+            focused={Math.min(focused, rows.length - 1)}
+            marked={rowIndex(rows, selected)}
+            scroller={scroller}
+          />
         </div>
-        {rows.length === 0 && <Calm />}
+        {rows.length === 0 &&
+          (isFiltering(filter) ? (
+            <p className="ca-Hint">{trans.__('Nothing fits the filter.')}</p>
+          ) : (
+            <Calm />
+          ))}
+        <Waits />
         <Outcome />
       </div>
       {!following && (

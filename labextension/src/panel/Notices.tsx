@@ -109,12 +109,29 @@ export function Notices(): JSX.Element {
   const trouble = useProject(state => state.trouble);
   const firstKey = useProject(state => state.firstKey);
   const lost = useProject(state => state.connection === 'reconnecting');
+  const caughtUp = useProject(state => state.runs.caughtUp);
+  const note = useProject(state => state.runs.note);
   const what = trouble && advice(trans, trouble.code);
   return (
     <div className="ca-Notices">
       {lost && (
         <Strip tone="warning" icon="refresh">
           {trans.__('Connection lost. Reconnecting; nothing is missed, runs go on.')}
+        </Strip>
+      )}
+      {caughtUp !== null && !lost && (
+        <Strip tone="info" icon="check" onDismiss={() => actions.runs.dismissCaughtUp()}>
+          {trans._n(
+            'Connected again and caught up: %1 event came meanwhile.',
+            'Connected again and caught up: %1 events came meanwhile.',
+            caughtUp,
+            caughtUp
+          )}
+        </Strip>
+      )}
+      {note && (
+        <Strip tone="info" icon="check" onDismiss={() => actions.runs.dismissNote()}>
+          {note}
         </Strip>
       )}
       <Trust />

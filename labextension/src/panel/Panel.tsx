@@ -11,6 +11,13 @@ import '../../style/build.css';
 import '../../style/cards.css';
 import '../../style/properties.css';
 import '../../style/monitor.css';
+import '../../style/tree.css';
+import '../../style/ask.css';
+import '../../style/output.css';
+import '../../style/timeline.css';
+import '../../style/events.css';
+import '../../style/compare.css';
+import '../../style/runs.css';
 
 import { useEffect, useRef } from 'react';
 
@@ -23,6 +30,7 @@ import type { Ui } from '../ui/context';
 import { Icon } from '../ui/Icon';
 import { advice } from '../ui/labels';
 
+import { ForkDialog } from './ForkDialog';
 import { Notices } from './Notices';
 import { Properties } from './Properties';
 import { RunDialog } from './RunDialog';
@@ -54,6 +62,7 @@ function Body(): JSX.Element {
   const failed = useProject(state => state.loadTrouble !== null);
   const properties = useProject(state => state.propertiesOpen);
   const asking = useProject(state => state.asking);
+  const forking = useProject(state => state.runs.forking !== null);
   useEffect(() => {
     const node = root.current;
     if (!node) {
@@ -79,6 +88,7 @@ function Body(): JSX.Element {
           </div>
           <Drawer />
           {asking && <RunDialog definition={definition} />}
+          {forking && <ForkDialog definition={definition} />}
         </>
       ) : failed ? (
         <Unreadable />

@@ -176,6 +176,12 @@ export function Toolbar(): JSX.Element {
         onClick={() => void actions.stop()}
       />
       <ToolButton
+        icon="tune"
+        label={trans.__('Run with…')}
+        disabled={starting}
+        onClick={() => actions.runs.ask()}
+      />
+      <ToolButton
         icon="step"
         label={trans.__('Run step by step: every tool call asks')}
         disabled={starting}

@@ -63,10 +63,15 @@ export function TextField(
 const LINES = { least: 3, most: 14 };
 
 export function TextArea(
-  props: FieldProps & { value: string; onChange: (value: string) => void; code?: boolean }
+  props: FieldProps & {
+    value: string;
+    onChange: (value: string) => void;
+    code?: boolean;
+    placeholder?: string;
+  }
 ): JSX.Element {
   const id = useId();
-  const { value, onChange, code, help } = props;
+  const { value, onChange, code, help, placeholder } = props;
   // Long lines wrap; about 34 characters fit the panel.
   const lines = value.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 34)), 0);
   return (
@@ -76,6 +81,7 @@ export function TextArea(
         className={code ? 'ca-mod-code' : undefined}
         rows={Math.min(LINES.most, Math.max(LINES.least, lines))}
         value={value}
+        placeholder={placeholder}
         aria-describedby={help ? `${id}-help` : undefined}
         data-lm-suppress-shortcuts="true"
         onChange={event => onChange(event.target.value)}

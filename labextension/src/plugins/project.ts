@@ -5,7 +5,9 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ILabStatus, ILayoutRestorer } from '@jupyterlab/application';
 import type { IWidgetTracker } from '@jupyterlab/apputils';
 import { ICommandPalette, IThemeManager, WidgetTracker, showErrorMessage } from '@jupyterlab/apputils';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 import type { DockLayout } from '@lumino/widgets';
@@ -13,6 +15,7 @@ import type { DockLayout } from '@lumino/widgets';
 import type { Client } from '../api/client';
 import { CommandIDs, NO_ARGS, OPEN_PROJECT_ARGS } from '../commands';
 import { IAgents, IPreferences } from '../tokens';
+import type { Host } from '../ui/host';
 import { agentIcon, checkIcon, runIcon, saveIcon, stopIcon } from '../widgets/icons';
 import type { ProjectWidget } from '../widgets/ProjectWidget';
 
@@ -36,7 +39,15 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
   autoStart: true,
   provides: IProjectTracker,
   requires: [IAgents, IRenderMimeRegistry, IPreferences],
-  optional: [ITranslator, ILayoutRestorer, ICommandPalette, IThemeManager, ILabStatus],
+  optional: [
+    ITranslator,
+    ILayoutRestorer,
+    ICommandPalette,
+    IThemeManager,
+    ILabStatus,
+    IDefaultFileBrowser,
+    IStateDB
+  ],
   activate: (
     app: JupyterFrontEnd,
     agents: IAgents,
@@ -46,20 +57,34 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
     themes: IThemeManager | null,
-    status: ILabStatus | null
+    status: ILabStatus | null,
+    browser: IDefaultFileBrowser | null,
+    state: IStateDB | null
   ): IProjectTracker => {
     const trans = (translator ?? nullTranslator).load('cloutagent');
     const tracker = new WidgetTracker<ProjectWidget>({ namespace: 'cloutagent' });
     const { commands, shell } = app;
+    let host: Host | null = null;
 
     const open = async (id: string, mode: DockLayout.InsertMode | undefined): Promise<ProjectWidget> => {
       // Canvas, stores and all that a tab needs are loaded with the first tab.
-      const { ProjectWidget } = await import('../widgets/ProjectWidget');
+      const [{ ProjectWidget }, { LabHost }] = await Promise.all([
+        import('../widgets/ProjectWidget'),
+        import('../widgets/host')
+      ]);
       const known = tracker.find(widget => widget.projectId === id);
       if (known) {
         shell.activateById(known.id);
         return known;
       }
+      host ??= new LabHost({
+        contents: app.serviceManager.contents,
+        commands,
+        browser,
+        state,
+        trans,
+        translator: translator ?? nullTranslator
+      });
       const widget = new ProjectWidget({
         projectId: id,
         agents,
@@ -67,7 +92,8 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
         trans,
         themes,
         status,
-        preferences
+        preferences,
+        host
       });
       shell.add(widget, 'main', { mode, type: 'Agent project' });
       await tracker.add(widget);

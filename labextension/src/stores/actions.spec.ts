@@ -101,7 +101,7 @@ describe('running', () => {
       }
     });
     tab.actions.edit(['name'], 'Edited');
-    await tab.actions.runWith({ file: 'a.csv' });
+    await tab.actions.runWith({ variables: { file: 'a.csv' } });
     const methods = tab.server.asked.map(each => `${each.method} ${each.path}`);
     expect(methods.indexOf(`PUT projects/${ID}`)).toBeLessThan(
       methods.indexOf(`POST projects/${ID}/execute`)
@@ -126,7 +126,7 @@ describe('running', () => {
           })
       }
     });
-    await tab.actions.runWith({ file: 'a.csv' });
+    await tab.actions.runWith({ variables: { file: 'a.csv' } });
     expect(tab.state()).toMatchObject({ problemsOpen: true, trouble: null, starting: false });
   });
 
@@ -134,7 +134,7 @@ describe('running', () => {
     tab = openTab({
       routes: { [`POST projects/${ID}/execute`]: () => failure(503, 'QUEUE_FULL', '50 wait') }
     });
-    await tab.actions.runWith({ file: 'a.csv' });
+    await tab.actions.runWith({ variables: { file: 'a.csv' } });
     expect(tab.state().trouble).toEqual({ code: 'QUEUE_FULL', message: '50 wait' });
   });
 });

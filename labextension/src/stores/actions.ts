@@ -4,15 +4,18 @@
  */
 import type { Client } from '../api/client';
 import type { LiveExecutions } from '../api/live';
-import type { ApprovalDecision, ExecutionEvent } from '../api/types';
+import type { ApprovalDecision, ExecuteRequest, ExecutionEvent } from '../api/types';
 import { hasEnded } from '../api/types';
+import type { Host } from '../ui/host';
 
 import { AuthoringActions } from './authoring';
+import { EMPTY_DRAFT, requestOf } from './drafts';
 import { fold } from './fold';
 import { emptyMonitor } from './monitor';
 import type { PreferencesStore } from './preferences';
 import type { MonitorTab, ProjectStore } from './project';
 import { NARROW_PX } from './project';
+import { RunActions } from './runActions';
 import { executionToShow, isActive, needsPrompt, variablesToAsk } from './select';
 import { troubleOf } from './tab';
 
@@ -22,13 +25,34 @@ const LIVE_MS = 5_000;
 const DRAWER = 'monitor';
 
 export class ProjectActions extends AuthoringActions {
-  constructor(store: ProjectStore, client: Client, live: LiveExecutions, preferences?: PreferencesStore) {
+  constructor(
+    store: ProjectStore,
+    client: Client,
+    live: LiveExecutions,
+    host: Host,
+    preferences?: PreferencesStore
+  ) {
     super(store, client, live, preferences);
+    this.runs = new RunActions(
+      store,
+      client,
+      live,
+      {
+        show: id => this.show(id),
+        runWith: request => this.runWith(request),
+        follow: id => this._follow(id)
+      },
+      host
+    );
     this._unsubscribe = live.subscribe(() => this._onLive());
   }
 
+  /** What a person does with executions besides. */
+  readonly runs: RunActions;
+
   dispose(): void {
     super.dispose();
+    this.runs.dispose();
     this._unsubscribe();
     this._unwatch();
   }
@@ -42,14 +66,14 @@ export class ProjectActions extends AuthoringActions {
       this.set({ loadTrouble: troubleOf(error) });
       return;
     }
-    await Promise.all([this.loadAids(), this._loadExecutions(), this.check()]);
+    await Promise.all([this.loadAids(), this._loadExecutions(), this.check(), this.runs.recall()]);
     this._loaded = true;
   }
 
   private async _loadExecutions(): Promise<void> {
     await this.attempt(async () => {
       const page = await this.client.executions({ project: this.state.projectId, limit: 20 });
-      this.set({ executions: page.items });
+      this.set({ executions: page.items, runs: { ...this.state.runs, older: page.next_cursor } });
       const shown = executionToShow(page.items);
       if (shown && this.state.executionId === null) {
         this.show(shown.execution_id);
@@ -67,11 +91,11 @@ export class ProjectActions extends AuthoringActions {
     if (!definition || this.state.starting) {
       return;
     }
-    this._stepwise = step;
+    const { draft } = this.state.runs;
     if (variablesToAsk(definition).length || needsPrompt(definition)) {
-      this.set({ asking: true });
+      this.runs.ask({ ...draft, step });
     } else {
-      await this.runWith({});
+      await this.runWith(requestOf({ ...EMPTY_DRAFT, step }));
     }
   }
 
@@ -79,18 +103,13 @@ export class ProjectActions extends AuthoringActions {
     this.set({ asking: false });
   }
 
-  async runWith(variables: Record<string, string>, prompt?: string): Promise<void> {
-    this.set({ asking: false, starting: true, lastVariables: variables, trouble: null });
+  /** Save what is edited, unless another version is asked for, and run it. */
+  async runWith(request: ExecuteRequest): Promise<void> {
+    this.set({ asking: false, starting: true, trouble: null });
     try {
-      if (await this.save()) {
-        const accepted = await this.client.execute(this.state.projectId, {
-          variables,
-          ...(prompt ? { prompt } : {}),
-          ...(this._stepwise ? { step: true } : {})
-        });
-        this.show(accepted.execution_id);
-        this._openDrawer();
-        await this._noteState(accepted.execution_id);
+      if ((request.version ?? null) !== null || (await this.save())) {
+        const accepted = await this.client.execute(this.state.projectId, request);
+        await this._follow(accepted.execution_id);
       }
     } catch (error) {
       const trouble = troubleOf(error);
@@ -134,16 +153,16 @@ export class ProjectActions extends AuthoringActions {
 
   /** Let the execution that is shown go on, and show where it does. */
   async resume(): Promise<void> {
-    const id = this.state.executionId;
-    if (id) {
-      await this.attempt(async () => {
-        const next = await this.client.resume(id);
-        if (next !== id) {
-          this.show(next);
-        }
-        await this._noteState(next);
-      });
+    await this.runs.resume();
+  }
+
+  /** Show an execution that somebody here has begun, from its first step on. */
+  private async _follow(executionId: string): Promise<void> {
+    if (executionId !== this.state.executionId) {
+      this.show(executionId);
     }
+    this._openDrawer();
+    await this._noteState(executionId);
   }
 
   /** Show an execution: its events from the first, live when it goes on. */
@@ -155,6 +174,7 @@ export class ProjectActions extends AuthoringActions {
       files: null,
       following: this.preferences.getState().follow,
       toggled: new Set(),
+      runs: { ...this.state.runs, events: [], step: null, caughtUp: null },
       drawer: { ...this.state.drawer, file: null }
     });
     this._unwatch = this.live.watch(executionId, {
@@ -171,7 +191,16 @@ export class ProjectActions extends AuthoringActions {
     const after = fold(monitor, events);
     const last = events[events.length - 1];
     const skew = Date.now() - Date.parse(last.ts);
-    this.set({ monitor: after, ...(Math.abs(skew) < LIVE_MS ? { skewMs: skew } : {}) });
+    const { runs } = this.state;
+    this.set({
+      monitor: after,
+      runs: { ...runs, events: runs.events.concat(events) },
+      ...(Math.abs(skew) < LIVE_MS ? { skewMs: skew } : {})
+    });
+    if (this._lostAt !== null) {
+      this.runs.caughtUp(after.lastEventId - this._lostAt);
+      this._lostAt = null;
+    }
     const ended = hasEnded(after.status) && !hasEnded(monitor.status);
     if (ended || events.some(event => event.type === 'tool_result')) {
       void this._loadFiles(executionId);
@@ -212,6 +241,9 @@ export class ProjectActions extends AuthoringActions {
     );
     const executions = [...mine, ...older].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
     const connection = this.live.connection;
+    if (connection === 'reconnecting' && isActive(this.state)) {
+      this._lostAt ??= this.state.monitor?.lastEventId ?? 0;
+    }
     const mended = connection === 'open' && this.state.trouble?.code === 'OFFLINE';
     this.set({ executions, connection, ...(mended ? { trouble: null } : {}) });
     // A run that a notebook or a program starts is shown here too, unless another one goes on.
@@ -281,7 +313,8 @@ export class ProjectActions extends AuthoringActions {
 
   private _unsubscribe: () => void;
   private _unwatch: () => void = () => undefined;
-  private _stepwise = false;
+  /** The last event seen when the connection was lost, until the next one comes. */
+  private _lostAt: number | null = null;
   private _loaded = false;
   private _loadingFiles = false;
 }

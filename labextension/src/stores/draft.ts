@@ -4,7 +4,7 @@
 import type { ExecutionEvent } from '../api/types';
 import { cardOfAgent } from '../graph/graph';
 
-import type { CardRun, Monitor, ProseStep, Step, StepBase, StepState, TurnStep } from './monitor';
+import type { CardRun, Monitor, ProseStep, Step, StepBase, StepState, ToolStep, TurnStep } from './monitor';
 
 /** A monitor that may be written to while one batch is taken in. */
 export interface Draft extends Omit<Monitor, 'steps' | 'roots' | 'cards'> {
@@ -77,7 +77,14 @@ export function ensureTurn(draft: Draft, span: string, label: string, at: number
     return;
   }
   closeTurns(draft, parent, at);
-  const turn: TurnStep = { ...begun(span, parent, at), kind: 'turn', number, tokens: null, costUsd: null };
+  const turn: TurnStep = {
+    ...begun(span, parent, at),
+    kind: 'turn',
+    number,
+    tokens: null,
+    costUsd: null,
+    repliedAt: null
+  };
   add(draft, turn);
   card(draft, cardOfAgent(label), at, run => ({ turn: Math.max(run.turn, number) }));
 }
@@ -144,4 +151,17 @@ export function shownUnder(draft: Draft, span: string): string | null {
     }
   }
   return null;
+}
+
+/** A delegation that failed leaves its card failed, whether or not the subagent could still say so. */
+export function failedSubagents(draft: Draft, call: ToolStep, at: number): void {
+  for (const id of draft.steps.get(call.id)?.children ?? []) {
+    const agent = draft.steps.get(id);
+    if (agent?.kind === 'agent') {
+      card(draft, cardOfAgent(agent.label), at, run => {
+        const active = run.endedAt === null ? Math.max(0, run.active - 1) : run.active;
+        return active ? { active } : { active, state: 'failed', endedAt: at, tool: null, toolSince: null };
+      });
+    }
+  }
 }

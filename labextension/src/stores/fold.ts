@@ -14,6 +14,7 @@ import {
   card,
   closeInside,
   ensureTurn,
+  failedSubagents,
   forgetSaid,
   parentSpan,
   prose,
@@ -193,6 +194,7 @@ function take(draft: Draft, event: ExecutionEvent): void {
         label: event.agent,
         model: event.model,
         prompt: event.prompt,
+        variables: event.variables ?? {},
         result: null,
         tokens: 0,
         costUsd: 0
@@ -340,7 +342,8 @@ function take(draft: Draft, event: ExecutionEvent): void {
       const paid = turn?.kind === 'turn' && turn.tokens !== null ? turn : { tokens: 0, costUsd: 0 };
       update<TurnStep>(draft, event.span, 'turn', {
         tokens: (paid.tokens ?? 0) + tokens,
-        costUsd: plus(paid.costUsd, event.turn_cost_usd)
+        costUsd: plus(paid.costUsd, event.turn_cost_usd),
+        repliedAt: at
       });
       const owner = draft.steps.get(parentSpan(event.span) ?? event.span);
       if (owner?.kind === 'agent') {
@@ -381,18 +384,5 @@ function take(draft: Draft, event: ExecutionEvent): void {
     case 'cancelled':
       end(draft, event, at);
       return;
-  }
-}
-
-/** A delegation that failed leaves its card failed, whether or not the subagent could still say so. */
-function failedSubagents(draft: Draft, call: ToolStep, at: number): void {
-  for (const id of draft.steps.get(call.id)?.children ?? []) {
-    const agent = draft.steps.get(id);
-    if (agent?.kind === 'agent') {
-      card(draft, cardOfAgent(agent.label), at, run => {
-        const active = run.endedAt === null ? Math.max(0, run.active - 1) : run.active;
-        return active ? { active } : { active, state: 'failed', endedAt: at, tool: null, toolSince: null };
-      });
-    }
   }
 }

@@ -33,6 +33,8 @@ export interface AgentStep extends StepBase {
   label: string;
   model: string;
   prompt: string;
+  /** Values of the project's variables, of the main agent. */
+  variables: Readonly<Record<string, string>>;
   result: string | null;
   tokens: number;
   costUsd: number | null;
@@ -43,6 +45,8 @@ export interface TurnStep extends StepBase {
   number: number;
   tokens: number | null;
   costUsd: number | null;
+  /** When its reply was there and paid for. */
+  repliedAt: number | null;
 }
 
 export interface ProseStep extends StepBase {

@@ -21,6 +21,8 @@ import type { History } from '../graph/history';
 import type { Refusal } from '../graph/wires';
 
 import type { Monitor } from './monitor';
+import type { RunsState } from './runs';
+import { NO_RUNS } from './runs';
 import type { Toggled } from './rows';
 
 /** A failed request, as the panel shows it. */
@@ -29,7 +31,7 @@ export interface Trouble {
   message: string;
 }
 
-export type MonitorTab = 'steps' | 'files';
+export type MonitorTab = 'steps' | 'timeline' | 'events' | 'files' | 'cost';
 
 export interface ProjectState {
   projectId: string;
@@ -71,9 +73,10 @@ export interface ProjectState {
   starting: boolean;
   /** The dialog that asks for values before a run. */
   asking: boolean;
-  lastVariables: Record<string, string>;
   files: FileRow[] | null;
   connection: Connection;
+  /** What a person does with executions: filters, dialogs, comparisons (`runs.ts`). */
+  runs: RunsState;
 
   /** The drawer; its height in CSS pixels below the head, null until somebody resized it. */
   drawer: { open: boolean; height: number | null; tab: MonitorTab; file: string | null };
@@ -119,9 +122,9 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     skewMs: 0,
     starting: false,
     asking: false,
-    lastVariables: {},
     files: null,
     connection: 'idle',
+    runs: NO_RUNS,
     drawer: { open: false, height: null, tab: 'steps', file: null },
     toggled: new Set(),
     following: true,

@@ -54,13 +54,34 @@ export function opensByItself(step: Step | ToolStep): boolean {
   );
 }
 
-/** The rows to draw, in order. */
-export function rowsOf(monitor: Monitor, toggled: Toggled): Row[] {
+/** Steps that have to be unfolded before `id` has a row. */
+export function foldedAbove(monitor: Monitor, toggled: Toggled, id: string): string[] {
+  const folded: string[] = [];
+  for (
+    let at = monitor.steps.get(id)?.parent ?? null;
+    at !== null;
+    at = monitor.steps.get(at)?.parent ?? null
+  ) {
+    const step = monitor.steps.get(at);
+    if (step && opensByItself(step) === toggled.has(at)) {
+      folded.push(at);
+    }
+  }
+  return folded;
+}
+
+/** Place of the row that stands for the step `id`; -1 where there is none. */
+export function rowIndex(rows: readonly Row[], id: string | null): number {
+  return id === null ? -1 : rows.findIndex(row => row.step.id === id || row.delegate?.id === id);
+}
+
+/** The rows to draw, in order; `only`: the steps that a filter lets through. */
+export function rowsOf(monitor: Monitor, toggled: Toggled, only: ReadonlySet<string> | null = null): Row[] {
   const rows: Row[] = [];
   const hidden = repeated(monitor);
   const visit = (id: string, depth: number): void => {
     const step = monitor.steps.get(id);
-    if (!step || id === hidden) {
+    if (!step || id === hidden || (only && !only.has(id))) {
       return;
     }
     const delegate = delegateOf(monitor, step);

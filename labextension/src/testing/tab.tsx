@@ -14,9 +14,11 @@ import { emptyMonitor } from '../stores/monitor';
 import { createPreferences } from '../stores/preferences';
 import type { Preferences, PreferencesStore } from '../stores/preferences';
 import { createProjectStore } from '../stores/project';
+import { NO_RUNS } from '../stores/runs';
 import type { ProjectState } from '../stores/project';
 import { TabProvider, UiProvider } from '../ui/context';
 import type { RenderOutput } from '../ui/context';
+import type { Host } from '../ui/host';
 import type { Translation } from '../ui/labels';
 import type { MenuEntry, Question, ShellPort } from '../ui/port';
 
@@ -61,9 +63,34 @@ export class FakeShell implements ShellPort {
   }
 }
 
+/** A host that remembers, and notes what it was asked to open. */
+export class FakeHost implements Host {
+  readonly opened: { name: string; data: Blob }[] = [];
+  readonly memory = new Map<string, unknown>();
+  files: string[] = [];
+
+  async open(name: string, data: Blob): Promise<string> {
+    this.opened.push({ name, data });
+    return name;
+  }
+
+  async chooseFiles(): Promise<string[]> {
+    return this.files;
+  }
+
+  async recall(key: string): Promise<unknown> {
+    return this.memory.get(key) ?? null;
+  }
+
+  async remember(key: string, value: unknown): Promise<void> {
+    this.memory.set(key, value);
+  }
+}
+
 export interface Tab {
   shell: FakeShell;
   preferences: PreferencesStore;
+  host: FakeHost;
   live: LiveExecutions;
   server: FakeServer;
   actions: ProjectActions;
@@ -85,22 +112,26 @@ export function openTab(
   const live = new LiveExecutions(client);
   const store = createProjectStore(project.id);
   const definition: Definition = definitionOf(project);
-  const monitor = options.log ? fold(emptyMonitor('e1'), logOf(options.log)) : null;
+  const events = logOf(options.log ?? []);
+  const monitor = options.log ? fold(emptyMonitor('e1'), events) : null;
   store.setState({
     saved: project,
     etag: '"1"',
     history: begin(definition),
     monitor,
     executionId: monitor ? 'e1' : null,
+    runs: { ...NO_RUNS, events },
     ...options.state
   });
+  const host = new FakeHost();
   const shell = new FakeShell();
   // Tests say when something is saved; nothing saves itself unless they ask for it.
   const preferences = createPreferences({ initial: { autosave: false, ...options.preferences } });
-  const actions = new ProjectActions(store, client, live, preferences);
+  const actions = new ProjectActions(store, client, live, host, preferences);
   return {
     shell,
     preferences,
+    host,
     live,
     server,
     actions,

@@ -77,3 +77,12 @@ export function firstLine(text: string): string {
 export function plain(text: string): string {
   return text.replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-_])/g, '');
 }
+
+/** A moment as a reader places it: the time alone today, with its date before. */
+export function moment(iso: string, now = new Date()): string {
+  const at = new Date(iso);
+  const today = at.toDateString() === now.toDateString();
+  const time: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' };
+  const words = today ? time : { ...time, day: 'numeric' as const, month: 'short' as const };
+  return new Intl.DateTimeFormat(undefined, words).format(at);
+}

@@ -1,9 +1,10 @@
 /**
  * Words for codes, translated: one switch each, with literal strings so that extraction finds them.
  */
-import type { Status } from '../api/types';
+import type { ExecutionEvent, ExecutionState, Status } from '../api/types';
 import type { CardKind } from '../graph/graph';
 import type { Refusal } from '../graph/wires';
+import type { Kind } from '../stores/kinds';
 import type { CardRun } from '../stores/monitor';
 
 /** The part of Lab's translation bundle that views use. */
@@ -121,5 +122,87 @@ export function refusalLabel(trans: Translation, refusal: Refusal): string {
       return trans.__('Hooks belong to the agent; they watch its subagents too.');
     case 'kinds':
       return trans.__('Connect an agent or a subagent to what it uses: a subagent, a server, or the hooks.');
+  }
+}
+
+export function kindOfStepLabel(trans: Translation, kind: Kind): string {
+  switch (kind) {
+    case 'thinking':
+      return trans.__('Thinking');
+    case 'text':
+      return trans.__('Text');
+    case 'tool':
+      return trans.__('Tools');
+    case 'agent':
+      return trans.__('Agents');
+    case 'hook':
+      return trans.__('Hooks');
+    case 'warning':
+      return trans.__('Warnings');
+    case 'state':
+      return trans.__('State and cost');
+  }
+}
+
+/** Where an execution came from. */
+export function originLabel(trans: Translation, origin: ExecutionState['origin']): string {
+  switch (origin) {
+    case 'panel':
+      return trans.__('panel');
+    case 'notebook':
+      return trans.__('notebook');
+    case 'cli':
+      return trans.__('shell');
+    case 'mcp':
+      return trans.__('MCP');
+    case 'key':
+      return trans.__('API key');
+    case 'api':
+      return trans.__('API');
+  }
+}
+
+export function eventLabel(trans: Translation, type: ExecutionEvent['type']): string {
+  switch (type) {
+    case 'queued':
+      return trans.__('queued');
+    case 'start':
+      return trans.__('start');
+    case 'interrupted':
+      return trans.__('interrupted');
+    case 'resumed':
+      return trans.__('resumed');
+    case 'agent_start':
+      return trans.__('agent starts');
+    case 'agent_complete':
+      return trans.__('agent is done');
+    case 'thinking':
+      return trans.__('thinking');
+    case 'text':
+      return trans.__('text');
+    case 'tool_call':
+      return trans.__('call');
+    case 'tool_result':
+      return trans.__('result');
+    case 'approval_required':
+      return trans.__('asks');
+    case 'approval':
+      return trans.__('answer');
+    case 'waiting':
+      return trans.__('waits');
+    case 'running':
+      return trans.__('runs');
+    case 'hook':
+      return trans.__('hook');
+    case 'cost_update':
+      return trans.__('cost');
+    case 'warning':
+      return trans.__('warning');
+    case 'complete':
+      return trans.__('complete');
+    case 'error':
+      return trans.__('error');
+    case 'cancelled':
+      return trans.__('cancelled');
   }
 }

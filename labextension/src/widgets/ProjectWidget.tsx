@@ -15,6 +15,7 @@ import { createProjectStore } from '../stores/project';
 import { isActive, isDirty } from '../stores/select';
 import type { IAgents, IPreferences } from '../tokens';
 import type { RenderOutput } from '../ui/context';
+import type { Host } from '../ui/host';
 import type { ShellPort } from '../ui/port';
 
 import { Boundary } from './Boundary';
@@ -24,6 +25,16 @@ import { shellPort } from './shellPort';
 
 const Panel = lazy(() => import('../panel/Panel').then(module => ({ default: module.Panel })));
 
+/** What Lab's file browser drags, and how Lumino tells of it. */
+const FILES = 'application/x-jupyter-icontents';
+const DRAGS = ['lm-dragenter', 'lm-dragleave', 'lm-dragover', 'lm-drop'];
+
+/** What a drag of Lumino's carries. */
+interface FileDrag extends Event {
+  dropAction?: string;
+  mimeData?: { hasData(type: string): boolean; getData(type: string): unknown };
+}
+
 export interface ProjectWidgetOptions {
   projectId: string;
   agents: IAgents;
@@ -32,12 +43,13 @@ export interface ProjectWidgetOptions {
   themes: IThemeManager | null;
   status: ILabStatus | null;
   preferences: IPreferences;
+  host: Host;
 }
 
 export class ProjectWidget extends ReactWidget {
   constructor(private _options: ProjectWidgetOptions) {
     super();
-    const { projectId, agents, rendermime, trans, themes, preferences } = _options;
+    const { projectId, agents, rendermime, trans, themes, preferences, host } = _options;
     this.projectId = projectId;
     this.id = `cloutagent-project-${projectId}`;
     this.addClass('ca-ProjectTab');
@@ -47,7 +59,7 @@ export class ProjectWidget extends ReactWidget {
     const key = agents.firstKeys.get(projectId) ?? null;
     agents.firstKeys.delete(projectId);
     const store = createProjectStore(projectId, key);
-    this.actions = new ProjectActions(store, agents.client, agents.live, preferences);
+    this.actions = new ProjectActions(store, agents.client, agents.live, host, preferences);
     this._shell = shellPort(trans);
     this._renderOutput = renderOutputWith(rendermime, agents.client);
     this._unsubscribe = store.subscribe(() => this._onState());
@@ -97,6 +109,34 @@ export class ProjectWidget extends ReactWidget {
         </Suspense>
       </Boundary>
     );
+  }
+
+  /** Files of Lab's file browser are taken wherever they are dropped on the tab. */
+  handleEvent(event: Event): void {
+    const drag = event as FileDrag;
+    if (!drag.mimeData?.hasData(FILES) || !this.actions.store.getState().history) {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+    this.toggleClass('ca-mod-drop', event.type === 'lm-dragenter' || event.type === 'lm-dragover');
+    if (event.type === 'lm-dragover') {
+      drag.dropAction = 'copy';
+    } else if (event.type === 'lm-drop') {
+      drag.dropAction = 'copy';
+      this.actions.runs.offer(drag.mimeData.getData(FILES) as string[]);
+      this.activate();
+    }
+  }
+
+  protected onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    DRAGS.forEach(type => this.node.addEventListener(type, this, true));
+  }
+
+  protected onBeforeDetach(msg: Message): void {
+    DRAGS.forEach(type => this.node.removeEventListener(type, this, true));
+    super.onBeforeDetach(msg);
   }
 
   protected onActivateRequest(msg: Message): void {
