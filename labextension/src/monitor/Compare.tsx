@@ -15,6 +15,8 @@ import { statusLabel } from '../ui/labels';
 import { Modal } from '../ui/Modal';
 import { StateDot } from '../ui/StateDot';
 
+import { inputLine } from './summary';
+
 function Head({ id, monitor }: { id: string; monitor: Monitor }): JSX.Element {
   const { trans } = useUi();
   const known = useProject(state => state.executions.find(each => each.execution_id === id));
@@ -83,7 +85,9 @@ function Side({ line, other, open }: { line: Line | null; other: Line | null; op
         </>
       ) : (
         <span className="ca-Compare-line">
-          {firstLine(line.detail)}
+          {line.kind === 'tool'
+            ? inputLine(JSON.parse(line.detail) as Record<string, unknown>)
+            : firstLine(line.detail)}
           {line.output && <span className="ca-Compare-output">{firstLine(line.output)}</span>}
         </span>
       )}

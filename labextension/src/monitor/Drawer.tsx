@@ -11,7 +11,6 @@ import { Icon } from '../ui/Icon';
 import { statusLabel } from '../ui/labels';
 import { StateDot } from '../ui/StateDot';
 
-import { Compare } from './Compare';
 import { Costs } from './Costs';
 import { DrawerMenu } from './DrawerMenu';
 import { Events } from './Events';
@@ -245,7 +244,6 @@ export function Drawer(): JSX.Element {
           )}
         </div>
       )}
-      <Compare />
     </section>
   );
 }

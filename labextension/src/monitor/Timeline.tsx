@@ -67,7 +67,7 @@ const BarRow = memo(function BarRow(props: RowProps): JSX.Element {
       : { left: `${100 * to}%`, paddingLeft: 6 };
   return (
     // The list handles the keys of all its rows.
-     
+
     <div
       id={id}
       className="ca-Bar"

@@ -23,6 +23,7 @@ import { useEffect, useRef } from 'react';
 
 import type { Client } from '../api/client';
 import { Canvas } from '../canvas/Canvas';
+import { Compare } from '../monitor/Compare';
 import { Drawer } from '../monitor/Drawer';
 import type { ProjectActions } from '../stores/actions';
 import { TabProvider, UiProvider, useActions, useProject, useUi } from '../ui/context';
@@ -88,6 +89,7 @@ function Body(): JSX.Element {
           </div>
           <Drawer />
           {asking && <RunDialog definition={definition} />}
+          <Compare />
           {forking && <ForkDialog definition={definition} />}
         </>
       ) : failed ? (
