@@ -1,4 +1,4 @@
-"""The execution monitor at a real screen: one run as tree, timeline, log and cost; again, forked, compared."""
+"""The execution monitor at a real screen: a run as tree, timeline, log and cost; again, forked, compared."""
 
 from __future__ import annotations
 
