@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .server.context import Context
     from .services import Services
+    from .telemetry.prometheus import Collector
 
 _ACTIVITY_S = 30.0
 """How often running executions are reported as activity; culling works in minutes."""
@@ -51,7 +52,8 @@ def _no_collection() -> Iterator[None]:
 def _trait(row: Row) -> TraitType[Any, Any]:
     """A row of the settings table as a traitlet. None: not set here, so the environment is asked."""
     unit = f" In {row.unit}." if row.unit else ""
-    variable = f" Environment variable: {row.env}." if row.env else ""
+    alias = f" (or {row.alias})" if row.alias else ""
+    variable = f" Environment variable: {row.env}{alias}." if row.env else ""
     help_text = f"{row.help}{unit}{variable}"
     if row.type is tuple:
         return List(Unicode(), default_value=None, allow_none=True, help=help_text).tag(config=True)
@@ -70,6 +72,26 @@ _Configurable = types.new_class(
 )
 
 
+class Activity:
+    """When an execution last did something, where Jupyter and a hub's culler look for it.
+
+    Told of the beginning and the end of each (an `executions.observers.Observer`) and asked in between;
+    monitors and streams, which only look, count for nothing.
+    """
+
+    def __init__(self, times: dict[str, datetime], name: str) -> None:
+        self._times = times
+        self._name = name
+
+    def now(self) -> None:
+        """Something runs at this moment."""
+        self._times[self._name] = datetime.now(UTC)
+
+    def saw(self, live: object, event: Mapping[str, Any]) -> None:
+        if event["type"] in ("start", "resumed", "complete", "error", "cancelled"):
+            self.now()
+
+
 class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
     """CloutAgent for JupyterLab: draw an agent, run it, watch it, call it from anywhere."""
 
@@ -79,6 +101,7 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
     services: Services
     context: Context
     _activity: asyncio.Task[None] | None = None
+    _metrics: Collector | None = None
 
     def make_settings(self) -> Settings:
         """The settings as configured; raises `SettingError` that names a wrong one."""
@@ -110,6 +133,7 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
             kernels=ServerKernels(self._server.kernel_manager),
             notebooks=ServerNotebooks(self._server),
         )
+        self._observe()
         limits = RateLimits(settings.rate_limit, settings.failed_auth_limit)
         self.context = Context(
             services=self.services,
@@ -117,8 +141,21 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
             streams=StreamSlots(settings.max_streams),
             version=__version__,
         )
+        streams = self.context.streams
+        self.services.telemetry.meters.gauge("cloutagent.streams", lambda: streams.open)
         page_config = self._server.web_app.settings.setdefault("page_config_data", {})
         page_config["cloutagentVersion"] = __version__
+
+    def _observe(self) -> None:
+        """Tell the server what of executions it wants to know: activity, Jupyter Events, warnings."""
+        from .jupyter.events import ServerEvents
+        from .jupyter.logs import Visible
+
+        telemetry, observers = self.services.telemetry, self.services.observers
+        telemetry.confide(getattr(self._server.identity_provider, "token", "") or "")
+        telemetry.show_in(Visible(self._server.log))
+        observers.add(ServerEvents(self._server.event_logger))
+        observers.add(Activity(self._server.web_app.settings["last_activity_times"], self.name))
 
     def initialize_handlers(self) -> None:
         with _no_collection():
@@ -129,6 +166,10 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """The event loop runs: recover what a crash left, and begin to work."""
         await self.services.start()
+        with _no_collection():
+            from .telemetry import prometheus
+
+        self._metrics = prometheus.register(self.services.telemetry.meters)
         self._activity = asyncio.create_task(self._report_activity(), name="cloutagent activity")
         self._heed_signals(serverapp)
 
@@ -148,10 +189,10 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
 
     async def _report_activity(self) -> None:
         """JupyterHub culls by last activity; an execution that runs is some, though nobody types."""
-        times = self._server.web_app.settings["last_activity_times"]
+        activity = Activity(self._server.web_app.settings["last_activity_times"], self.name)
         while True:
             if self.services.executions.active:
-                times[self.name] = datetime.now(UTC)
+                activity.now()
             await asyncio.sleep(_ACTIVITY_S)
 
     def current_activity(self) -> dict[str, int] | None:
@@ -168,4 +209,9 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         if self._activity is not None:
             self._activity.cancel()
             await asyncio.gather(self._activity, return_exceptions=True)
+        if self._metrics is not None:
+            from .telemetry import prometheus
+
+            prometheus.unregister(self._metrics)
+            self._metrics = None
         await self.services.stop()

@@ -12,13 +12,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._version import __version__
 from .auth.keys import Keys
+from .engine.masking import Mask
 from .engine.models import ModelProvider, ModelSettings
 from .engine.notebooks import Notebooks
 from .engine.ports import Clock, Kernels, Price
 from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
 from .executions.backtest import Backtests
+from .executions.observers import Diary, Measures, Observers, SpanFeed
 from .executions.queue import Executions
 from .executions.records import Records
 from .executions.trials import Trials
@@ -30,6 +33,7 @@ from .store.keyring import KeyRing
 from .store.projects import ProjectStore
 from .store.secrets import Secrets
 from .store.templates import Templates
+from .telemetry.facade import Telemetry
 
 _log = logging.getLogger("cloutagent.services")
 
@@ -61,6 +65,9 @@ class Services:
     models: ModelProvider
     backups: Backups
     backtests: Backtests
+    telemetry: Telemetry
+    observers: Observers
+    """Who is told of every event of this process's executions; `add` before `start`."""
 
     async def start(self, *, recover: bool = True) -> None:
         """Open the data folder and give unfinished executions their fate.
@@ -69,6 +76,7 @@ class Services:
         one execution of its own, not everything that a dead server had accepted.
         """
         await self.store.open()
+        self.telemetry.start()
         if why := self.store.read_only:
             self.executions.read_only = why
             self.secrets.refuse(why)
@@ -102,6 +110,7 @@ class Services:
         await self.backups.stop()
         await self.models.close()
         await self.keys.close()
+        await self.telemetry.stop()
 
 
 def build(
@@ -117,6 +126,10 @@ def build(
     models = ModelProvider(lambda: model_settings(settings), price_overrides=prices)
     secrets = Secrets(settings.data_dir / "projects", KeyRing(settings.encryption_key, settings.key_file))
     around = isolation(settings)
+    telemetry = Telemetry(settings, version=__version__, hide=Mask)
+    observers = Observers([Measures(telemetry.meters), Diary()])
+    if telemetry.exporting:
+        observers.add(SpanFeed(telemetry))
     executions = Executions(
         store,
         models,
@@ -126,7 +139,12 @@ def build(
         clock=clock or SystemClock(),
         isolation=around,
         notebooks=notebooks,
+        observers=observers,
     )
+    meters = telemetry.meters
+    meters.gauge("cloutagent.executions.running", lambda: executions.running)
+    meters.gauge("cloutagent.executions.queued", lambda: executions.queued)
+    meters.gauge("cloutagent.executions.waiting", lambda: executions.waiting)
     return Services(
         settings=settings,
         store=store,
@@ -140,6 +158,8 @@ def build(
             store, Vault(secrets, models), Records(store), settings.data_dir, settings.root_dir, around
         ),
         backups=store.backups(keep_manual=settings.backups_keep_manual),
+        telemetry=telemetry,
+        observers=observers,
     )
 
 

@@ -34,6 +34,8 @@ class Row:
     default: Any
     help: str
     env: str | None = None
+    alias: str | None = None
+    """Another variable that means the same; `env` wins."""
     unit: str = ""
     minimum: float | None = None
     choices: tuple[str, ...] = ()
@@ -201,6 +203,25 @@ class Settings:
         unit="MB",
         minimum=1,
     )
+    otlp_endpoint: str | None = _setting(
+        str,
+        None,
+        "OpenTelemetry collector that spans, metrics and logs go to, by OTLP over HTTP: "
+        "`http://host:4318`. Empty: nothing is sent, or loaded for it.",
+        env="OTEL_EXPORTER_OTLP_ENDPOINT",
+        alias="OTEL_ENDPOINT",
+    )
+    logs_level: str = _setting(
+        str,
+        "INFO",
+        "Least level of lines in the structured log (`logs/` in the data folder).",
+        env="LOG_LEVEL",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    )
+    logs_max_mb: float = _setting(
+        float, 64.0, "Largest size of a day's log file; what follows that day is left out.", unit="MB",
+        minimum=0.001,
+    )  # fmt: skip
     web_fetch_allow: tuple[str, ...] = _setting(
         tuple,
         (),
@@ -239,8 +260,12 @@ class Settings:
             given = overrides.get(row.name)
             if given is not None:
                 values[row.name], sources[row.name] = _checked(row, given, row.name), "setting"
-            elif row.env and (text := env.get(row.env, "").strip()):
-                values[row.name], sources[row.name] = _checked(row, text, row.env), "environment"
+            else:
+                for variable in filter(None, (row.env, row.alias)):
+                    if text := env.get(variable, "").strip():
+                        values[row.name] = _checked(row, text, variable)
+                        sources[row.name] = "environment"
+                        break
         if not values.get("data_dir", Path()).parts:
             values["data_dir"] = _default_data_dir(env)
         _outside(values["data_dir"], values.get("encryption_key_file"))
@@ -257,6 +282,13 @@ class Settings:
     def source(self, name: str) -> Source:
         """Where the value of `name` came from."""
         return self.sources.get(name, "default")
+
+
+OTHER_VARIABLES: Mapping[str, str] = {
+    "PORT": "Port that JupyterLab listens on in the container image; 8888 where it is not set. Elsewhere the "
+    "port is Jupyter's own setting (`ServerApp.port`).",
+}
+"""Variables that are no settings of the extension, and what they do."""
 
 
 def _outside(data_dir: Path, key_file: Path | None) -> None:
@@ -343,6 +375,8 @@ def _checked(row: Row, value: Any, where: str) -> Any:
         takes += f" of at least {row.minimum:g}"
     try:
         result = read(value)
+        if row.choices:  # whatever their case
+            result = next((each for each in row.choices if each.lower() == str(result).lower()), result)
         if row.minimum is not None and not result >= row.minimum:
             raise ValueError
         if row.choices and result not in row.choices:

@@ -14,7 +14,8 @@ from cloutagent_ext import errors
 from cloutagent_ext.engine.tools.registry import rows as tool_rows
 from cloutagent_ext.schema import events, execution
 from cloutagent_ext.server.routes import ROUTES
-from cloutagent_ext.settings import Settings
+from cloutagent_ext.settings import OTHER_VARIABLES, Settings
+from cloutagent_ext.telemetry.meters import METRICS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
 
@@ -73,8 +74,32 @@ def _settings() -> Iterator[str]:
     for row in Settings.rows():
         default = row.default
         shown = "" if default in (None, (), {}, Path()) else f"`{default}`"
-        rows.append((f"`{row.name}`", f"`{row.env}`" if row.env else "", shown, row.unit, row.help))
+        variables = ", ".join(f"`{name}`" for name in (row.env, row.alias) if name)
+        rows.append((f"`{row.name}`", variables, shown, row.unit, row.help))
     yield from _table(("name", "variable", "default", "unit", "what it does"), rows)
+    yield "Variables that are no settings of the extension:\n"
+    yield from _table(
+        ("variable", "what it does"), ((f"`{name}`", text) for name, text in OTHER_VARIABLES.items())
+    )
+
+
+def _metrics() -> Iterator[str]:
+    yield "## Metrics\n"
+    yield "At Jupyter's `/metrics` under the Prometheus name; by OpenTelemetry where it is configured.\n"
+    yield from _table(
+        ("OpenTelemetry", "Prometheus", "kind", "unit", "labels", "what it counts"),
+        (
+            (
+                f"`{metric.name}`",
+                f"`{metric.prometheus_name}{'_total' if metric.kind == 'counter' else ''}`",
+                metric.kind,
+                metric.unit,
+                ", ".join(f"`{label}`" for label in metric.labels),
+                metric.help,
+            )
+            for metric in METRICS
+        ),
+    )
 
 
 def _tools() -> Iterator[str]:
@@ -101,7 +126,7 @@ def _errors() -> Iterator[str]:
 def text() -> str:
     """The page."""
     lines = ["# Reference\n", "Written from the code by `make types`; do not edit.\n"]
-    for part in (_routes(), _events(), _tools(), _settings(), _errors()):
+    for part in (_routes(), _events(), _tools(), _settings(), _metrics(), _errors()):
         lines.extend(part)
     return "\n".join(lines).rstrip() + "\n"
 

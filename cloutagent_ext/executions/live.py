@@ -25,6 +25,7 @@ from .owner import Owner
 from .reserve import Reserve
 
 if TYPE_CHECKING:
+    from .observers import Observers
     from .questions import Questions
 
 _log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Live:
         changed: Callable[[str], None],
         count_files: Callable[[], int],
         reserve: Reserve,
+        observers: Observers | None = None,
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -104,6 +106,7 @@ class Live:
         self.given_up = False
         """Its run did not stop in time; whatever it still says is not listened to."""
         self._reserve = reserve
+        self._observers = observers
         self._changed = changed
         self._count_files = count_files
         self._journal: JournalFile | None = None
@@ -139,6 +142,8 @@ class Live:
             self.save()
         if type not in QUIET:
             self._changed(self.id)
+        if self._observers is not None:
+            self._observers.saw(self, event)
         return int(event["id"])
 
     async def end(self, type: str, **fields: Any) -> None:

@@ -48,6 +48,7 @@ from .fates import UNFINISHED, Fates
 from .inputs import Inputs
 from .live import Live
 from .log import EventLog
+from .observers import Observers
 from .owner import Owner
 from .questions import Questions
 from .records import Records
@@ -79,8 +80,10 @@ class Executions:
         clock: Clock,
         isolation: Isolation | None = None,
         notebooks: Notebooks | None = None,
+        observers: Observers | None = None,
     ) -> None:
         self._settings = settings
+        self._observers = observers or Observers()
         self.inputs = Inputs(settings.data_dir, settings.root_dir)
         self._reserve = Reserve(settings.data_dir)
         self._clock = clock
@@ -150,6 +153,16 @@ class Executions:
         return self._scheduler.running
 
     @property
+    def queued(self) -> int:
+        """How many wait for their turn in this process."""
+        return self._scheduler.queued
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a person in this process."""
+        return self._scheduler.waiting
+
+    @property
     def active(self) -> bool:
         """Whether anything runs or waits here: a reason not to shut the server down."""
         return self._scheduler.active
@@ -175,6 +188,7 @@ class Executions:
         await self._scheduler.stop(self._settings.stop_grace_s if grace_s is None else grace_s)
         self._watchers.close()
         await self.books.stop()
+        await self._observers.close()
         await asyncio.to_thread(self._batches.close)
 
     # ------------------------------------------------------------ come in and go on
@@ -220,8 +234,10 @@ class Executions:
             self._watchers.changed(execution_id)
             self.books.ledger.changed(live)
 
-        kept = self._reserve
-        live = Live(spec, folder, owner, log, state, changed=changed, count_files=count, reserve=kept)
+        live = Live(
+            spec, folder, owner, log, state,
+            changed=changed, count_files=count, reserve=self._reserve, observers=self._observers,
+        )  # fmt: skip
         live.questions = Questions(live, self._clock, answered=lambda by: self._fates.go_on(live, by))
         return live
 

@@ -77,6 +77,16 @@ class Scheduler:
         return self._running.total()
 
     @property
+    def queued(self) -> int:
+        """How many wait for their turn. May be asked in any thread."""
+        return sum(1 for live in list(self._live.values()) if live.state.status == "queued")
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a person."""
+        return sum(1 for live in list(self._live.values()) if live.state.status == "waiting")
+
+    @property
     def active(self) -> bool:
         """Whether anything runs or waits for its turn. Who waits for a person does so without us, too."""
         waits = [live for live in self._live.values() if live.state.status == "waiting"]

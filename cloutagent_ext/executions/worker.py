@@ -34,6 +34,7 @@ from ..engine.wiring import used_servers
 from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..failpoints import failpoint
 from ..schema.execution import Result, Spec
+from ..telemetry import context
 from . import failures, history, hooks
 from .acceptance import folders
 from .approvals import Approvals
@@ -92,7 +93,8 @@ async def work(live: Live, bindings: Bindings) -> None:
     before_ms = live.state.duration_ms or 0
     secrets = bindings.vault.of(live.spec.project_id)
     secrets.confide(bindings.models.settings.api_key)
-    run = asyncio.create_task(_play(live, bindings, secrets), name=f"execution {live.id}")
+    with context.within(live.id):
+        run = asyncio.create_task(_play(live, bindings, secrets), name=f"execution {live.id}")
     try:
         await _finished(run, live)
     except asyncio.CancelledError:  # the whole process is being torn down: leave nothing behind

@@ -37,6 +37,7 @@ async def read_backup(call: Endpoint, name: str) -> None:
 
 async def restore_backup(call: Endpoint, name: str, body: RestoreRequest) -> Reply:
     """One project, or all. Keys revoked since stay revoked; nothing starts before somebody trusts it."""
+    call.noted["project_id"] = body.project or "all"
 
     async def busy(project_id: str) -> bool:
         return bool(await call.services.executions.unfinished(project_id))

@@ -168,6 +168,7 @@ async def decide_approval(call: Endpoint, execution_id: str, call_id: str, body:
         raise Forbidden(
             "Changed arguments are for Jupyter users; a key allows a call as it is, or denies it."
         )
+    call.noted["decision"] = body.decision
     decision = Decision(body.decision == "allow", caller.name, body.message, body.input)
     return Reply(await call.services.executions.decide(execution_id, call_id, decision))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import uuid
 from collections.abc import Mapping
@@ -37,13 +38,16 @@ from ..errors import (
     Unavailable,
 )
 from ..schema.base import Model
-from . import arguments, body, cors, failures
+from ..telemetry import context
+from . import arguments, body, cors, failures, observed
 from .context import Context
 from .gate import HEADER, foreign, missing
 from .rate_limits import client
 from .reply import Reply
 from .route import Action, RawBody, Route
 from .spool import spool_of
+
+_log = logging.getLogger("cloutagent.server")
 
 RESOURCE = "cloutagent"
 """What Jupyter's `Authorizer` is asked about."""
@@ -70,6 +74,9 @@ class Endpoint(APIHandler):
         self.principal: Principal | None = None
         self.gone = asyncio.Event()
         """Set when the client has closed the connection."""
+        self.noted: dict[str, Any] = {}
+        """What an audit line says beyond the path: names, never values."""
+        self._answered_with: CloutError | None = None
         self._query: Model | None = None
         self._refusal: Exception | None = None
         self._chunks: list[bytes] = []
@@ -124,6 +131,7 @@ class Endpoint(APIHandler):
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Judge the caller. A refusal waits until the body has passed by, so that it is heard."""
+        context.REQUEST.set(self.request_id)
         try:
             await self._judge()
         except Exception as refusal:
@@ -315,6 +323,7 @@ class Endpoint(APIHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Every error in the one envelope, with the request id that the log carries too."""
         error = failures.as_error((kwargs.get("exc_info") or (None, None))[1], status_code)
+        self._answered_with = error
         self.set_status(error.status)
         self.set_header("Content-Type", "application/json")
         self.set_cors_headers()
@@ -328,6 +337,10 @@ class Endpoint(APIHandler):
         envelope["error"]["details"] = {**envelope["error"]["details"], "request_id": self.request_id}
         self.finish(json.dumps(envelope, default=str))
 
+    def on_finish(self) -> None:
+        super().on_finish()
+        observed.finished(self, self._answered_with)
+
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Only what is a bug gets a traceback; a caller's mistake is a line of the access log."""
         if isinstance(value, StreamClosedError | HTTPError):
@@ -335,7 +348,7 @@ class Endpoint(APIHandler):
         error = failures.as_error(value)
         if isinstance(error, Internal) or (isinstance(value, OSError) and not isinstance(value, CloutError)):
             where = f"{self.request.method} {self.row.path if self.row else '?'}"
-            self.log.error("request %s: %s failed", self.request_id, where, exc_info=value)
+            _log.error("request %s: %s failed", self.request_id, where, exc_info=value)
 
 
 class Unknown(Endpoint):

@@ -19,6 +19,7 @@ async def list_keys(call: Endpoint, project_id: str) -> Reply:
 
 async def create_key(call: Endpoint, project_id: str, body: KeyCreate) -> Reply:
     created = await call.services.keys.create(project_id, body.name, tuple(body.scopes))
+    call.noted |= {"key_id": created.id, "key_name": created.name, "scopes": list(created.scopes)}
     return Reply(created, HTTPStatus.CREATED, headers={"Location": call.url(f"projects/{project_id}/keys")})
 
 

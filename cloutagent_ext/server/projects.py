@@ -45,6 +45,7 @@ async def create_project(call: Endpoint, body: ProjectCreate) -> Reply:
     stored = await call.services.store.create(definition, files=files, author=call.caller().author)
     project_id = str(stored.project.id)
     key = await call.services.keys.create(project_id, FIRST_KEY)
+    call.noted |= {"project_id": project_id, "key_id": key.id}
     created = CreatedProject(**stored.project.model_dump(), api_key=key.api_key)
     location = call.url(f"projects/{project_id}")
     return Reply(created, HTTPStatus.CREATED, stored.etag, headers={"Location": location})

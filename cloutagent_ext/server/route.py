@@ -85,6 +85,8 @@ class Route:
     body: type[Model] | RawBody | None = None
     stream: bool = False
     """Answers with server-sent events (always, or on wish)."""
+    audit: str | None = None
+    """Noun and verb of its audit line: who did it, to what, from where."""
     poll: bool = False
     """Monitors ask it again and again: not a sign of a person at work."""
 

@@ -18,6 +18,7 @@ async def list_secrets(call: Endpoint, project_id: str) -> Reply:
 
 
 async def set_secret(call: Endpoint, project_id: str, body: SecretCreate) -> Reply:
+    call.noted["name"] = body.name
     row, is_new = await call.services.secrets.set(project_id, body.name, body.value.get_secret_value())
     return Reply(row, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 

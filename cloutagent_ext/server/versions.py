@@ -69,5 +69,6 @@ async def diff_versions(call: Endpoint, project_id: str, version: str, other: st
 
 async def confirm_trust(call: Endpoint, project_id: str, body: TrustConfirm) -> Reply:
     """A person has seen what would run and agrees to exactly that."""
+    call.noted["hash"] = body.hash
     stored = await call.services.store.confirm_trust(project_id, body.hash)
     return Reply(stored.project, etag=stored.etag)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_server.extension.application import ExtensionApp
 
 from cloutagent_ext.app import CloutAgent
-from cloutagent_ext.settings import Settings
+from cloutagent_ext.settings import OTHER_VARIABLES, Settings
 
 from .caller import DEADLINE_S, Caller
 from .test_executions import BASH, SLEEPS, until_running
@@ -22,6 +23,49 @@ def test_every_setting_is_a_traitlet_with_its_help() -> None:
     for row in Settings.rows():
         assert row.help in traits[row.name].help, row.name
         assert traits[row.name].default_value is None, "unset means: ask the environment"
+
+
+def test_no_setting_takes_the_name_of_something_that_jupyter_has_there() -> None:
+    """`log_level` for instance is Jupyter's: a traitlet of ours would leave the extension without a log."""
+    theirs = set(ExtensionApp.class_trait_names()) | {name for name in dir(ExtensionApp) if name[0] != "_"}
+    shared = {"data_dir"}  # also Jupyter's word; it asks for the class's own, never for an extension's
+    assert {row.name for row in Settings.rows()} & theirs == shared
+
+
+ISSUE = {
+    "ANTHROPIC_API_KEY": ("api_key", "k"), "ENCRYPTION_KEY": ("encryption_key", "0" * 64),
+    "MAX_CONCURRENT_EXECUTIONS": ("max_concurrent", "7"), "BACKUP_ENABLED": ("backup_enabled", "no"),
+    "ANTHROPIC_BASE_URL": ("base_url", "http://127.0.0.1:9"), "LOG_LEVEL": ("logs_level", "warning"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("otlp_endpoint", "http://127.0.0.1:4318"),
+    "OTEL_ENDPOINT": ("otlp_endpoint", "http://127.0.0.1:4319"),
+}  # fmt: skip
+EXPECTED = {"max_concurrent": 7, "backup_enabled": False, "logs_level": "WARNING"}
+
+
+@pytest.mark.parametrize("variable", ISSUE)
+def test_the_variables_of_the_design_are_rows_of_the_one_table_and_count(
+    variable: str, tmp_path: Path
+) -> None:
+    name, text = ISSUE[variable]
+    settings = Settings.from_environment({variable: text}, data_dir=tmp_path)
+    assert getattr(settings, name) == EXPECTED.get(name, text)
+    assert settings.source(name) == "environment"
+    assert variable in CloutAgent.class_traits(config=True)[name].help
+    both = Settings.from_environment({variable: text}, data_dir=tmp_path, **{name: EXPECTED.get(name, text)})
+    assert both.source(name) == "setting"
+
+
+def test_of_a_variable_and_its_alias_the_variable_wins(tmp_path: Path) -> None:
+    env = {"OTEL_ENDPOINT": "http://alias", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://own"}
+    assert Settings.from_environment(env, data_dir=tmp_path).otlp_endpoint == "http://own"
+
+
+def test_every_variable_that_counts_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference.md").read_text()
+    rows = {name for row in Settings.rows() for name in (row.env, row.alias) if name}
+    variables = rows | {*OTHER_VARIABLES}
+    assert variables >= {*ISSUE, "PORT"}
+    assert [name for name in sorted(variables) if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def build_client(
         timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         http_client=http_client,
         default_headers=_without_ambient_headers(),
+        open_telemetry=False,  # it is a span of the execution's trace; not twice
     )
 
 
