@@ -48,7 +48,16 @@ async def rows(transport: Transport, path: str, limit: int, **params: Any) -> li
 
 
 def moment(when: datetime | str | None) -> str | None:
-    """A time as the contract writes it; one without a zone is of this machine's."""
-    if not isinstance(when, datetime):
-        return when
+    """A time as the contract writes it; one without a zone is of this machine's.
+
+    Text may be any ISO 8601 date or time (`2026-11-01`, `2026-11-01T08:00Z`). What is none goes on as it
+    is: the server says what it takes.
+    """
+    if isinstance(when, str):
+        try:
+            when = datetime.fromisoformat(when)
+        except ValueError:
+            return when
+    if when is None:
+        return None
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

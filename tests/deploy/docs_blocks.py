@@ -90,6 +90,7 @@ class Reader:
                 name = f"{page.name}:{block.line}"
                 print(f"--- {name} ({block.language})", flush=True)
                 getattr(self, block.language)(block.text, name)
+        self.loop.close()
 
 
 if __name__ == "__main__":

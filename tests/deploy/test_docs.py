@@ -77,6 +77,7 @@ def test_the_code_of_a_page_runs(server: LiveServer, page: Path, tmp_path: Path)
     project, key = _anew(server)
     env = server.env | {
         "API": server.api, "ID": project, "PROJECT": project, "KEY": key, "TOKEN": server.token,
+        "DATA": str(server.data_dir),
         "CURL_HOME": str(tmp_path), "COLUMNS": "100",
     }  # fmt: skip
     # An answer that is an error has to fail the block, which plain curl would not.

@@ -23,7 +23,7 @@ SECTION = GUIDE.partition("\n### Hooks\n")[2].partition("\n### ")[0]
 
 
 def block(language: str) -> str:
-    return re.findall(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)[0]
+    return re.findall(rf"```{language}[^\n]*\n(.*?)```", SECTION, re.DOTALL)[0]
 
 
 @pytest.fixture
