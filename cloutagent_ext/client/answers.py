@@ -55,7 +55,7 @@ def moment(when: datetime | str | None) -> str | None:
     """
     if isinstance(when, str):
         try:
-            when = datetime.fromisoformat(when)
+            return moment(datetime.fromisoformat(when))
         except ValueError:
             return when
     if when is None:
