@@ -2,11 +2,11 @@
  * What the tab has to say, one strip each: a stale save, a failure with what to do, the first key,
  * a connection that is not well.
  */
-import { useState } from 'react';
 import type { ReactNode } from 'react';
 
 import { cardName } from '../graph/graph';
 import { useActions, useProject, useUi } from '../ui/context';
+import { Copy } from '../ui/Copy';
 import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
 import { advice } from '../ui/labels';
@@ -35,29 +35,6 @@ function Strip(props: {
         </button>
       )}
     </div>
-  );
-}
-
-/** Copies `text`, and says that it did; where the browser forbids it, that the text can be selected. */
-function Copy({ text }: { text: string }): JSX.Element {
-  const { trans } = useUi();
-  const [state, setState] = useState<'idle' | 'copied' | 'refused'>('idle');
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setState('copied');
-    } catch {
-      setState('refused');
-    }
-  };
-  return (
-    <button type="button" className="ca-Link" aria-live="polite" onClick={() => void copy()}>
-      {state === 'copied'
-        ? trans.__('Copied')
-        : state === 'refused'
-          ? trans.__('Select it and press Ctrl+C')
-          : trans.__('Copy')}
-    </button>
   );
 }
 
@@ -106,6 +83,7 @@ export function Notices(): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
   const stale = useProject(state => state.stale);
+  const renewed = useProject(state => state.renewed);
   const trouble = useProject(state => state.trouble);
   const firstKey = useProject(state => state.firstKey);
   const lost = useProject(state => state.connection === 'reconnecting');
@@ -138,9 +116,14 @@ export function Notices(): JSX.Element {
       {stale && (
         <Strip tone="warning" icon="warning">
           {trans.__('This project was changed elsewhere since it was opened here. Nothing was overwritten.')}
-          <button type="button" className="ca-Link" onClick={() => void actions.reloadAfterConflict()}>
-            {trans.__('Reload (drops unsaved edits)')}
+          <button type="button" className="ca-Link" onClick={() => void actions.lookAtConflict()}>
+            {trans.__('Compare and choose')}
           </button>
+        </Strip>
+      )}
+      {renewed && (
+        <Strip tone="info" icon="info" onDismiss={() => actions.dismissRenewed()}>
+          {trans.__('This project was changed elsewhere. You see its newest state; Undo goes back.')}
         </Strip>
       )}
       {trouble && (
@@ -154,6 +137,9 @@ export function Notices(): JSX.Element {
             <span>{trans.__('Key for programs outside Jupyter, shown only now:')}</span>
             <code>{firstKey}</code>
             <Copy text={firstKey} />
+            <button type="button" className="ca-Link" onClick={() => actions.cover('api')}>
+              {trans.__('How to use it')}
+            </button>
           </div>
         </Strip>
       )}

@@ -18,8 +18,10 @@ import '../../style/timeline.css';
 import '../../style/events.css';
 import '../../style/compare.css';
 import '../../style/runs.css';
+import '../../style/settings.css';
+import '../../style/versions.css';
 
-import { useEffect, useRef } from 'react';
+import { Suspense, lazy, useEffect, useRef } from 'react';
 
 import type { Client } from '../api/client';
 import { Canvas } from '../canvas/Canvas';
@@ -32,10 +34,13 @@ import { Icon } from '../ui/Icon';
 import { advice } from '../ui/labels';
 
 import { ForkDialog } from './ForkDialog';
+import { Covers } from './Covers';
 import { Notices } from './Notices';
 import { Properties } from './Properties';
 import { RunDialog } from './RunDialog';
 import { Toolbar } from './Toolbar';
+
+const Versions = lazy(() => import('../versions/Versions').then(module => ({ default: module.Versions })));
 
 /** The project could not be read: what happened, and the way on. */
 function Unreadable(): JSX.Element {
@@ -64,6 +69,7 @@ function Body(): JSX.Element {
   const properties = useProject(state => state.propertiesOpen);
   const asking = useProject(state => state.asking);
   const forking = useProject(state => state.runs.forking !== null);
+  const versions = useProject(state => state.cover === 'versions');
   useEffect(() => {
     const node = root.current;
     if (!node) {
@@ -84,13 +90,22 @@ function Body(): JSX.Element {
           <Toolbar />
           <Notices />
           <div className="ca-Panel-body">
-            <Canvas definition={definition} />
-            {properties && <Properties definition={definition} />}
+            {versions ? (
+              <Suspense fallback={null}>
+                <Versions definition={definition} />
+              </Suspense>
+            ) : (
+              <>
+                <Canvas definition={definition} />
+                {properties && <Properties definition={definition} />}
+              </>
+            )}
           </div>
           <Drawer />
           {asking && <RunDialog definition={definition} />}
           <Compare />
           {forking && <ForkDialog definition={definition} />}
+          <Covers definition={definition} />
         </>
       ) : failed ? (
         <Unreadable />

@@ -18,6 +18,10 @@ import { AgentForm, LimitsForm } from './AgentForm';
 import { NoteForm, ProjectForm } from './forms';
 import { HookForm } from './HookForm';
 import { McpForm } from './McpForm';
+import { KeysSection } from './settings/KeysSection';
+import { QueueSection } from './settings/QueueSection';
+import { SecretsSection } from './settings/SecretsSection';
+import { TrustSection } from './settings/TrustSection';
 import { SubagentForm, SubagentTools } from './SubagentForm';
 import { ToolsField } from './ToolsField';
 
@@ -114,7 +118,19 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
     kind: 'project',
     pages: [
       { id: 'project', label: trans.__('Project'), view: <ProjectForm definition={definition} /> },
-      { id: 'limits', label: trans.__('Limits'), view: <LimitsForm definition={definition} /> }
+      {
+        id: 'limits',
+        label: trans.__('Limits'),
+        view: (
+          <>
+            <LimitsForm definition={definition} />
+            <QueueSection definition={definition} />
+          </>
+        )
+      },
+      { id: 'secrets', label: trans.__('Secrets'), view: <SecretsSection definition={definition} /> },
+      { id: 'keys', label: trans.__('Keys'), view: <KeysSection /> },
+      { id: 'trust', label: trans.__('Trust'), view: <TrustSection /> }
     ]
   };
 }

@@ -8,6 +8,8 @@ import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
 import { StateDot } from '../ui/StateDot';
 
+import { ProjectTools, SaveState } from './ProjectTools';
+
 function ToolButton(props: {
   icon: GlyphName;
   label: string;
@@ -152,6 +154,7 @@ export function Toolbar(): JSX.Element {
   const starting = useProject(state => state.starting);
   const dirty = useProject(isDirty);
   const saving = useProject(state => state.saving);
+  const draft = useProject(state => state.draft);
   const canUndo = useProject(state => (state.history?.past.length ?? 0) > 0);
   const canRedo = useProject(state => (state.history?.future.length ?? 0) > 0);
   const properties = useProject(state => state.propertiesOpen);
@@ -195,12 +198,14 @@ export function Toolbar(): JSX.Element {
         icon="save"
         label={saving ? trans.__('Saving') : trans.__('Save')}
         text
-        disabled={!dirty || saving}
+        disabled={(!dirty && !draft) || saving}
         onClick={() => void actions.save()}
       />
       <ToolButton icon="undo" label={trans.__('Undo')} disabled={!canUndo} onClick={() => actions.undo()} />
       <ToolButton icon="redo" label={trans.__('Redo')} disabled={!canRedo} onClick={() => actions.redo()} />
+      <SaveState />
       <span className="ca-Toolbar-space" />
+      <ProjectTools />
       <ToolButton
         icon="properties"
         label={trans.__('Properties')}

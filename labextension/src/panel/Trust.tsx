@@ -7,7 +7,7 @@ import type { Agreement } from '../api/types';
 import { useActions, useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 
-function Programs({ agreement }: { agreement: Agreement }): JSX.Element {
+export function Programs({ agreement }: { agreement: Agreement }): JSX.Element {
   const { trans } = useUi();
   const { hooks, mcps, scripts } = agreement.would_run;
   const withNames = (label: string, all: readonly string[]) =>
@@ -65,7 +65,7 @@ export function Trust(): JSX.Element | null {
         {agreement && <Programs agreement={agreement} />}
         <div className="ca-Trust-choices">
           {agreement ? (
-            <button type="button" className="ca-Primary" onClick={() => void actions.trust()}>
+            <button type="button" className="ca-Primary" onClick={() => void actions.trust(agreement)}>
               {trans.__('Trust exactly this')}
             </button>
           ) : (

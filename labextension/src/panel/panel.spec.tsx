@@ -268,7 +268,7 @@ describe('notices', () => {
     openTab({ state: { stale: true, trouble: { code: 'OFFLINE', message: 'fetch failed' } } }).show(
       <Notices />
     );
-    expect(screen.getByText(/Reload/)).toBeTruthy();
+    expect(screen.getByText(/Compare and choose/)).toBeTruthy();
     expect(screen.getByRole('alert').textContent).toContain('The Jupyter server does not answer');
   });
 

@@ -164,7 +164,7 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
       caption: trans.__('Save the changes of the project in front'),
       icon: saveIcon,
       describedBy: { args: NO_ARGS },
-      isEnabled: () => current()?.hasEdits ?? false,
+      isEnabled: () => current()?.canSave ?? false,
       execute: () => current()?.actions.save()
     });
     const category = trans.__('Agents');

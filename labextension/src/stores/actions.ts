@@ -1,5 +1,5 @@
 /**
- * Everything that a project tab does: `AuthoringActions`, and from here running, stopping, watching, and
+ * Everything that a project tab does: `VersionActions`, and from here running, stopping, watching, and
  * what the monitor shows. The only writer of its store.
  */
 import type { Client } from '../api/client';
@@ -8,7 +8,6 @@ import type { ApprovalDecision, ExecuteRequest, ExecutionEvent } from '../api/ty
 import { hasEnded } from '../api/types';
 import type { Host } from '../ui/host';
 
-import { AuthoringActions } from './authoring';
 import { EMPTY_DRAFT, requestOf } from './drafts';
 import { fold } from './fold';
 import { emptyMonitor } from './monitor';
@@ -18,13 +17,14 @@ import { NARROW_PX } from './project';
 import { RunActions } from './runActions';
 import { executionToShow, isActive, needsPrompt, variablesToAsk } from './select';
 import { troubleOf } from './tab';
+import { VersionActions } from './versions';
 
 /** Events that carry a time this close to now are live, so they tell how the clocks differ. */
 const LIVE_MS = 5_000;
 /** Name of the drawer among the folded panels. */
 const DRAWER = 'monitor';
 
-export class ProjectActions extends AuthoringActions {
+export class ProjectActions extends VersionActions {
   constructor(
     store: ProjectStore,
     client: Client,

@@ -1,40 +1,22 @@
 /**
- * Editing a project: read, change, select, save, check.
- *
- * Saves go one after another, always with the tag of what was last read, so that an autosave can never
- * write over somebody else's newer version. A hidden page writes nothing.
+ * Editing a project: change, select, undo, trust, check. How edits are kept is in `saving.ts`.
  */
-import type { Tagged } from '../api/client';
-import { definitionOf } from '../api/client';
-import type { Definition, McpTest, Position, UiPatch } from '../api/types';
+import type { Agreement, McpTest, Position } from '../api/types';
 import type { Path } from '../graph/changes';
 import { moving, setting } from '../graph/changes';
-import { begin, push, redo, undo } from '../graph/history';
+import { push, redo, undo } from '../graph/history';
 
-import type { ProjectState } from './project';
+import type { Cover } from './project';
 import { NARROW_PX } from './project';
-import { isDirty } from './select';
-import { TabActions, troubleOf } from './tab';
+import { SavingActions } from './saving';
+import { troubleOf } from './tab';
 
-/** Wait after the last drag or zoom before it is written, in milliseconds. */
-const SETTLE_MS = 150;
 /** Edits of one field within this time are one step of undo, in milliseconds. */
 const TYPING_MS = 1_000;
 
-export class EditingActions extends TabActions {
-  dispose(): void {
-    super.dispose();
-    clearTimeout(this._layoutTimer);
-    clearTimeout(this._viewTimer);
-  }
-
-  /** Read the project again; edits that were not saved are gone. */
-  async reload(): Promise<void> {
-    const tagged = await this.client.project(this.state.projectId);
-    this.set({ stale: false, history: begin(definitionOf(tagged.project)), ...this._taggedState(tagged) });
-  }
-
+export class EditingActions extends SavingActions {
   async reloadAfterConflict(): Promise<void> {
+    this.set({ cover: null });
     await this.attempt(() => this.reload());
     await this.check();
   }
@@ -72,7 +54,7 @@ export class EditingActions extends TabActions {
     const history = this.state.history;
     if (history) {
       this.set({ history: push(history, moving(history.definition, places)) });
-      this._saveLayoutSoon();
+      this.saveLayoutSoon();
     }
   }
 
@@ -88,7 +70,7 @@ export class EditingActions extends TabActions {
     const history = this.state.history;
     if (history) {
       this.set({ history: change(history) });
-      this._saveLayoutSoon();
+      this.saveLayoutSoon();
     }
   }
 
@@ -111,98 +93,18 @@ export class EditingActions extends TabActions {
     this.set({ propertiesOpen: false });
   }
 
-  // --- saving ------------------------------------------------------------
-
-  /** Save every edit; true when the server has it. */
-  async save(): Promise<boolean> {
-    if (!this.state.history || !isDirty(this.state)) {
-      return true;
-    }
-    const saved = await this._put(() => this.state.history?.definition ?? null);
-    if (saved) {
-      void this.check();
-    }
-    return saved;
+  /** Put something over the canvas, or take it away. */
+  cover(what: Cover | null): void {
+    this.set({ cover: what });
   }
 
-  private _saveLayoutSoon(): void {
-    clearTimeout(this._layoutTimer);
-    this._layoutTimer = setTimeout(() => void this._saveLayout(), SETTLE_MS);
+  /** Do something that may fail; what goes wrong is shown. */
+  doing(task: () => Promise<unknown>): Promise<void> {
+    return this.attempt(task);
   }
 
-  /** Save where cards stand and nothing else: edits of properties wait for the person. */
-  private async _saveLayout(): Promise<void> {
-    if (document.hidden || this.state.stale || this.disposed) {
-      return;
-    }
-    await this._put(() => {
-      const { saved, history } = this.state;
-      return saved && history
-        ? { ...definitionOf(saved), ui: { ...saved.ui, nodes: history.definition.ui.nodes } }
-        : null;
-    });
-  }
-
-  /** One PUT at a time; `make` is asked when it is this one's turn. */
-  private _put(make: () => Definition | null): Promise<boolean> {
-    const turn = this._queue.then(async () => {
-      const definition = make();
-      if (!definition || this.disposed) {
-        return false;
-      }
-      this.set({ saving: true });
-      try {
-        const ui = { ...definition.ui, ...this._view } as Definition['ui'];
-        const sent = { ...definition, ui };
-        const tagged = await this.client.saveProject(this.state.projectId, sent, this.state.etag);
-        this.set({ trouble: null, ...this._taggedState(tagged) });
-        this._adopt(definition, definitionOf(tagged.project));
-        return true;
-      } catch (error) {
-        const trouble = troubleOf(error);
-        this.set(trouble.code === 'PRECONDITION_FAILED' ? { stale: true } : { trouble });
-        return false;
-      } finally {
-        this.set({ saving: false });
-      }
-    });
-    this._queue = turn;
-    return turn;
-  }
-
-  /** The server may tidy what it is given (a name's blanks); the draft follows, unless edited meanwhile. */
-  private _adopt(sent: Definition, stored: Definition): void {
-    const history = this.state.history;
-    if (history?.definition === sent) {
-      this.set({ history: { ...history, definition: { ...stored, ui: sent.ui } } });
-    }
-  }
-
-  private _taggedState({ project, etag }: Tagged): Partial<ProjectState> {
-    return { saved: project, etag };
-  }
-
-  /** Remember what part of the canvas is seen, and what is folded. Outside versions; the last one wins. */
-  rememberView(patch: UiPatch): void {
-    this._view = { ...this._view, ...patch };
-    clearTimeout(this._viewTimer);
-    this._viewTimer = setTimeout(() => {
-      if (!document.hidden && !this.disposed) {
-        // A view that is not remembered costs one click; no reason to disturb anybody.
-        this.client.patchUi(this.state.projectId, this._view).catch(() => undefined);
-      }
-    }, SETTLE_MS);
-  }
-
-  /** Forget what part of the canvas was seen: whoever opens the project next sees all of it. */
-  forgetView(): void {
-    clearTimeout(this._viewTimer);
-    const known = this._view.viewport ?? this.state.saved?.ui.viewport ?? null;
-    this._view = { ...this._view, viewport: null };
-    if (known) {
-      // A patch leaves out what is null; a save writes it.
-      this._saveLayoutSoon();
-    }
+  dismissRenewed(): void {
+    this.set({ renewed: false });
   }
 
   // --- trust -------------------------------------------------------------
@@ -215,14 +117,11 @@ export class EditingActions extends TabActions {
   }
 
   /** Agree to what was shown, and to nothing else: had it changed since, the server refuses. */
-  async trust(): Promise<void> {
-    const { agreement, projectId } = this.state;
-    if (!agreement) {
-      return;
-    }
+  async trust(agreement: Agreement): Promise<void> {
+    const { projectId } = this.state;
     try {
       const tagged = await this.client.trust(projectId, agreement.hash);
-      this.set({ agreement: null, ...this._taggedState(tagged) });
+      this.set({ agreement: null, ...this.taggedState(tagged) });
     } catch (error) {
       const trouble = troubleOf(error);
       this.set({ trouble });
@@ -238,6 +137,10 @@ export class EditingActions extends TabActions {
   }
 
   // --- checking ----------------------------------------------------------
+
+  protected onSaved(): void {
+    void this.check();
+  }
 
   async check(): Promise<void> {
     this.set({ checking: true });
@@ -262,9 +165,5 @@ export class EditingActions extends TabActions {
     this.set({ problemsOpen: false });
   }
 
-  private _queue: Promise<boolean> = Promise.resolve(true);
-  private _layoutTimer: ReturnType<typeof setTimeout> | undefined;
-  private _viewTimer: ReturnType<typeof setTimeout> | undefined;
-  private _view: UiPatch = {};
   private _lastEdit = 0;
 }

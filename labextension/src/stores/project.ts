@@ -7,9 +7,11 @@
 import { createStore } from 'zustand/vanilla';
 import type { StoreApi } from 'zustand/vanilla';
 
+import type { Tagged } from '../api/requests';
 import type { Connection } from '../api/stream';
 import type {
   Agreement,
+  Definition,
   ExecutionState,
   FileRow,
   ModelList,
@@ -31,6 +33,15 @@ export interface Trouble {
   message: string;
 }
 
+/** What lies over the canvas, or stands in its place. */
+export type Cover = 'api' | 'conflict' | 'versions';
+
+/** Somebody else's state that an edit met: what both grew from, and what is on the server now. */
+export interface Conflict {
+  base: Definition;
+  theirs: Tagged;
+}
+
 export type MonitorTab = 'steps' | 'timeline' | 'events' | 'files' | 'cost';
 
 export interface ProjectState {
@@ -47,6 +58,12 @@ export interface ProjectState {
   saving: boolean;
   /** A save was refused because the project has changed elsewhere. */
   stale: boolean;
+  conflict: Conflict | null;
+  /** Nothing was edited here, and the newest state from elsewhere has been taken over. */
+  renewed: boolean;
+  /** What is saved is in no version yet. */
+  draft: boolean;
+  cover: Cover | null;
 
   /** The card whose properties are shown; one of `picked`. */
   selected: string | null;
@@ -105,6 +122,10 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     agreement: null,
     saving: false,
     stale: false,
+    conflict: null,
+    renewed: false,
+    draft: false,
+    cover: null,
     selected: null,
     picked: [],
     pickedWires: [],

@@ -2,6 +2,8 @@
  * A definition with one card of each kind, for tests.
  */
 import type { Agent, Definition, Project, Validation } from '../api/types';
+import { apply, setting } from '../graph/changes';
+import type { Path } from '../graph/changes';
 
 const AGENT: Agent = {
   name: 'main',
@@ -122,3 +124,8 @@ export const NO_ESTIMATE: Validation['estimate'] = {
   basis: 'sizes',
   executions: 0
 };
+
+/** `definition` with `value` at `path`. */
+export function withSet(definition: Definition, path: Path, value: unknown): Definition {
+  return apply(definition, setting(definition, path, value));
+}

@@ -75,6 +75,11 @@ export class ProjectWidget extends ReactWidget {
     return isDirty(this.actions.store.getState());
   }
 
+  /** Whether there is something that a save would make a version of. */
+  get canSave(): boolean {
+    return this.hasEdits || this.actions.store.getState().draft;
+  }
+
   /** Whether the execution that it shows goes on. */
   get isRunning(): boolean {
     return isActive(this.actions.store.getState());

@@ -1,0 +1,254 @@
+/**
+ * The project's secrets: names, dates and who uses them. A value goes in and never comes out.
+ */
+import { useId, useState } from 'react';
+import type { FormEvent } from 'react';
+
+import type { Definition, SecretRow } from '../../api/types';
+import { secretUses } from '../../graph/secrets';
+import { useProject, useUi } from '../../ui/context';
+import { ago, dateAndTime } from '../../ui/dates';
+import { Icon } from '../../ui/Icon';
+import { useLoaded, useTask } from '../../ui/useLoaded';
+import { Field } from '../fields';
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
+/** The secret that calls of the model are paid with. */
+const MODEL_KEY = 'ANTHROPIC_API_KEY';
+
+/** Asks for a value, and for a name where it is a new secret. */
+function SecretForm(props: {
+  name: string | null;
+  suggested?: string;
+  onKept: () => void;
+  onCancel: () => void;
+}): JSX.Element {
+  const { trans, client } = useUi();
+  const project = useProject(state => state.projectId);
+  const id = useId();
+  const [name, setName] = useState(props.name ?? props.suggested ?? '');
+  const [value, setValue] = useState('');
+  const { busy, trouble, run } = useTask();
+  const complete = NAME.test(name) && value !== '';
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (complete && (await run(() => client.admin.setSecret(project, name, value)))) {
+      props.onKept();
+    }
+  };
+  return (
+    <form className="ca-Inset" onSubmit={event => void submit(event)}>
+      {props.name === null && (
+        <Field
+          id={`${id}-name`}
+          label={trans.__('Name')}
+          help={trans.__('As an environment variable: letters, digits and underscores.')}
+        >
+          {/* The person has just asked to write here. */}
+          {/* eslint-disable jsx-a11y/no-autofocus */}
+          <input
+            id={`${id}-name`}
+            type="text"
+            value={name}
+            pattern={NAME.source}
+            autoComplete="off"
+            autoFocus={!props.suggested}
+            spellCheck={false}
+            aria-describedby={`${id}-name-help`}
+            data-lm-suppress-shortcuts="true"
+            onChange={event => setName(event.target.value)}
+          />
+        </Field>
+      )}
+      <Field
+        id={`${id}-value`}
+        label={props.name === null ? trans.__('Value') : trans.__('New value of %1', props.name)}
+        help={trans.__('Encrypted on the server. Nobody can read it back, here or elsewhere.')}
+      >
+        <input
+          id={`${id}-value`}
+          type="password"
+          value={value}
+          autoComplete="new-password"
+          autoFocus={props.name !== null || Boolean(props.suggested)}
+          aria-describedby={`${id}-value-help`}
+          data-lm-suppress-shortcuts="true"
+          onChange={event => setValue(event.target.value)}
+        />
+        {/* eslint-enable jsx-a11y/no-autofocus */}
+      </Field>
+      {trouble && (
+        <p role="alert" className="ca-Field-bad">
+          {trouble}
+        </p>
+      )}
+      <div className="ca-Inset-buttons">
+        <button type="button" className="ca-Secondary" onClick={props.onCancel}>
+          {trans.__('Cancel')}
+        </button>
+        <button type="submit" className="ca-Primary" disabled={!complete || busy}>
+          {props.name === null ? trans.__('Keep') : trans.__('Replace')}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function SecretItem(props: { row: SecretRow; users: readonly string[]; onChanged: () => void }): JSX.Element {
+  const { trans, client, shell } = useUi();
+  const project = useProject(state => state.projectId);
+  const [replacing, setReplacing] = useState(false);
+  const { trouble, run } = useTask();
+  const { row, users, onChanged } = props;
+  const forget = async () => {
+    const used =
+      row.name === MODEL_KEY
+        ? trans.__('Runs call the model with it.')
+        : users.length
+          ? trans.__('%1 uses it and will not start without it.', users.join(', '))
+          : trans.__('Nothing here names it.');
+    const sure = await shell.confirm({
+      title: trans.__('Delete the secret %1?', row.name),
+      body: [used, trans.__('Its value cannot be brought back.')].join(' '),
+      accept: trans.__('Delete'),
+      danger: true
+    });
+    if (sure && (await run(() => client.admin.deleteSecret(project, row.name)))) {
+      onChanged();
+    }
+  };
+  const facts = [
+    row.updated_at === row.created_at
+      ? trans.__('kept %1', ago(row.created_at))
+      : trans.__('replaced %1', ago(row.updated_at)),
+    row.name === MODEL_KEY
+      ? trans.__('used to call the model')
+      : users.length
+        ? trans.__('used by %1', users.join(', '))
+        : trans.__('not used')
+  ];
+  return (
+    <li className="ca-Entry">
+      <div className="ca-Entry-line">
+        <div className="ca-Entry-main">
+          <code className="ca-Clip" title={row.name}>
+            {row.name}
+          </code>
+          <span className="ca-Entry-facts" title={trans.__('Kept %1', dateAndTime(row.created_at))}>
+            {facts.join(' · ')}
+          </span>
+        </div>
+        <button
+          type="button"
+          className="ca-Button"
+          aria-label={trans.__('Replace %1', row.name)}
+          title={trans.__('Replace its value')}
+          disabled={row.locked}
+          onClick={() => setReplacing(true)}
+        >
+          <Icon name="refresh" />
+        </button>
+        <button
+          type="button"
+          className="ca-Button"
+          aria-label={trans.__('Delete %1', row.name)}
+          title={trans.__('Delete')}
+          disabled={row.locked}
+          onClick={() => void forget()}
+        >
+          <Icon name="trash" />
+        </button>
+      </div>
+      {row.locked && (
+        <p className="ca-Entry-warning">
+          <Icon name="warning" />
+          {trans.__(
+            'Locked: the server does not have the key that it was encrypted with. Give that key back to the server, as the operators’ guide says.'
+          )}
+        </p>
+      )}
+      {trouble && (
+        <p role="alert" className="ca-Field-bad">
+          {trouble}
+        </p>
+      )}
+      {replacing && (
+        <SecretForm
+          name={row.name}
+          onCancel={() => setReplacing(false)}
+          onKept={() => {
+            setReplacing(false);
+            onChanged();
+          }}
+        />
+      )}
+    </li>
+  );
+}
+
+export function SecretsSection({ definition }: { definition: Definition }): JSX.Element {
+  const { trans, client } = useUi();
+  const project = useProject(state => state.projectId);
+  const { data, trouble, reload } = useLoaded(() => client.admin.secrets(project), project);
+  const [adding, setAdding] = useState<string | null>(null);
+  const uses = secretUses(definition);
+  const missing = [...uses.keys()].filter(name => data && !data.items.some(row => row.name === name));
+  return (
+    <section className="ca-Section" aria-label={trans.__('Secrets')}>
+      <p className="ca-Field-help">
+        {trans.__(
+          'Values that MCP servers and hooks need and no model may see. Name one as {{secret:NAME}} in their environment or headers.'
+        )}
+      </p>
+      {trouble && (
+        <p role="alert" className="ca-Field-bad">
+          {trouble}{' '}
+          <button type="button" className="ca-Link" onClick={reload}>
+            {trans.__('Try again')}
+          </button>
+        </p>
+      )}
+      {missing.map(name => (
+        <p key={name} className="ca-Entry-warning">
+          <Icon name="warning" />
+          <span>
+            {trans.__('%1 names %2, which is not kept here.', uses.get(name)!.join(', '), name)}{' '}
+            <button type="button" className="ca-Link" onClick={() => setAdding(name)}>
+              {trans.__('Add it')}
+            </button>
+          </span>
+        </p>
+      ))}
+      {data && data.items.length > 0 && (
+        <ul className="ca-Entries">
+          {data.items.map(row => (
+            <SecretItem key={row.name} row={row} users={uses.get(row.name) ?? []} onChanged={reload} />
+          ))}
+        </ul>
+      )}
+      {data?.items.length === 0 && adding === null && (
+        <p className="ca-Field-help">
+          {trans.__('None yet. A project’s own model key goes here as ANTHROPIC_API_KEY.')}
+        </p>
+      )}
+      {adding === null ? (
+        <button type="button" className="ca-Secondary ca-Section-add" onClick={() => setAdding('')}>
+          <Icon name="plus" />
+          {trans.__('Add a secret')}
+        </button>
+      ) : (
+        <SecretForm
+          key={adding}
+          name={null}
+          suggested={adding}
+          onCancel={() => setAdding(null)}
+          onKept={() => {
+            setAdding(null);
+            reload();
+          }}
+        />
+      )}
+    </section>
+  );
+}
