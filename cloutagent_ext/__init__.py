@@ -25,6 +25,13 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext cloutagent_ext`: the magics `%cloutagent` and `%%cloutagent`."""
+    from .client.magics import load
+
+    load(shell)
+
+
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
     """Where JupyterLab finds the built front end."""
     return [{"src": "labextension", "dest": "cloutagent"}]

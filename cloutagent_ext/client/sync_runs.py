@@ -22,6 +22,7 @@ from .runs import AsyncRun, Call
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .monitor import Monitor
     from .sync import Client
 
 
@@ -37,6 +38,11 @@ class Run:
     def id(self) -> str:
         """Its id for ever."""
         return self._run.id
+
+    @property
+    def project_name(self) -> str | None:
+        """Name of its project, as far as it is known here."""
+        return self._run.project_name
 
     @property
     def state(self) -> ExecutionState:
@@ -75,6 +81,19 @@ class Run:
         `TimeoutError` after `timeout_s` seconds (it runs on).
         """
         return self._loop.call(self._run.wait(timeout_s))
+
+    def monitor(self, *, wait: bool = True) -> Monitor:
+        """Show it live: figures against its limits, its steps, what it asks, Stop; lines in a terminal.
+
+        Stays until it has ended (interrupting the cell ends only that); with `wait=False` the cell is
+        over at once and its output goes on. Without ipywidgets the output is replaced as a whole.
+        """
+        from .monitor import Monitor
+
+        monitor = Monitor(self)
+        if wait:
+            monitor.wait()
+        return monitor
 
     def approvals(self) -> list[OpenApproval]:
         """The tool calls that wait for a person, oldest first, each with a preview of what it would do."""

@@ -1,0 +1,163 @@
+"""The monitor and the magic in a real kernel: what is shown meanwhile, and what a saved notebook keeps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+from nbclient import NotebookClient
+
+from cloutagent_ext.client import Client, pieces
+from cloutagent_ext.client.picture import Picture
+from cloutagent_ext.client.stream import read_event
+from tests.support.live_server import LiveServer
+
+
+def played(server: LiveServer, folder: Path, *cells: str) -> list[list[Any]]:
+    """Outputs of the cells, run in a kernel that finds the server as in life."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    there = {"metadata": {"path": str(folder)}}
+    NotebookClient(book, timeout=90, kernel_name="python3", resources=there).execute(env=server.env)
+    return [cell.outputs for cell in book.cells]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small(server: LiveServer) -> None:
+    """A project that asks before its only tool, and plays a script."""
+    made = server.create_project("Roofer", template="empty")
+    made["agent"]["task"], made["variables"] = "Look at {{what}}", {"what": {}}
+    made.pop("api_key")
+    status, answer = server.request("PUT", f"projects/{made['id']}", made)
+    assert status == 200, answer
+    made = server.create_project("Asker", template="empty")
+    turns = [
+        {"text": "I look.\n", "tools": [{"name": "bash", "input": {"command": "echo '<b>one</b>'"}}]},
+        {"text": "It said <script>alert(1)</script>."},
+    ]
+    server.put_file(made["id"], "scenario.json", {"schema_version": 1, "agents": {"main": turns}})
+    made["agent"] |= {"task": "Look at {{what}}", "tools": ["bash"], "permissions": {"bash": "ask"}}
+    made["variables"] = {"what": {"description": "what to look at"}}
+    made.pop("api_key")
+    status, answer = server.request("PUT", f"projects/{made['id']}", made)
+    assert status == 200, answer
+
+
+def shown(outputs: list[Any], kind: str = "text/html") -> str:
+    found = [each for each in outputs if each.output_type == "display_data"]
+    assert len(found) == 1, outputs
+    return str(found[0]["data"][kind])
+
+
+@pytest.mark.parametrize("widgets", [True, False])
+def test_a_saved_notebook_keeps_a_still_picture_without_buttons(
+    server: LiveServer, tmp_path: Path, widgets: bool
+) -> None:
+    setup = "import sys\n" + ("" if widgets else "sys.modules['ipywidgets'] = None\n")
+    _, watched = played(
+        server,
+        tmp_path,
+        f"{setup}from cloutagent_ext import connect\nagents = connect()",
+        "run = agents['Asker'].run('Look', values={'what': 'x'}, limits={'max_turns': 5}, attended=False)\n"
+        "monitor = run.monitor()\nassert monitor.picture.ended",
+    )
+    html = shown(watched)
+    assert "widget-view" not in str(watched)
+    assert "<button" not in html
+    assert "completed" in html
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "nobody can give it here" in html, "what the tool was refused for"
+    assert "tokens:" in html
+    assert "time:" in html
+    assert "completed" in shown(watched, "text/plain")
+
+
+def test_a_terminal_gets_lines_and_how_to_answer(server: LiveServer, client: Client) -> None:
+    code = (
+        "import threading\n"
+        "from cloutagent_ext import connect\n"
+        "run = connect()['Asker'].run('Look', values={'what': 'x'}, attended=True)\n"
+        "run.wait(60)\n"
+        "monitor = run.monitor(wait=False)\n"
+        "run.allow(run.approvals()[0])\n"
+        "assert monitor.wait(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=server.env, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[1:3] == ["I look.", "  → bash echo '<b>one</b>'"]
+    assert any(line.startswith("  ✓ bash") for line in lines)
+    assert lines[-2] == "It said <script>alert(1)</script>."
+    assert lines[-1].startswith("Asker: completed")
+
+
+def test_the_magic_runs_a_cell_with_the_notebooks_variables(server: LiveServer, tmp_path: Path) -> None:
+    outputs = played(
+        server,
+        tmp_path,
+        "%load_ext cloutagent_ext\n%load_ext cloutagent_ext\nwhat = 'the roof'\nfloor = 3",
+        "%%cloutagent Roofer --into mine --max-cost 0.25\nFloor {{floor}}, {{what}} and {{neither}}",
+        "import json\nevents = list(mine)\n"
+        "[(e.prompt) for e in events if e.type == 'agent_start'], mine.state.limits.max_cost_usd",
+        "%cloutagent Roofer what=attic --quiet",
+        "next(e.prompt for e in run if e.type == 'agent_start')",
+    )
+    assert "Roofer" in shown(outputs[1])
+    assert outputs[2][0]["data"]["text/plain"] == "(['Floor 3, the roof and {{neither}}'], 0.25)"
+    assert outputs[4][0]["data"]["text/plain"] == "'Look at attic'"
+
+
+@pytest.fixture(scope="module")
+def kernel(server: LiveServer) -> Iterator[BlockingKernelClient]:
+    manager, client = start_new_kernel(kernel_name="python3", env=server.env)
+    client.execute_interactive("%load_ext cloutagent_ext", timeout=60)
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def offered(kernel: BlockingKernelClient, code: str) -> list[str]:
+    """What Tab makes of `code`, each offer put into its place."""
+    answer = kernel.complete(code, reply=True, timeout=60)["content"]
+    start, end = answer["cursor_start"], answer["cursor_end"]
+    return [code[:start] + match + code[end:] for match in answer["matches"]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("%%cloutagent As", "%%cloutagent Asker"),
+        ("%%cloutagent Sales an", "%%cloutagent Sales analyst"),
+        ("%cloutagent Sales analyst fi", "%cloutagent Sales analyst file="),
+        ("%%cloutagent Asker --ma", "%%cloutagent Asker --max-cost"),
+        ("%%cloutagent Sales analyst\nStudy {{fi", "%%cloutagent Sales analyst\nStudy {{file}}"),
+    ],
+)
+def test_tab_completes_projects_variables_and_options(
+    kernel: BlockingKernelClient, typed: str, wanted: str
+) -> None:
+    assert wanted in offered(kernel, typed)
+
+
+def test_everything_an_execution_says_is_escaped(client: Client) -> None:
+    run = client["Asker"].run("Look", values={"what": "x"}, attended=True)
+    run.wait(60)
+    picture = Picture(run.id, "<i>Asker</i>")
+    for page in run.event_pages():
+        for event in page:
+            picture.apply(read_event(json.dumps(event)))
+    html = pieces.page(picture, lambda path: None, 0.0, live=True)
+    assert "&lt;i&gt;Asker&lt;/i&gt;" in html
+    assert "<b>one" not in html
+    assert html.count("<button") == 3, "Stop, Allow, Deny"
+    run.cancel()
