@@ -312,6 +312,13 @@ class Executions:
             project = (await self.books.expired(execution_id, error)).project_id
         return project
 
+    async def belongs(self, execution_id: str, project_id: str) -> bool:
+        """Whether it is one of this project's, expired ones included. Looks at no other project."""
+        if await self._records.has(execution_id, project_id):
+            return True
+        expired = await self.books.ledger.expired(execution_id)
+        return expired is not None and expired.project_id == project_id
+
     async def unfinished(self, project_id: str) -> Sequence[str]:
         """Executions of the project that run, wait or are interrupted, in whatever process; oldest first."""
         found = [

@@ -83,6 +83,10 @@ class Records:
         """Where each project keeps its executions."""
         return [self._places.executions_dir(project) for project in await self._places.ids()]
 
+    async def has(self, execution_id: str, project_id: str) -> bool:
+        """Whether the project has this execution."""
+        return is_id(execution_id) and await asyncio.to_thread(self.folder(project_id, execution_id).is_dir)
+
     async def ids(self, project_id: str | None = None) -> list[tuple[str, str]]:
         """(execution, project) of everything that was ever accepted and is still kept, newest first."""
         projects = await self._places.ids() if project_id is None else [project_id]

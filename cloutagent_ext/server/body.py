@@ -27,6 +27,14 @@ _IN_THREAD_FROM = 64 * 1024
 """Bytes from which parsing leaves the event loop alone."""
 
 
+def check_encoding(header: str | None) -> None:
+    """Refuse a packed body: it would be a bomb, or be kept as something else than was meant."""
+    if header and header.strip().lower() != "identity":
+        raise UnsupportedMediaType(
+            "Send the body as it is, without a Content-Encoding.", received=header.strip()[:40]
+        )
+
+
 def check_json_type(header: str | None) -> None:
     """Refuse what claims not to be JSON in UTF-8; a missing Content-Type is taken as JSON."""
     if not header:

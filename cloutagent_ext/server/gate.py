@@ -56,17 +56,22 @@ class Gate:
         """One check per distinct text, however many calls bring it at once."""
         pending = self._pending[address]
         task = pending.get(text)
+        joins = task is not None
         if task is None:
             self.limits.check_failures(address, len(pending))
             task = pending[text] = asyncio.create_task(self._services.keys.verify(text))
-            task.add_done_callback(lambda _: self._settled(address, text))
+            task.add_done_callback(lambda done: self._settled(address, text, done))
         try:
             return await asyncio.shield(task)
         except Unauthorized:
-            self.limits.failures.hit(address)
+            if joins:
+                self.limits.failures.hit(address)
             raise
 
-    def _settled(self, address: str, text: str) -> None:
+    def _settled(self, address: str, text: str, check: asyncio.Task[Principal]) -> None:
+        """A check is over: it counts at once, so that no guess slips in between pending and failed."""
+        if not check.cancelled() and isinstance(check.exception(), Unauthorized):
+            self.limits.failures.hit(address)
         self._pending[address].pop(text, None)
         if not self._pending[address]:
             del self._pending[address]
@@ -83,11 +88,9 @@ class Gate:
             await self._own_execution(principal, parameters["execution_id"])
 
     async def _own_execution(self, principal: Principal, execution_id: str) -> None:
-        try:
-            owner = await self._services.executions.project_of(execution_id)
-        except NotFound:
-            raise foreign() from None
-        if owner != principal.project_id:
+        """Looks among the project's own only: others' executions and none at all take the same time."""
+        project_id = principal.project_id
+        if project_id is None or not await self._services.executions.belongs(execution_id, project_id):
             raise foreign()
 
     async def still_valid(self, principal: Principal) -> bool:

@@ -39,7 +39,7 @@ from ..errors import (
 )
 from ..schema.base import Model
 from ..telemetry import context
-from . import arguments, body, cors, failures, observed
+from . import access_log, arguments, body, cors, failures, observed
 from .context import Context
 from .gate import HEADER, foreign, missing
 from .rate_limits import client
@@ -204,6 +204,7 @@ class Endpoint(APIHandler):
                 noun = name.removesuffix("_id")
                 raise foreign() if self._by_key() else NotFound(f"There is no {noun} with this id.")
         self._query = arguments.read(self.request.arguments, row.query)
+        body.check_encoding(self.header("Content-Encoding"))
         if self._announced_bytes() > self._max_bytes(row):
             raise self._too_large(row)
         if row.body is not None and not isinstance(row.body, RawBody):
@@ -340,6 +341,10 @@ class Endpoint(APIHandler):
     def on_finish(self) -> None:
         super().on_finish()
         observed.finished(self, self._answered_with)
+
+    def _log(self) -> None:
+        access_log.bound(self.request)
+        super()._log()
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Only what is a bug gets a traceback; a caller's mistake is a line of the access log."""
