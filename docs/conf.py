@@ -20,7 +20,7 @@ project = "CloutAgent for JupyterLab"
 copyright = "the CloutAgent contributors"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx_design"]
+extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "examples"]
 nitpicky = True
@@ -28,21 +28,10 @@ nitpicky = True
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 
-html_theme = "pydata_sphinx_theme"
-html_title = "CloutAgent"
+html_theme = "furo"
+html_title = "CloutAgent for JupyterLab"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_theme_options = {
-    "navbar_align": "left",
-    "show_toc_level": 2,
-    "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
-    "footer_start": ["copyright"],
-    "footer_end": [],
-    "pygments_light_style": "tango",
-    "pygments_dark_style": "monokai",
-}
-html_sidebars = {"index": []}
 
 
 def setup(app: Any) -> None:

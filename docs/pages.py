@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 JSON = dict[str, Any]
+_WIDTH = 88
 _NOTE = "Written from the code when this site is built."
 
 
@@ -175,9 +176,14 @@ def _said(thing: Any) -> str:
 def _signature(name: str, thing: Any) -> str:
     text = str(inspect.signature(thing)).replace("(self, ", "(").replace("(self)", "()")
     text = re.sub(r"\b(?:cloutagent_ext|collections|pathlib|typing)(?:\.\w+)*\.(\w+)", r"\1", text)
-    plain = text.replace("'", "")
     word = "async " if inspect.iscoroutinefunction(thing) else ""
-    return f"{word}{name}{plain}"
+    whole = f"{word}{name}{text.replace(chr(39), '')}"
+    if len(whole) <= _WIDTH:
+        return whole
+    # One parameter a line, as the source has it; commas inside brackets do not part parameters.
+    inside, _, after = whole.partition("(")[2].rpartition(")")
+    parts = re.split(r", (?![^\[(]*[\])])", inside)
+    return "\n".join([f"{word}{name}(", *(f"    {part}," for part in parts), f"){after}"])
 
 
 def _members(kind: type) -> Iterator[tuple[str, Any]]:
@@ -206,7 +212,8 @@ def python() -> Iterator[str]:
     client = importlib.import_module("cloutagent_ext.client")
     yield "# The Python client\n"
     yield _NOTE + "\n"
-    yield _said(client) + "\n"
+    # What it is and an example; which file has what is for those who read the source.
+    yield "\n\n".join(_said(client).split("\n\n")[:3]) + "\n"
     for name in ("connect", "aconnect"):
         function = getattr(client, name)
         yield f"## {name}\n\n```python\n{_signature(name, function)}\n```\n\n{_said(function)}\n"
