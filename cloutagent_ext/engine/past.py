@@ -57,6 +57,7 @@ class PastQuestion:
     schema: JsonObject
     reason: str
     decision: Decision | None = None
+    waited_s: float = 0.0  # for an answer while a server ran, as last noted
 
 
 @dataclass
@@ -323,6 +324,10 @@ class Past:
         names = ("call_id", "tool", "arguments", "agent", "agent_id", "schema", "reason")
         self.questions[record["call_span"]] = PastQuestion(**{name: record[name] for name in names})
 
+    def _approval_waited(self, record: Record) -> None:
+        if (asked := self.questions.get(record["call_span"])) is not None:
+            asked.waited_s = record["waited_s"]
+
     def _approval(self, record: Record) -> None:
         if (asked := self.questions.get(record["call_span"])) is not None:
             allow, by = record["allow"], record["by"]
@@ -368,6 +373,7 @@ _FOLDS = {
     "assistant": Past._assistant,
     "user": Past._user,
     "approval_asked": Past._approval_asked,
+    "approval_waited": Past._approval_waited,
     "approval": Past._approval,
     "model_call": Past._model_call,
     "settled": Past._settled,

@@ -23,6 +23,7 @@ from ..engine.permissions import Rules
 from ..engine.ports import Clock, Decision, Question, Tool
 from ..errors import Conflict, InvalidRequest, NotFound
 from ..schema.base import JsonObject
+from ..schema.execution import ENDED
 
 if TYPE_CHECKING:
     from .live import Live
@@ -31,6 +32,10 @@ _log = logging.getLogger(__name__)
 
 PATIENCE_S = 7 * 24 * 3600.0
 """Seconds after which a question that nobody has answered is answered with no."""
+GRACE_S = 24 * 3600.0
+"""Least of it that is left after a restart, unless that much was waited by a running server already."""
+_NOTE_S = 3600.0
+"""Between two notes in the journal of how long a question has waited."""
 NOBODY = "policy"
 """Who answers then."""
 
@@ -43,6 +48,8 @@ class Asked:
         self.decision: Decision | None = None
         self.deciding: tuple[Decision, asyncio.Task[None]] | None = None
         self.patience: asyncio.Task[None] | None = None
+        self.waited_s: Callable[[], float] = lambda: 0.0
+        """How long it has waited for an answer while a server ran."""
         self._answered = asyncio.Event()
 
     @property
@@ -105,7 +112,10 @@ class Questions:
             if asked.decision is not None:
                 self._say(asked.question, asked.decision)
             elif asked.patience is None:
-                self._be_patient(asked, since=datetime.fromisoformat(shown[call_id]).timestamp())
+                since = datetime.fromisoformat(shown[call_id]).timestamp()
+                waited_s = past[asked.question.span].waited_s
+                left_s = patience_left(waited_s, passed_s=self._clock.time() - since)
+                self._be_patient(asked, waited_s, left_s)
 
     # ------------------------------------------------------------ asking
 
@@ -141,7 +151,7 @@ class Questions:
                     }
                 ),
             )
-            self._be_patient(asked, since=self._clock.time())
+            self._be_patient(asked, 0.0, PATIENCE_S)
             question.told()
         return asked
 
@@ -151,10 +161,15 @@ class Questions:
             for each in self._live.state.approvals
         )
 
-    def _be_patient(self, asked: Asked, *, since: float) -> None:
+    def _be_patient(self, asked: Asked, waited_s: float, left_s: float) -> None:
+        """Say no for everybody in `left_s` seconds, by a clock that nobody sets."""
+        began = self._clock.monotonic()
+        asked.waited_s = lambda: waited_s + self._clock.monotonic() - began
+
         async def wait() -> None:
-            while (left := since + PATIENCE_S - self._clock.time()) > 0:
-                await self._clock.sleep(left)
+            while (left := began + left_s - self._clock.monotonic()) > 0:
+                await self._clock.sleep(min(left, _NOTE_S))
+                await self._note(asked)
             days = PATIENCE_S / 24 / 3600
             why = f"Nobody answered within {days:.0f} days, so it was not run."
             with contextlib.suppress(Conflict):  # somebody answered in the same moment
@@ -162,6 +177,18 @@ class Questions:
 
         asked.patience = asyncio.create_task(wait(), name=f"patience for {asked.question.call_id}")
         asked.patience.add_done_callback(_report)
+
+    async def _note(self, asked: Asked) -> None:
+        """Keep how long it has waited: after a restart only the wall would know, which can be set."""
+        if asked.question.again or self._live.state.status in ENDED:
+            return
+        with contextlib.suppress(OSError):  # then the next note says it
+            await self._record(
+                asked.question,
+                "approval_waited",
+                call_span=asked.question.span,
+                waited_s=round(asked.waited_s(), 3),
+            )
 
     def withdraw(self, question: Question) -> None:
         """Its call will not be made, whatever anybody says: its agent was broken off."""
@@ -264,9 +291,21 @@ class Questions:
             if asked.patience is not None:
                 asked.patience.cancel()
                 tasks.append(asked.patience)
+                if asked.open and asked.deciding is None:
+                    await self._note(asked)
             if asked.deciding is not None:
                 tasks.append(asked.deciding[1])
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def patience_left(waited_s: float, *, passed_s: float) -> float:
+    """Seconds of patience after a restart: `waited_s` by servers that ran, `passed_s` by the wall since it asked.
+
+    The wall says how long no server ran, but can have been set. Set back, it adds nothing; set forward, it
+    takes no more than leaves a day to answer, and that day no more than what was not waited already.
+    """
+    left_s = PATIENCE_S - max(passed_s, waited_s)
+    return max(left_s, min(GRACE_S, PATIENCE_S - waited_s))
 
 
 def _agree(first: Decision, other: Decision) -> None:
