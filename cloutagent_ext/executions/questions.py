@@ -299,7 +299,7 @@ class Questions:
 
 
 def patience_left(waited_s: float, *, passed_s: float) -> float:
-    """Seconds of patience after a restart: `waited_s` by servers that ran, `passed_s` by the wall since it asked.
+    """Seconds of patience after a restart: `waited_s` by servers that ran, `passed_s` by the wall.
 
     The wall says how long no server ran, but can have been set. Set back, it adds nothing; set forward, it
     takes no more than leaves a day to answer, and that day no more than what was not waited already.

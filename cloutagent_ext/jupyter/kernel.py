@@ -30,7 +30,18 @@ if _sys.platform == "linux":
 del _ctypes, _sys
 """
 
+_TRIES = 5
+"""How often code is sent that somebody else's error threw out of the kernel's queue."""
+_PAUSE_S = 0.1
+"""Before it is sent again: the kernel empties its whole queue first."""
+_THROWN_OUT = (
+    "It was not run: each time the kernel threw it out of its queue, because a cell of somebody else that "
+    "was before it raised. Try again when the notebook is idle."
+)
+
 Outcome = Literal["ok", "error", "timeout", "dead"]
+Followed = Outcome | Literal["aborted"]
+"""`aborted`: the kernel threw it out of its queue; nothing of it has run."""
 Answer = TypeVar("Answer")
 OnOutput = Callable[[JsonObject], None]
 
@@ -40,6 +51,18 @@ async def unbroken(work: Awaitable[Answer]) -> Answer:
     return await asyncio.shield(asyncio.ensure_future(work))
 
 
+def client_of(manager: Any) -> Any:
+    """A client with a session of its own.
+
+    The manager's is the kernel's name for whoever has it: of two clients that share one, the kernel answers
+    the newer only.
+    """
+    from jupyter_client.session import Session
+
+    own = manager.session
+    return manager.client(session=Session(key=own.key, signature_scheme=own.signature_scheme))
+
+
 class JupyterKernel:
     """`ports.Kernel` over a jupyter_client kernel manager; `end` takes the kernel out of its owner's list."""
 
@@ -47,7 +70,7 @@ class JupyterKernel:
         self._manager = manager
         self._end = end
         self._pid: int = manager.provisioner.pid
-        self._client: Any = manager.client()
+        self._client: Any = client_of(manager)
         self._known: set[tuple[int, float]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._dead = False
@@ -87,9 +110,28 @@ class JupyterKernel:
     ) -> Outcome:
         if not await self._alive():
             return "dead"
-        call = self._client.execute(code, silent=silent, store_history=not silent, allow_stdin=False)
+        deadline = time.monotonic() + timeout_s
+        for _ in range(_TRIES):
+            outcome = await self._once(code, deadline, on_output, silent=silent)
+            if outcome != "aborted":
+                return outcome
+            await asyncio.sleep(_PAUSE_S)
+        trace = [f"Aborted: {_THROWN_OUT}"]
+        on_output(
+            {
+                "msg_type": "error",
+                "content": {"ename": "Aborted", "evalue": _THROWN_OUT, "traceback": trace},
+            }
+        )
+        return "error"
+
+    async def _once(self, code: str, deadline: float, on_output: OnOutput, *, silent: bool) -> Followed:
+        # An error of ours must not throw out what others of the same kernel have queued.
+        call = self._client.execute(
+            code, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
+        )
         try:
-            outcome = await self._follow(call, time.monotonic() + timeout_s, on_output)
+            outcome = await self._follow(call, deadline, on_output)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._closing is not None and task is not None and not task.cancelling():
@@ -112,30 +154,42 @@ class JupyterKernel:
         except RuntimeError:  # Jupyter's word for: there is no process any more
             self._dead = True
             return "dead"
-        if await self._follow(call, time.monotonic() + seconds, on_output) in ("ok", "error"):
+        if await self._follow(call, time.monotonic() + seconds, on_output) in ("ok", "error", "aborted"):
             return "timeout"
         self._dead = True
         return "dead"
 
-    async def _follow(self, call: str, deadline: float, on_output: OnOutput) -> Outcome:
-        """Pass on what `call` says until it is done, the deadline, or the kernel's death."""
-        status: Outcome | None = None
+    async def _follow(self, call: str, deadline: float, on_output: OnOutput) -> Followed:
+        """Pass on what `call` says until it is done, the deadline, or the kernel's death.
+
+        Only messages whose parent is `call` count: others work in the same kernel, and what they say
+        may never pause.
+        """
+        status: Followed | None = None
+        heard = time.monotonic()
         while True:
-            left = deadline - time.monotonic()
+            now = time.monotonic()
+            left = deadline - now
             if left <= 0:
-                return "timeout"
+                return status or "timeout"
+            if now - heard >= _LOOK_S:
+                # A flood of output may have cost the message that says "idle", and there is none for what
+                # was thrown out of the queue: the reply is enough then.
+                if status is not None:
+                    return status
+                heard, status = now, await self._reply(call, 0)
+                if status == "aborted":
+                    return status
+                if status is None and not await self._alive():
+                    return "dead"
             try:
                 message = await self._client.get_iopub_msg(timeout=min(left, _LOOK_S))
             except queue.Empty:
-                # A flood of output may have cost the message that says "idle": the reply is enough then.
-                if status is not None:
-                    return status
-                status = await self._reply(call, 0)
-                if status is None and not await self._alive():
-                    return "dead"
                 continue
             if message["parent_header"].get("msg_id") != call:
+                await asyncio.sleep(0)
                 continue
+            heard = time.monotonic()
             if message["msg_type"] == "status":
                 if message["content"]["execution_state"] == "idle":
                     return status or await self._reply(call, min(max(left, 1.0), INTERRUPT_S)) or "dead"
@@ -143,7 +197,7 @@ class JupyterKernel:
             on_output({"msg_type": message["msg_type"], "content": message["content"]})
             await asyncio.sleep(0)  # a flood is received without waiting: the others have their turn here
 
-    async def _reply(self, call: str, seconds: float) -> Outcome | None:
+    async def _reply(self, call: str, seconds: float) -> Followed | None:
         """How `call` ended, once the kernel says so; None if it does not within `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
@@ -152,7 +206,8 @@ class JupyterKernel:
             except queue.Empty:
                 return None
             if message["parent_header"].get("msg_id") == call:
-                return "ok" if message["content"]["status"] == "ok" else "error"
+                said = message["content"]["status"]
+                return said if said in ("ok", "aborted") else "error"
 
     async def _alive(self) -> bool:
         """Whether the process that we started still is the kernel (Jupyter restarts dead ones by itself)."""

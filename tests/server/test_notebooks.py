@@ -17,6 +17,7 @@ import pytest
 from cloutagent_ext.engine.ports import ToolContext, ToolError
 from cloutagent_ext.engine.tools.environment import child_environment
 from cloutagent_ext.engine.tools.toolbox import Toolbox
+from cloutagent_ext.jupyter.kernel import JupyterKernel, client_of
 from cloutagent_ext.jupyter.kernels import ServerKernels
 from cloutagent_ext.jupyter.notebooks import ServerNotebooks
 
@@ -301,3 +302,122 @@ class TestCollaboration:
         async with asyncio.timeout(20):
             while "Unsaved in the tab" not in await asyncio.to_thread(desk.file.read_text):
                 await asyncio.sleep(0.05)
+
+
+# ------------------------------------------------------------ two at one kernel
+
+
+class Shared:
+    """A kernel of the server, the tool's face of it, and somebody else who works in it, too."""
+
+    def __init__(self, kernel: JupyterKernel, other: Any) -> None:
+        self.kernel = kernel
+        self.other = other
+        self.shown: list[str] = []
+
+    async def mine(self, code: str, timeout_s: float = 30) -> str:
+        """What became of code of ours."""
+
+        def show(message: dict[str, Any]) -> None:
+            content = message["content"]
+            if message["msg_type"] != "execute_input":
+                self.shown.append(content.get("text") or content.get("ename") or "")
+
+        return await self.kernel.execute(code, timeout_s=timeout_s, on_output=show)
+
+    def theirs(self, code: str) -> str:
+        """Somebody else's cell, as Lab sends it; its message id."""
+        return str(self.other.execute(code, stop_on_error=True))
+
+    async def reply(self, message_id: str) -> str:
+        async with asyncio.timeout(30):
+            while True:
+                message = await self.other.get_shell_msg(timeout=30)
+                if message["parent_header"].get("msg_id") == message_id:
+                    return str(message["content"]["status"])
+
+
+@pytest.fixture
+async def two(server: Caller) -> AsyncIterator[Shared]:
+    manager = server.app.kernel_manager
+    kernel_id = await manager.start_kernel(kernel_name="python3")
+    other = client_of(manager.get_kernel(kernel_id))
+    other.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=False)
+    await other.wait_for_ready(timeout=60)
+
+    async def end() -> None:
+        await manager.shutdown_kernel(kernel_id, now=True)
+
+    kernel = JupyterKernel(manager.get_kernel(kernel_id), end)
+    await kernel.ready()
+    yield Shared(kernel, other)
+    other.stop_channels()
+    await kernel.close()
+
+
+async def test_two_executions_at_one_kernel_both_get_their_answers(two: Shared, server: Caller) -> None:
+    manager = server.app.kernel_manager
+    [kernel_id] = manager.list_kernel_ids()
+
+    async def let_go() -> None:
+        pass
+
+    second = JupyterKernel(manager.get_kernel(kernel_id), let_go)
+    await second.ready()
+    assert await two.mine("1") == "ok"
+    assert await second.execute("2", timeout_s=30, on_output=lambda _: None) == "ok"
+    assert await two.mine("3") == "ok"
+    second._client.stop_channels()
+
+
+RAISES = "import time; time.sleep(0.5); 1 / 0"
+
+
+async def test_code_that_anothers_error_throws_out_of_the_queue_is_run_all_the_same(
+    two: Shared,
+) -> None:
+    theirs = two.theirs(RAISES)
+    assert await two.mine("mine = 6 * 7; print(mine)") == "ok"
+    assert two.shown == ["42\n"], "its own output, once, and nothing of theirs"
+    assert await two.reply(theirs) == "error"
+
+
+async def test_somebody_who_prints_without_end_does_not_hold_it_up(two: Shared) -> None:
+    chatter = (
+        "import threading, time\n"
+        "def chat():\n"
+        "    while True: print('theirs', flush=True); time.sleep(0.02)\n"
+        "threading.Thread(target=chat, daemon=True).start()"
+    )
+    assert await two.reply(two.theirs(chatter)) == "ok"
+    two.theirs(RAISES)
+    async with asyncio.timeout(20):
+        assert await two.mine("print('mine')", timeout_s=60) == "ok"
+    assert "mine\n" in two.shown
+
+
+async def test_an_error_of_ours_throws_nothing_of_theirs_out(two: Shared) -> None:
+    flag = asyncio.create_task(two.mine(RAISES))
+    await asyncio.sleep(0.2)  # ours is sent first; theirs waits behind it
+    theirs = two.theirs("x = 1")
+    assert await flag == "error"
+    assert two.shown[-1] == "ZeroDivisionError"
+    assert await two.reply(theirs) == "ok"
+
+
+async def test_what_is_thrown_out_again_and_again_is_said_and_ends(two: Shared) -> None:
+    """Somebody whose cells raise one after the other: it is told, with the reason, and nothing hangs."""
+    going = True
+
+    async def raising() -> None:
+        while going:
+            for _ in range(3):
+                two.theirs("import time; time.sleep(0.05); 1 / 0")
+            await asyncio.sleep(0.02)
+
+    others = asyncio.create_task(raising())
+    async with asyncio.timeout(60):
+        outcome = await two.mine("print('mine')", timeout_s=40)
+    going = False
+    await others
+    assert (outcome, two.shown[-1]) in (("error", "Aborted"), ("ok", "mine\n"))
