@@ -179,12 +179,17 @@ class Endpoint(APIHandler):
         user = self.current_user
         if user is None:
             raise missing()
-        if not self.check_origin():
+        if not self.check_origin() or self._embedded_elsewhere():
             raise Forbidden("Calls from pages of another origin are refused; see ServerApp.allow_origin.")
         if not await ensure_async(self.authorizer.is_authorized(self, user, row.action, RESOURCE)):
             raise Forbidden(f"This user may not {row.action} here.")
         shown = user.display_name or user.name or user.username
         self.principal = Principal(kind="user", name=user.username, display_name=shown)
+
+    def _embedded_elsewhere(self) -> bool:
+        """Whether a page of another site wants this as its image or script: such calls name no origin."""
+        asked = self.header("Sec-Fetch-Site") == "cross-site" and self.header("Sec-Fetch-Mode") == "no-cors"
+        return asked and not self.token_authenticated
 
     def check_xsrf_cookie(self) -> None:
         """Jupyter's check, for callers that Jupyter has recognised.
