@@ -76,6 +76,7 @@ export default tseslint.config(
   room('projects', ['panel', 'monitor', 'sidebar', 'versions', 'widgets', 'plugins']),
   room('panel', ['sidebar', 'widgets', 'plugins']),
   room('sidebar', ['panel', 'canvas', 'monitor', 'widgets', 'plugins']),
+  room('dashboard', ['panel', 'canvas', 'monitor', 'sidebar', 'widgets', 'plugins']),
   room('widgets', ['plugins'], true),
   {
     files: ['src/**/*.spec.{ts,tsx}', 'src/testing/**'],

@@ -5,6 +5,7 @@
 export namespace CommandIDs {
   export const newProject = 'cloutagent:new-project';
   export const showProjects = 'cloutagent:show-projects';
+  export const openDashboard = 'cloutagent:open-dashboard';
   export const openProject = 'cloutagent:open-project';
   export const openFromUrl = 'cloutagent:open-from-url';
   export const run = 'cloutagent:run-project';

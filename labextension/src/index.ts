@@ -2,6 +2,7 @@
  * CloutAgent for JupyterLab: the list of its plugins, one file each.
  */
 import { agents } from './plugins/agents';
+import { dashboard } from './plugins/dashboard';
 import { preferences } from './plugins/preferences';
 import { project } from './plugins/project';
 import { running } from './plugins/running';
@@ -10,4 +11,4 @@ import { url } from './plugins/url';
 
 export { IAgents, IPreferences } from './tokens';
 
-export default [agents, preferences, project, sidebar, running, url];
+export default [agents, preferences, project, sidebar, running, dashboard, url];

@@ -11,6 +11,8 @@ import type {
   Accepted,
   Agreement,
   McpTest,
+  Metrics,
+  MetricsWindow,
   ApprovalDecision,
   Begun,
   CassetteRow,
@@ -26,6 +28,7 @@ import type {
   PartialLimits,
   Project,
   ProjectRow,
+  Status,
   TemplateRow,
   ToolRow,
   UiPatch,
@@ -47,6 +50,27 @@ const READ_ONLY = ['id', 'version', 'published_version', 'trusted', 'updated_at'
 export function definitionOf(project: Project): Definition {
   const rest = Object.entries(project).filter(([name]) => !READ_ONLY.includes(name));
   return Object.fromEntries(rest) as unknown as Definition;
+}
+
+/** What a list of executions may be narrowed to. */
+export interface ExecutionFilter {
+  [name: string]: string | number | boolean | undefined;
+  project?: string;
+  status?: Status;
+  /** Created at or after this time. */
+  since?: string;
+  /** Those whose files are gone, too. */
+  expired?: boolean;
+  limit?: number;
+  cursor?: string;
+}
+
+export interface MetricsWish {
+  window: MetricsWindow;
+  project?: string;
+  simulated?: boolean;
+  /** Minutes that the clock here is ahead of UTC. */
+  utc_offset?: number;
 }
 
 export class Client extends Requests {
@@ -142,10 +166,13 @@ export class Client extends Requests {
     return this._json(`projects/${id}/execute`, init);
   }
 
-  executions(
-    filter: { project?: string; limit?: number; cursor?: string; since?: string } = {}
-  ): Promise<Page<ExecutionState>> {
+  executions(filter: ExecutionFilter = {}): Promise<Page<ExecutionState>> {
     return this._json(`executions${query(filter)}`);
+  }
+
+  /** Figures of a window, from the server's ledger. */
+  metrics(wish: MetricsWish): Promise<Metrics> {
+    return this._json(`metrics${query({ ...wish })}`);
   }
 
   execution(id: string): Promise<ExecutionState> {
@@ -180,9 +207,10 @@ export class Client extends Requests {
     await this._send(`executions/${id}`, { method: 'DELETE' });
   }
 
-  /** Keep an execution beyond its time, or no longer. */
-  async pin(id: string, pinned: boolean): Promise<void> {
-    await this._send(`executions/${id}/pin`, { ...this._body(pinned ? 'POST' : 'DELETE', {}) });
+  /** Keep it beyond the server's retention, or no longer. */
+  pin(id: string, pinned: boolean): Promise<ExecutionState> {
+    const init = pinned ? this._body('POST', {}) : { method: 'DELETE' };
+    return this._json(`executions/${id}/pin`, init);
   }
 
   /** All events of an execution, page by page. */

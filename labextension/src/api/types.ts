@@ -52,6 +52,11 @@ export type Status = ExecutionState['status'];
 export type Preview = Schemas['Preview'];
 export type ApprovalDecision = Partial<Schemas['ApprovalDecision']> &
   Pick<Schemas['ApprovalDecision'], 'decision'>;
+export type Metrics = Schemas['Metrics'];
+export type MetricsWindow = Metrics['window'];
+export type Bucket = Schemas['Bucket'];
+export type Counts = Schemas['Counts'];
+export type ToolFigures = Schemas['ToolFigures'];
 export type Usage = Schemas['Usage'];
 export type PercentOfLimit = Schemas['PercentOfLimit'];
 export type ContextWindow = Schemas['ContextWindow'];

@@ -49,12 +49,17 @@ export function elapsed(ms: number): string {
   return seconds < 10 ? `${seconds} s` : duration(seconds * 1_000);
 }
 
-/** Bytes: `812 B`, `14.2 kB`, `3.1 MB`. */
+/** Bytes: `812 B`, `14.2 kB`, `3.1 MB`, `21 GB`. */
 export function size(bytes: number): string {
   if (bytes < 1_000) {
     return `${bytes} B`;
   }
-  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+  if (bytes < 1_000_000) {
+    return `${(bytes / 1_000).toFixed(1)} kB`;
+  }
+  return bytes < 1_000_000_000
+    ? `${(bytes / 1_000_000).toFixed(1)} MB`
+    : `${(bytes / 1_000_000_000).toFixed(bytes < 10_000_000_000 ? 1 : 0)} GB`;
 }
 
 /** A model id without what every id has: `claude-opus-5-5` → `opus 5.5`. */

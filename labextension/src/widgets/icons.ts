@@ -25,6 +25,7 @@ function labIcon(name: GlyphName): LabIcon {
 }
 
 export const agentIcon = iconOf('agent');
+export const chartIcon = iconOf('chart');
 export const runIcon = iconOf('run');
 export const stopIcon = iconOf('stop');
 export const checkIcon = iconOf('check');

@@ -1,0 +1,74 @@
+/**
+ * The shell of the dashboard's tab. It asks the server only while it is seen.
+ */
+import { ReactWidget } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
+import { lazy, Suspense } from 'react';
+
+import type { DashboardProps } from '../dashboard/Dashboard';
+import { DashboardActions } from '../stores/dashboard';
+import type { IAgents } from '../tokens';
+
+import { Boundary } from './Boundary';
+import { chartIcon } from './icons';
+
+const Dashboard = lazy(() =>
+  import('../dashboard/Dashboard').then(module => ({ default: module.Dashboard }))
+);
+
+export interface DashboardOptions extends Pick<DashboardProps, 'onOpen' | 'onNew' | 'onProjects'> {
+  agents: IAgents;
+  trans: TranslationBundle;
+}
+
+export class DashboardWidget extends ReactWidget {
+  constructor(private _options: DashboardOptions) {
+    super();
+    this.id = 'cloutagent-dashboard';
+    this.addClass('ca-DashboardTab');
+    this.title.icon = chartIcon;
+    this.title.label = _options.trans.__('Agent dashboard');
+    this.title.caption = _options.trans.__('What agents cost, used and took');
+    this.title.closable = true;
+    this._actions = new DashboardActions(_options.agents.client, _options.agents.live);
+  }
+
+  protected render(): JSX.Element {
+    const { trans, onOpen, onNew, onProjects } = this._options;
+    return (
+      <Boundary trans={trans}>
+        <Suspense fallback={null}>
+          <Dashboard
+            trans={trans}
+            actions={this._actions}
+            visible={this.isVisible}
+            onOpen={onOpen}
+            onNew={onNew}
+            onProjects={onProjects}
+          />
+        </Suspense>
+      </Boundary>
+    );
+  }
+
+  protected onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this.update();
+  }
+
+  protected onAfterHide(msg: Message): void {
+    super.onAfterHide(msg);
+    this.update();
+  }
+
+  protected onActivateRequest(msg: Message): void {
+    super.onActivateRequest(msg);
+    if (!this.node.contains(document.activeElement)) {
+      this.node.tabIndex = -1;
+      this.node.focus({ preventScroll: true });
+    }
+  }
+
+  private _actions: DashboardActions;
+}
