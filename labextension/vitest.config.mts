@@ -8,6 +8,8 @@ export default defineConfig({
     include: ['src/**/*.spec.{ts,tsx}'],
     setupFiles: ['./vitest.setup.ts'],
     css: false,
+    // A machine that does other things too must not make a test fail.
+    testTimeout: 30_000,
     server: { deps: { inline: [/@jupyterlab\//, /@jupyter\//, /@lumino\//] } }
   }
 });

@@ -15,7 +15,6 @@ import { Dashboard } from './Dashboard';
 const last = <T,>(found: readonly T[]): T | undefined => found[found.length - 1];
 
 // Charts take a while to draw where nothing draws them.
-vi.setConfig({ testTimeout: 20_000 });
 const PATIENT = { timeout: 10_000 };
 
 const page = (items: unknown[], next: string | null = null) => json({ items, next_cursor: next });
