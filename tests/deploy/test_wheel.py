@@ -128,7 +128,7 @@ def test_in_a_fresh_environment_the_sdist_installs_without_node_and_an_example_r
     venv = tmp_path / "venv"
     env = without_node(tmp_path, venv)
     # Where packages come from is this machine's business, as it is for `make test`.
-    env |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    env |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_CERT_"))}
     run([sys.executable, "-m", "venv", str(venv)], env)
     python = venv / "bin/python"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -18,8 +18,8 @@ from cloutagent_ext.schema.project import HookEvent
 from .harness import define
 from .hooked import actions, parsed
 
-GUIDE = (Path(__file__).parents[3] / "docs/guide.md").read_text("utf-8")
-SECTION = GUIDE.partition("\n### Hooks\n")[2].partition("\n### ")[0]
+GUIDE = (Path(__file__).parents[3] / "docs/hooks.md").read_text("utf-8")
+SECTION = GUIDE
 
 
 def block(language: str) -> str:
