@@ -7,9 +7,11 @@ import { Admin } from './admin';
 import { ApiError } from './errors';
 import { JSON_HEADERS, Requests, query } from './requests';
 import type { Tagged, Transport } from './requests';
+import type { Schema } from './schema';
 import type {
   Accepted,
   Agreement,
+  Backtest,
   McpTest,
   Metrics,
   MetricsWindow,
@@ -96,6 +98,17 @@ export class Client extends Requests {
 
   models(): Promise<ModelList> {
     return this._json('models');
+  }
+
+  /** The schemas of the contract, by name. */
+  async schemas(): Promise<Record<string, Schema>> {
+    const document = await this._json<{ components: { schemas: Record<string, Schema> } }>('openapi.json');
+    return document.components.schemas;
+  }
+
+  /** What a hook, as it was saved, would have done to the project's last executions. */
+  backtest(id: string, hook: string, last: number): Promise<Backtest> {
+    return this._json(`projects/${id}/hooks/${hook}/backtest`, this._body('POST', { last }));
   }
 
   projects(q?: string, limit = 100): Promise<Page<ProjectRow>> {

@@ -23,7 +23,7 @@ describe('canvas', () => {
       'subagent: Checker',
       'hook: No deletes',
       'MCP server: Time',
-      'note: how'
+      'note: How this works'
     ]);
     fireEvent.keyDown(container.querySelector('[data-id="hook:guard"]')!, { key: 'Enter' });
     expect(tab.state()).toMatchObject({ selected: 'hook:guard', propertiesOpen: true });

@@ -1,6 +1,6 @@
 /**
- * What all cards share: shape, colour of their kind, state, badge for problems, handles, and the line
- * that says what the card does while it runs and what it cost afterwards.
+ * What all cards share: shape, colour of their kind, state, handles, how many run at once, and the line that
+ * says what the card does while it runs and what it cost afterwards.
  */
 import { Handle, Position } from '@xyflow/react';
 import type { ReactNode } from 'react';
@@ -13,7 +13,9 @@ import { Icon } from '../ui/Icon';
 import { cardStateLabel } from '../ui/labels';
 import type { CardKind } from '../graph/graph';
 import type { CardRun } from '../stores/monitor';
-import { toolTitle } from '../stores/select';
+import { cardRun, shownDefinition, toolTitle } from '../stores/select';
+
+import { ProblemBadge } from './ProblemBadge';
 
 export interface ShellProps {
   id: string;
@@ -28,10 +30,19 @@ export interface ShellProps {
 
 /** What the card did in the execution that is shown, undefined when nothing. */
 export function useRun(id: string): CardRun | undefined {
-  return useProject(state => state.monitor?.cards[id]);
+  return useProject(state => cardRun(state, id));
 }
 
-function Badge({ id, run, enabled }: { id: string; run?: CardRun; enabled: boolean }): JSX.Element | null {
+/** What the card does or did, in a word. */
+export function StateBadge({
+  id,
+  run,
+  enabled
+}: {
+  id: string;
+  run?: CardRun;
+  enabled: boolean;
+}): JSX.Element | null {
   const { trans } = useUi();
   const active = useProject(state => state.monitor !== null && state.monitor.endedAt === null);
   if (!enabled) {
@@ -50,27 +61,6 @@ function Badge({ id, run, enabled }: { id: string; run?: CardRun; enabled: boole
       {run.state === 'failed' && <Icon name="error" />}
       {run.state === 'running' && <span className="ca-Dot" data-state="running" aria-hidden="true" />}
       {words}
-    </span>
-  );
-}
-
-function Problems({ id }: { id: string }): JSX.Element | null {
-  const { trans } = useUi();
-  const count = useProject(
-    state =>
-      state.validation?.problems.filter(each => each.node === id && each.severity !== 'info').length ?? 0
-  );
-  const bad = useProject(
-    state => state.validation?.problems.some(each => each.node === id && each.severity === 'error') ?? false
-  );
-  if (!count) {
-    return null;
-  }
-  const label = trans._n('%1 problem', '%1 problems', count, count);
-  return (
-    <span className="ca-Card-problems" data-severity={bad ? 'error' : 'warning'} title={label}>
-      <span className="ca-Hidden">{label}</span>
-      <span aria-hidden="true">{count}</span>
     </span>
   );
 }
@@ -109,7 +99,7 @@ function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
   const used = total ? total.tokens : run.tokens;
   const cost = total ? total.totalCostUsd : run.costUsd;
   const many = run.instances > 1 ? ` · ×${run.instances}` : '';
-  const title = useProject(state => run.tool && toolTitle(state.history?.definition ?? null, run.tool));
+  const title = useProject(state => run.tool && toolTitle(shownDefinition(state), run.tool));
   // Its work is done, its kernel and processes are still being ended.
   const finishing = useProject(
     state => id === 'agent' && state.monitor?.steps.get('main')?.state === 'done' && going
@@ -149,6 +139,7 @@ function Progress(): JSX.Element | null {
 
 export function CardShell(props: ShellProps & { children?: ReactNode }): JSX.Element {
   const { id, kind, name, subtitle, selected, enabled = true, facts = [], children } = props;
+  const { trans } = useUi();
   const run = useRun(id);
   const usesTokens = kind === 'agent' || kind === 'subagent';
   return (
@@ -172,7 +163,7 @@ export function CardShell(props: ShellProps & { children?: ReactNode }): JSX.Ele
             </strong>
             <span className="ca-Card-subtitle">{subtitle}</span>
           </span>
-          <Badge id={id} run={run} enabled={enabled} />
+          <StateBadge id={id} run={run} enabled={enabled} />
         </div>
         {facts.length > 0 && (
           <dl className="ca-Card-facts">
@@ -188,7 +179,12 @@ export function CardShell(props: ShellProps & { children?: ReactNode }): JSX.Ele
         {run && usesTokens && <RunLine id={id} run={run} />}
         {kind === 'agent' && <Progress />}
       </div>
-      <Problems id={id} />
+      {run && run.active > 1 && (
+        <span className="ca-Card-count" title={trans.__('%1 run at once', run.active)}>
+          {trans.__('×%1', run.active)}
+        </span>
+      )}
+      <ProblemBadge id={id} />
       <Handle type="source" position={Position.Right} id="right" />
     </div>
   );

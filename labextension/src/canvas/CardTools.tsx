@@ -37,7 +37,7 @@ function candidates(definition: Definition, from: string): Card[] {
   );
 }
 
-function ConnectMenu(props: { definition: Definition; from: string; close: () => void }): JSX.Element {
+export function ConnectMenu(props: { definition: Definition; from: string; close: () => void }): JSX.Element {
   const { definition, from, close } = props;
   const { trans } = useUi();
   const actions = useActions();
@@ -125,10 +125,11 @@ export function CardTools({ definition }: { definition: Definition }): JSX.Eleme
   const actions = useActions();
   const flow = useReactFlow();
   const picked = useProject(state => state.picked);
+  const frozen = useProject(state => state.frozen !== null);
   const sideLabel = useSideLabel();
   const [connecting, setConnecting] = useState(false);
   useEffect(() => setConnecting(false), [picked]);
-  if (picked.length === 0) {
+  if (picked.length === 0 || frozen) {
     return null;
   }
   const [first] = picked;
@@ -138,6 +139,13 @@ export function CardTools({ definition }: { definition: Definition }): JSX.Eleme
   return (
     <NodeToolbar nodeId={[...picked]} isVisible position={Position.Top} offset={8} className="ca-CardTools">
       <div role="toolbar" aria-label={trans.__('What is chosen')}>
+        {!several && (
+          <Tool
+            icon="properties"
+            label={trans.__('Properties')}
+            onClick={() => actions.openProperties(first)}
+          />
+        )}
         {wired && (
           <Tool
             icon="connect"

@@ -44,7 +44,7 @@ function purpose(trans: Translation, kind: NewKind): string {
 }
 
 /** The kinds, each to be dragged or pressed; `done` after one was put on the canvas. */
-function Kinds({ done }: { done: () => void }): JSX.Element {
+export function Kinds({ done }: { done: () => void }): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
   return (

@@ -6,13 +6,14 @@ import type { Edge, EdgeProps } from '@xyflow/react';
 import { BaseEdge, getBezierPath } from '@xyflow/react';
 import { memo } from 'react';
 
+import { cardRun } from '../stores/select';
 import { useProject } from '../ui/context';
 
 export type Wire = Edge<{ kind: 'subagent' | 'hook' | 'mcp' }>;
 
 export const WireEdge = memo(function WireEdge(props: EdgeProps<Wire>) {
   const { sourceX, sourceY, sourcePosition, targetX, targetY, targetPosition, target, data } = props;
-  const state = useProject(each => each.monitor?.cards[target]?.state ?? 'idle');
+  const state = useProject(each => cardRun(each, target)?.state ?? 'idle');
   const [path] = getBezierPath({ sourceX, sourceY, sourcePosition, targetX, targetY, targetPosition });
   return (
     <g className="ca-Wire" data-kind={data?.kind} data-state={state}>

@@ -1,14 +1,18 @@
 /**
- * Zoom out, how far, zoom in, fit, tidy up: plain buttons in Lab's look.
+ * Zoom out, how far, zoom in, fit, tidy up, snap, and other ways to see: plain buttons in Lab's look.
  */
 import { Panel, useReactFlow, useStore } from '@xyflow/react';
 
-import { useActions, useUi } from '../ui/context';
+import { useActions, useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 
+import type { Room } from './fit';
 import { sizesOf } from './nodes';
+import { useSnap } from './useSnap';
+import { ViewButtons } from './ViewButtons';
 
 interface Props {
+  room: Room;
   /** Show all cards, and keep them in view. */
   fit: () => void;
   /** The person has moved the view. */
@@ -20,10 +24,12 @@ function drawn(then: () => void): void {
   requestAnimationFrame(() => requestAnimationFrame(then));
 }
 
-export function ZoomControls({ fit, moved }: Props): JSX.Element {
+export function ZoomControls({ room, fit, moved }: Props): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
   const flow = useReactFlow();
+  const snap = useSnap();
+  const frozen = useProject(state => state.frozen !== null);
   const percent = useStore(state => Math.round(state.transform[2] * 100));
   return (
     <Panel position="bottom-left" className="ca-Zoom">
@@ -57,11 +63,24 @@ export function ZoomControls({ fit, moved }: Props): JSX.Element {
       <button
         type="button"
         aria-label={trans.__('Tidy up')}
+        disabled={frozen}
         title={trans.__('Tidy up: lay all cards out anew')}
         onClick={() => void actions.tidy(sizesOf(flow.getNodes())).then(() => drawn(fit))}
       >
         <Icon name="tidy" />
       </button>
+      {room !== 'narrow' && (
+        <button
+          type="button"
+          aria-label={trans.__('Snap to the grid')}
+          title={trans.__('Snap to the grid')}
+          aria-pressed={snap}
+          onClick={() => actions.setSnap(!snap)}
+        >
+          <Icon name="snap" />
+        </button>
+      )}
+      <ViewButtons />
     </Panel>
   );
 }

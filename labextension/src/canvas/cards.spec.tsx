@@ -1,6 +1,6 @@
 import { ReactFlowProvider } from '@xyflow/react';
 import type { NodeProps } from '@xyflow/react';
-import { screen } from '@testing-library/react';
+import { act, fireEvent, screen } from '@testing-library/react';
 import type { ComponentType } from 'react';
 import { describe, expect, it } from 'vitest';
 
@@ -8,18 +8,22 @@ import type { Sketch } from '../testing/events';
 import { AGENT, call, START, WHOLE_RUN } from '../testing/events';
 import { NO_ESTIMATE, sampleDefinition } from '../testing/definition';
 import { openTab } from '../testing/tab';
+import type { Tab } from '../testing/tab';
 import type { ProjectState } from '../stores/project';
 import { AgentCard, HookCard, McpCard, NoteCard, SubagentCard } from './cards';
 
 function showCard(Card: unknown, id: string, item: object, log?: Sketch[], state?: Partial<ProjectState>) {
   const View = Card as ComponentType<Partial<NodeProps>>;
   const tab = openTab({ log, state });
+  shown = tab;
   return tab.show(
     <ReactFlowProvider>
       <View id={id} data={{ item }} selected={false} />
     </ReactFlowProvider>
   ).container;
 }
+
+let shown: Tab;
 
 const definition = sampleDefinition();
 
@@ -50,12 +54,31 @@ describe('cards', () => {
     expect(card.textContent).toContain('finishes');
   });
 
-  it('agent: numbers stay after the run', () => {
+  it('subagent: instances that run at once are a stack with their number', () => {
+    const start = (number: number): Sketch => ({
+      ...AGENT,
+      agent: `statistician#${number}`,
+      span: `main/2/c${number}/statistician#${number}`,
+      name: 'Statistician',
+      subagent: 'statistician'
+    });
+    const log = [START, AGENT, call('main/2/c1', 'agent__statistician', {}), start(1), start(2), start(3)];
+    const card = showCard(SubagentCard, 'subagent:statistician', definition.subagents[0], log);
+    expect(card.querySelector('.ca-Card')?.hasAttribute('data-stack')).toBe(true);
+    expect(card.querySelector('.ca-Card-count')?.textContent).toBe('×3');
+  });
+
+  it('agent: numbers stay after the run until the next edit', () => {
     const card = showCard(AgentCard, 'agent', definition.agent, WHOLE_RUN);
     expect(card.querySelector('.ca-Card')?.getAttribute('data-state')).toBe('done');
     expect(card.textContent).toContain('9.0 s');
     expect(card.textContent).toContain('120 tok');
     expect(card.textContent).toContain('$0.020');
+    act(() => shown.actions.move({ agent: { x: 0, y: 0 } }));
+    expect(card.textContent).toContain('$0.020');
+    act(() => shown.actions.edit(['agent', 'task'], 'Another one'));
+    expect(card.textContent).not.toContain('$0.020');
+    expect(card.querySelector('.ca-Card')?.getAttribute('data-state')).toBe('idle');
   });
 
   it('subagent: how many at once, own cost after its call', () => {
@@ -91,16 +114,30 @@ describe('cards', () => {
     expect(screen.getByText('How this works').tagName).toBe('STRONG');
   });
 
-  it('any: a badge counts its problems', () => {
-    const problem = { severity: 'error' as const, code: 'X', node: 'hook:guard', path: null, message: 'no' };
+  it('any: a badge counts its problems and leads to the field of the worst', () => {
+    const problem = {
+      severity: 'error' as const,
+      code: 'X',
+      node: 'hook:guard',
+      path: 'hooks.0.name',
+      message: 'no'
+    };
+    const mild = { ...problem, severity: 'warning' as const, path: 'hooks.0.matcher' };
     showCard(HookCard, 'hook:guard', definition.hooks[0], undefined, {
       validation: {
         ok: false,
-        problems: [problem],
+        problems: [mild, problem],
         estimate: NO_ESTIMATE,
         credentials: 'none'
       }
     });
-    expect(screen.getByText('1 problem')).toBeTruthy();
+    const badge = screen.getByRole('button', { name: '2 problems: show the worst' });
+    expect(badge.dataset.severity).toBe('error');
+    fireEvent.click(badge);
+    expect(shown.state()).toMatchObject({
+      selected: 'hook:guard',
+      propertiesOpen: true,
+      wantedField: { path: 'hooks.0.name' }
+    });
   });
 });

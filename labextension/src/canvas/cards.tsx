@@ -6,6 +6,7 @@ import { memo } from 'react';
 
 import type { Agent, Hook, McpServer, Note, Subagent } from '../api/types';
 import { cardName } from '../graph/graph';
+import { shownDefinition } from '../stores/select';
 import { useProject, useUi } from '../ui/context';
 import { shortModel } from '../ui/format';
 
@@ -16,7 +17,7 @@ type CardNode<Item> = Node<{ item: Item }>;
 
 export const AgentCard = memo(function AgentCard({ id, data, selected }: NodeProps<CardNode<Agent>>) {
   const { trans } = useUi();
-  const definition = useProject(state => state.history?.definition ?? null);
+  const definition = useProject(shownDefinition);
   const { item } = data;
   const facts: [string, string][] = [[trans.__('Tools'), names(trans, item.tools)]];
   if (definition) {

@@ -9,6 +9,8 @@ import { getViewportForBounds } from '@xyflow/react';
 
 /** Below this zoom a card is icon, name and state only. */
 export const FAR = 0.58;
+/** Below this one there is room for a few letters and a colour only. */
+export const FARTHER = 0.36;
 /** Least zoom at which all of a card can be read. */
 export const READABLE = 0.6;
 /** No card is drawn larger than this by itself. */
@@ -31,6 +33,11 @@ export function roomOf(width: number): Room {
 const BESIDE: Record<Room, number> = { wide: 148, middle: 68, narrow: 52 };
 const padding = (width: number) =>
   ({ top: '24px', left: `${BESIDE[roomOf(width)]}px`, right: '24px', bottom: '60px' }) as const;
+
+/** How much of a card can be read at `zoom`; undefined: all of it. */
+export function farness(zoom: number): 'far' | 'farther' | undefined {
+  return zoom < FARTHER ? 'farther' : zoom < FAR ? 'far' : undefined;
+}
 
 /** A card as it stands, in canvas units. */
 export interface Box extends Rect {

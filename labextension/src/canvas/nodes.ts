@@ -28,6 +28,7 @@ export function nodesOf(
   label: (id: string, kind: string) => string
 ): Node[] {
   const known = new Map(old.map(node => [node.id, node]));
+  const chosen = new Set(picked);
   return graph.cards.map(card => {
     const before = known.get(card.id);
     const now = {
@@ -35,7 +36,7 @@ export function nodesOf(
       type: card.kind,
       position: card.position,
       data: dataOf(card.item),
-      selected: picked.includes(card.id),
+      selected: chosen.has(card.id),
       ariaLabel: label(card.id, card.kind)
     };
     const same =
@@ -58,15 +59,11 @@ export function sizesOf(nodes: readonly Node[]): Map<string, Size> {
   );
 }
 
-function centre(graph: Graph, id: string): number {
-  const card = graph.cards.find(each => each.id === id);
-  return card ? card.position.x + CARD_WIDTH[card.kind] / 2 : 0;
-}
-
 /** Edges leave and reach cards on the sides that face each other. */
 export function wiresOf(graph: Graph, picked: readonly string[], label: (edge: Edge) => string): Wire[] {
+  const centre = new Map(graph.cards.map(card => [card.id, card.position.x + CARD_WIDTH[card.kind] / 2]));
   return graph.edges.map(edge => {
-    const rightwards = centre(graph, edge.target) >= centre(graph, edge.source);
+    const rightwards = (centre.get(edge.target) ?? 0) >= (centre.get(edge.source) ?? 0);
     return {
       id: edge.id,
       type: 'wire',

@@ -18,7 +18,8 @@ function writes(target: EventTarget): boolean {
   return (target as HTMLElement).closest?.('input, textarea, select, [contenteditable]') !== null;
 }
 
-export function useKeys(): Keys {
+/** `focused`: the card that the focus is on, where that is not a node of the canvas. */
+export function useKeys(focused?: string): Keys {
   const actions = useActions();
   return useMemo(() => {
     const copy = (event: ClipboardEvent): boolean => {
@@ -34,7 +35,8 @@ export function useKeys(): Keys {
         if (writes(event.target) || event.defaultPrevented) {
           return;
         }
-        const card = (event.target as HTMLElement).closest?.('.react-flow__node')?.getAttribute('data-id');
+        const node = (event.target as HTMLElement).closest?.('.react-flow__node')?.getAttribute('data-id');
+        const card = node ?? focused;
         const onButton = (event.target as HTMLElement).closest?.('button') !== null;
         const command = event.ctrlKey || event.metaKey;
         const done = () => {
@@ -50,7 +52,7 @@ export function useKeys(): Keys {
             break;
           case 'Delete':
           case 'Backspace':
-            actions.remove();
+            actions.remove(focused);
             done();
             break;
           case 'a':
@@ -104,5 +106,5 @@ export function useKeys(): Keys {
         }
       }
     };
-  }, [actions]);
+  }, [actions, focused]);
 }

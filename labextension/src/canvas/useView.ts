@@ -27,7 +27,31 @@ function boxOf(node: Node, height?: number): Box {
   };
 }
 
+interface Known {
+  boxes: Box[];
+  /** Heights of all cards as one text, empty until each was measured. */
+  sizes: string;
+}
+
+const cache = new WeakMap<readonly Node[], Known>();
+
+/** Worked out once for each list of nodes, and not with each frame of a pan. */
+function known(nodes: readonly Node[]): Known {
+  let found = cache.get(nodes);
+  if (!found) {
+    const measured = nodes.every(node => node.measured?.height);
+    found = {
+      boxes: nodes.map(node => boxOf(node)),
+      sizes: measured ? nodes.map(node => `${node.id} ${node.measured?.height}`).join() : ''
+    };
+    cache.set(nodes, found);
+  }
+  return found;
+}
+
 export interface View {
+  /** Show all cards now. */
+  show: () => void;
   /** Show all cards, and keep them in view from now on. */
   fit: () => void;
   /** The person has moved the view: keep it as it is. */
@@ -47,20 +71,16 @@ export function useView(definition: Definition): View {
   const width = useStore(state => state.width);
   const height = useStore(state => state.height);
   /** Sizes of all cards, empty until each was measured. */
-  const sizes = useStore(state =>
-    state.nodes.every(node => node.measured?.height)
-      ? state.nodes.map(node => `${node.id} ${node.measured?.height}`).join()
-      : ''
-  );
+  const sizes = useStore(state => known(state.nodes).sizes);
   const hasMap = useStore(
     state =>
       state.width >= MAP_WIDTH &&
       state.height >= MAP_HEIGHT &&
-      !allSeen(
-        state.nodes.map(node => boxOf(node)),
-        state,
-        { x: state.transform[0], y: state.transform[1], zoom: state.transform[2] }
-      )
+      !allSeen(known(state.nodes).boxes, state, {
+        x: state.transform[0],
+        y: state.transform[1],
+        zoom: state.transform[2]
+      })
   );
   // Cards are lower when they are far away; a fit that believed them would never come to rest.
   const tallest = useRef(new Map<string, number>());
@@ -100,5 +120,5 @@ export function useView(definition: Definition): View {
     show();
     actions.forgetView();
   }, [actions, show]);
-  return { fit, remember, hasMap, room: roomOf(width) };
+  return { fit, show, remember, hasMap, room: roomOf(width) };
 }

@@ -35,7 +35,7 @@ function Row({ state, onClose }: { state: ExecutionState; onClose: () => void })
         aria-current={shown || undefined}
         title={state.execution_id}
         onClick={() => {
-          actions.show(state.execution_id);
+          void actions.look(state.execution_id);
           onClose();
         }}
       >

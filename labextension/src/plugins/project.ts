@@ -120,7 +120,7 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
         }
         const widget = await open(id, args.mode as DockLayout.InsertMode | undefined);
         if (args.execution) {
-          widget.actions.show(String(args.execution));
+          await widget.actions.look(String(args.execution));
           widget.actions.showTab('steps');
         }
         if (args.notebook) {

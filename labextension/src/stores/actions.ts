@@ -1,5 +1,5 @@
 /**
- * Everything that a project tab does: `VersionActions`, and from here running, stopping, watching, and
+ * Everything that a project tab does: `LookingActions`, and from here running, stopping, watching, and
  * what the monitor shows. The only writer of its store.
  */
 import type { Client } from '../api/client';
@@ -10,6 +10,7 @@ import type { Host } from '../ui/host';
 
 import { EMPTY_DRAFT, requestOf } from './drafts';
 import { fold } from './fold';
+import { LookingActions } from './looking';
 import { emptyMonitor } from './monitor';
 import type { PreferencesStore } from './preferences';
 import type { MonitorTab, ProjectStore } from './project';
@@ -17,14 +18,13 @@ import { NARROW_PX } from './project';
 import { RunActions } from './runActions';
 import { executionToShow, isActive, needsPrompt, variablesToAsk } from './select';
 import { troubleOf } from './tab';
-import { VersionActions } from './versions';
 
 /** Events that carry a time this close to now are live, so they tell how the clocks differ. */
 const LIVE_MS = 5_000;
 /** Name of the drawer among the folded panels. */
 const DRAWER = 'monitor';
 
-export class ProjectActions extends VersionActions {
+export class ProjectActions extends LookingActions {
   constructor(
     store: ProjectStore,
     client: Client,
@@ -62,6 +62,7 @@ export class ProjectActions extends VersionActions {
     this.set({ loadTrouble: null });
     try {
       await this.reload();
+      this.restoreView();
     } catch (error) {
       this.set({ loadTrouble: troubleOf(error) });
       return;
@@ -77,6 +78,7 @@ export class ProjectActions extends VersionActions {
       const shown = executionToShow(page.items);
       if (shown && this.state.executionId === null) {
         this.show(shown.execution_id);
+        this.set({ numbersGone: this.isOfAnotherVersion(shown.execution_id) });
         const folded = this.state.saved?.ui.folded.includes(DRAWER) && hasEnded(shown.status);
         this.set({ drawer: { ...this.state.drawer, open: !folded } });
       }
@@ -172,6 +174,8 @@ export class ProjectActions extends VersionActions {
       executionId,
       monitor: emptyMonitor(executionId),
       files: null,
+      frozen: null,
+      numbersGone: false,
       following: this.preferences.getState().follow,
       toggled: new Set(),
       runs: { ...this.state.runs, events: [], step: null, caughtUp: null },
@@ -266,8 +270,7 @@ export class ProjectActions extends VersionActions {
   toggleDrawer(): void {
     const open = !this.state.drawer.open;
     this.set({ drawer: { ...this.state.drawer, open } });
-    const others = this.state.saved?.ui.folded.filter(name => name !== DRAWER) ?? [];
-    this.rememberView({ folded: open ? others : [...others, DRAWER] });
+    this.rememberFolded(DRAWER, !open);
   }
 
   resizeDrawer(height: number): void {

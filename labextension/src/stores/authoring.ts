@@ -16,6 +16,7 @@ import type { Refusal } from '../graph/wires';
 import { connected, disconnected, refusal } from '../graph/wires';
 
 import { EditingActions } from './editing';
+import { shownDefinition } from './select';
 
 /** A wire's id, as `graphOf` makes it. */
 function ends(wire: string): { source: string; target: string } {
@@ -36,10 +37,9 @@ export class AuthoringActions extends EditingActions {
   private _change(next: Definition, picked?: readonly string[]): void {
     const { history } = this.state;
     if (history && next !== history.definition) {
-      const change = setting(history.definition, [], next);
-      this.set({ history: push(history, change), validation: null, refusal: null });
+      this.advance(push(history, setting(history.definition, [], next)));
     }
-    if (picked) {
+    if (picked && !this.state.frozen) {
       this.pick(picked, []);
     }
   }
@@ -58,9 +58,17 @@ export class AuthoringActions extends EditingActions {
     this.set({ picked: [...cards], pickedWires: [...wires], selected: kept, refusal: null });
   }
 
+  /** Choose this card too, or no longer. */
+  pickAlso(card: string): void {
+    const { picked, pickedWires } = this.state;
+    const others = picked.filter(each => each !== card);
+    this.pick(others.length < picked.length ? others : [...picked, card], pickedWires);
+  }
+
   pickAll(): void {
+    const shown = shownDefinition(this.state) ?? this._definition;
     this.pick(
-      graphOf(this._definition).cards.map(card => card.id),
+      graphOf(shown).cards.map(card => card.id),
       []
     );
   }
@@ -69,6 +77,9 @@ export class AuthoringActions extends EditingActions {
 
   /** A new card, where `position` says or beside the card that is chosen; it is chosen then. */
   add(kind: NewKind, name: string, position?: Position): void {
+    if (this.state.frozen) {
+      return;
+    }
     const definition = this._definition;
     const { selected } = this.state;
     const user = selected && /^(agent|subagent:)/.test(selected) ? selected : 'agent';
@@ -82,32 +93,37 @@ export class AuthoringActions extends EditingActions {
 
   /** Give the card another name. */
   rename(card: string, name: string): void {
-    const { history, saved } = this.state;
-    if (!history) {
+    const { history, saved, frozen } = this.state;
+    if (!history || frozen) {
       return;
     }
     const next = renamed(history.definition, card, name, saved);
     const change = setting(history.definition, [], next.definition);
-    this.set({ history: push(history, change, this.typing()), validation: null });
+    this.advance(push(history, change, this.typing()));
     if (next.card !== card) {
       this.pick([next.card], []);
     }
   }
 
-  /** Remove what is chosen: cards with whatever named them, and wires. */
-  remove(): void {
-    const { picked, pickedWires } = this.state;
+  /** Remove what is chosen, or `focused` where nothing is: cards with whatever named them, and wires. */
+  remove(focused?: string): void {
+    const { pickedWires } = this.state;
+    const nothing = !this.state.picked.length && !pickedWires.length;
+    const picked = nothing && focused ? [focused] : this.state.picked;
     const wireless = pickedWires.map(ends).reduce(disconnected, this._definition);
     this._change(removed(wireless, picked), picked.includes('agent') ? ['agent'] : []);
   }
 
   /** The chosen cards for the clipboard, null where none can be copied. */
   copy(): Clip | null {
-    const clip = clipOf(this._definition, this.state.picked);
+    const clip = clipOf(shownDefinition(this.state) ?? this._definition, this.state.picked);
     return clip.cards.length ? clip : null;
   }
 
   paste(clip: Clip): void {
+    if (this.state.frozen) {
+      return;
+    }
     const next = pasted(this._definition, clip);
     this._change(next.definition, next.cards);
   }
@@ -134,6 +150,11 @@ export class AuthoringActions extends EditingActions {
     } else {
       this._change(connected(this._definition, { source, target }));
     }
+  }
+
+  /** Take the wire between two cards away. */
+  disconnect(source: string, target: string): void {
+    this._change(disconnected(this._definition, { source, target }));
   }
 
   dismissRefusal(): void {

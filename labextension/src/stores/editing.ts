@@ -4,11 +4,13 @@
 import type { Agreement, McpTest, Position } from '../api/types';
 import type { Path } from '../graph/changes';
 import { moving, setting } from '../graph/changes';
+import type { History } from '../graph/history';
 import { push, redo, undo } from '../graph/history';
 
 import type { Cover } from './project';
 import { NARROW_PX } from './project';
 import { SavingActions } from './saving';
+import { isActive } from './select';
 import { troubleOf } from './tab';
 
 /** Edits of one field within this time are one step of undo, in milliseconds. */
@@ -35,11 +37,17 @@ export class EditingActions extends SavingActions {
   edit(path: Path, value: unknown): void {
     const history = this.state.history;
     if (history) {
-      this.set({
-        history: push(history, setting(history.definition, path, value), this.typing()),
-        validation: null
-      });
+      this.advance(push(history, setting(history.definition, path, value), this.typing()));
     }
+  }
+
+  /** Take `history` as the draft: what was checked and counted before is of another one. */
+  protected advance(history: History): void {
+    if (this.state.frozen || history === this.state.history) {
+      return;
+    }
+    const idle = this.state.monitor !== null && !isActive(this.state);
+    this.set({ history, validation: null, refusal: null, ...(idle ? { numbersGone: true } : {}) });
   }
 
   /** Whether an edit that comes now belongs to the one before: somebody types. */
@@ -51,8 +59,8 @@ export class EditingActions extends SavingActions {
 
   /** Put cards at new places, and save that soon. */
   move(places: Record<string, Position>): void {
-    const history = this.state.history;
-    if (history) {
+    const { history, frozen } = this.state;
+    if (history && !frozen) {
       this.set({ history: push(history, moving(history.definition, places)) });
       this.saveLayoutSoon();
     }
@@ -67,9 +75,9 @@ export class EditingActions extends SavingActions {
   }
 
   private _step(change: typeof undo): void {
-    const history = this.state.history;
-    if (history) {
-      this.set({ history: change(history) });
+    const { history, frozen } = this.state;
+    if (history && !frozen) {
+      this.advance(change(history));
       this.saveLayoutSoon();
     }
   }

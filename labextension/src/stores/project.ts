@@ -22,6 +22,7 @@ import type {
 import type { History } from '../graph/history';
 import type { Refusal } from '../graph/wires';
 
+import type { FieldDocs } from './fieldDocs';
 import type { Monitor } from './monitor';
 import type { RunsState } from './runs';
 import { NO_RUNS } from './runs';
@@ -40,6 +41,14 @@ export type Cover = 'api' | 'conflict' | 'versions';
 export interface Conflict {
   base: Definition;
   theirs: Tagged;
+}
+
+/** An earlier definition in place of the draft: to look at, not to change. */
+export interface Frozen {
+  definition: Definition;
+  version: number;
+  /** The execution that ran it, null when somebody looks at the version itself. */
+  executionId: string | null;
 }
 
 export type MonitorTab = 'steps' | 'timeline' | 'events' | 'files' | 'cost';
@@ -73,6 +82,21 @@ export interface ProjectState {
   /** Why the last wire could not be drawn, until something else happens. */
   refusal: Refusal | null;
   propertiesOpen: boolean;
+  /** Dotted path of the field that somebody wants to see, anew with each wish. */
+  wantedField: { path: string } | null;
+  /** What is shown in place of the draft. */
+  frozen: Frozen | null;
+  /** The project was edited since the shown execution has ended: cards no longer show its numbers. */
+  numbersGone: boolean;
+  /** Cards as a tree in place of the canvas. */
+  outline: boolean;
+  searching: boolean;
+  /** Whether cards snap to the grid. */
+  snap: boolean;
+  /** The last card that a search led to, anew each time: the canvas brings it into view. */
+  sought: { card: string } | null;
+  /** Help of the definition's fields, once it was read from the server. */
+  fieldDocs: FieldDocs | null;
   validation: Validation | null;
   checking: boolean;
   problemsOpen: boolean;
@@ -131,6 +155,14 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     pickedWires: [],
     refusal: null,
     propertiesOpen: false,
+    wantedField: null,
+    frozen: null,
+    numbersGone: false,
+    outline: false,
+    searching: false,
+    snap: true,
+    sought: null,
+    fieldDocs: null,
     validation: null,
     checking: false,
     problemsOpen: false,

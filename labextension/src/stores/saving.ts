@@ -264,6 +264,13 @@ export class SavingActions extends TabActions {
     }, SETTLE_MS);
   }
 
+  /** Remember whether a part of the tab is folded away. */
+  protected rememberFolded(part: string, folded: boolean): void {
+    const known = this._view.folded ?? this.state.saved?.ui.folded ?? [];
+    const others = known.filter(name => name !== part);
+    this.rememberView({ folded: folded ? [...others, part] : others });
+  }
+
   /** Forget what part of the canvas was seen: whoever opens the project next sees all of it. */
   forgetView(): void {
     clearTimeout(this._viewTimer);

@@ -4,7 +4,7 @@
 import type { Definition, ExecutionState } from '../api/types';
 import { hasEnded } from '../api/types';
 
-import type { Monitor } from './monitor';
+import type { CardRun, Monitor } from './monitor';
 import type { ProjectState } from './project';
 
 /** What counts as an edit: all but the view, and where cards stand, which save themselves. */
@@ -23,6 +23,19 @@ export function isDirty(state: Pick<ProjectState, 'saved' | 'history'>): boolean
   return Object.keys(draft).some(
     key => draft[key] !== before[key] && JSON.stringify(draft[key]) !== JSON.stringify(before[key])
   );
+}
+
+/** The definition that canvas and properties show: the draft, or what is frozen in its place. */
+export function shownDefinition(state: Pick<ProjectState, 'frozen' | 'history'>): Definition | null {
+  return state.frozen?.definition ?? state.history?.definition ?? null;
+}
+
+/** What the card did in the shown execution, while its numbers still belong to what is drawn. */
+export function cardRun(
+  state: Pick<ProjectState, 'monitor' | 'numbersGone'>,
+  card: string
+): CardRun | undefined {
+  return state.numbersGone ? undefined : state.monitor?.cards[card];
 }
 
 /** Whether the shown execution is still going on. */
