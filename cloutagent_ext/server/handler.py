@@ -72,6 +72,8 @@ class Endpoint(APIHandler):
         self.services = context.services
         self.rows = rows
         self.principal: Principal | None = None
+        self.proved_key: Principal | None = None
+        """The key that was shown, also where it does not open what was asked for."""
         self.gone = asyncio.Event()
         """Set when the client has closed the connection."""
         self.noted: dict[str, Any] = {}
@@ -165,6 +167,7 @@ class Endpoint(APIHandler):
         self.set_cors_headers()
         gate = self.context.gate
         principal = await gate.identify(self.request.headers.get_list(HEADER), self.address)
+        self.proved_key = principal
         opens = row.stream and row.method == "GET"
         if not (opens and gate.limits.is_reconnect(self.address, self.request.path)):
             gate.limits.count(self.address)
@@ -172,6 +175,7 @@ class Endpoint(APIHandler):
         if opens:
             gate.limits.stream_seen(self.address, self.request.path)
         self.principal = principal
+        observed.admitted(self)
 
     async def _judge_user(self, row: Route) -> None:
         # Not APIHandler's: it would answer a foreign Origin with 404, and this is no secret address.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -266,3 +267,15 @@ def test_without_logging_of_its_own_a_program_still_shows_our_warnings(tmp_path:
     assert done.stderr == "loud\n"
     [path] = (tmp_path / "logs").iterdir()
     assert [json.loads(line)["message"] for line in path.read_text().splitlines()] == ["quiet", "loud"]
+
+
+def test_what_people_see_among_jupyters_lines_is_one_line_without_escapes(desk: Desk) -> None:
+    from cloutagent_ext.jupyter.logs import Visible
+
+    written = io.StringIO()
+    server = logging.Logger("ServerApp", logging.INFO)
+    server.addHandler(logging.StreamHandler(written))
+    show = Visible(server)
+    for level in (logging.DEBUG, logging.WARNING):
+        show(logging.LogRecord("cloutagent.x", level, "", 1, "of %s", ("a\nb\x1b[2J\u2028\ud800\tü",), None))
+    assert written.getvalue() == "of a\\nb\\x1b[2J\\u2028\\ud800\tü\n"
