@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 
-ALL = ("turns", "together", "latency", "cancel", "store", "servers", "start", "panel", "client")
+ALL = ("turns", "together", "latency", "cancel", "store", "servers", "start", "panel", "client", "telemetry")
 
 
 def main() -> None:
