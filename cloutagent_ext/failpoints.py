@@ -15,7 +15,8 @@ import time
 from collections import Counter
 
 VARIABLE = "CLOUTAGENT_FAILPOINT"
-"""`<name>` or `<name>:<n>`: die there, or when it is passed for the n-th time."""
+"""`<name>` or `<name>:<n>`: die there, or when it is passed for the n-th time; with `@SIGTERM` (or another
+name of a signal) behind it, get that signal there instead and go on."""
 OPTION = "cloutagent_failpoints"
 
 POINTS: dict[str, str] = {
@@ -92,6 +93,7 @@ POINTS: dict[str, str] = {
 
 _armed: str | None = None
 _left = 0
+_signal = signal.SIGKILL
 _seen: Counter[str] | None = None
 
 
@@ -102,12 +104,13 @@ def failpoint(name: str) -> None:
 
 
 def arm(wish: str) -> None:
-    """Die at `<name>`, or at its n-th passing: `<name>:<n>`. Raises ValueError for a name that is none."""
-    global _armed, _left
-    name, _, number = wish.partition(":")
+    """Do what `wish` (as `VARIABLE` has it) says. Raises ValueError for a name that is none."""
+    global _armed, _left, _signal
+    point, _, sent = wish.partition("@")
+    name, _, number = point.partition(":")
     if name not in POINTS:
         raise ValueError(f"there is no failpoint {name!r}")
-    _armed, _left = name, int(number or 1)
+    _armed, _left, _signal = name, int(number or 1), signal.Signals[sent or "SIGKILL"]
 
 
 def watch() -> Counter[str]:
@@ -126,8 +129,9 @@ def _pass(name: str) -> None:
     if name == _armed:
         _left -= 1
         if _left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-            time.sleep(60)
+            os.kill(os.getpid(), _signal)
+            if _signal == signal.SIGKILL:
+                time.sleep(60)
 
 
 if OPTION in sys._xoptions and os.environ.get(VARIABLE):

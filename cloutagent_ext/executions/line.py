@@ -3,7 +3,8 @@
 Within a project: first come, first served, those started by a person in Jupyter before
 those from API keys; who has waited `AGE_S` seconds counts as a person, so that nobody
 starves. One that comes back from waiting for a person goes before all others. Between
-projects: the one with the fewest running goes first, then whoever has waited longest.
+projects: the one with the fewest running goes first, then the one whose last turn is longest ago, then
+whoever has waited longest.
 Not here: what waiting and starting write (`scheduler`).
 """
 
@@ -45,6 +46,9 @@ class Line:
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
         self._arrivals = 0
+        self._turns: dict[str, int] = {}
+        """Project -> when it last had a turn, in turns."""
+        self._turn = 0
 
     def __len__(self) -> int:
         return len(self._places)
@@ -65,6 +69,11 @@ class Line:
         """Leave; nothing happens to one that does not wait."""
         self._places.pop(execution_id, None)
 
+    def served(self, project_id: str) -> None:
+        """One of the project has started."""
+        self._turn += 1
+        self._turns[project_id] = self._turn
+
     def waiting(self, project_id: str) -> int:
         """How many of the project wait."""
         return sum(place.project_id == project_id for place in self._places.values())
@@ -77,7 +86,14 @@ class Line:
     def next(self, now: float, running: Counter[str], limit: Callable[[str], int]) -> str | None:
         """Who starts next, or None when nobody may. `limit(execution)`: most of its project at once."""
         heads = [
-            (place.priority != AGAIN, running[project], place.since, place.number, place.execution_id)
+            (
+                place.priority != AGAIN,
+                running[project],
+                self._turns.get(project, 0),
+                place.since,
+                place.number,
+                place.execution_id,
+            )
             for project, place in self._heads(now)
             if running[project] < limit(place.execution_id)
         ]

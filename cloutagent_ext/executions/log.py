@@ -201,12 +201,20 @@ class EventLog:
                 pause = min(pause * 1.5, _POLL_S[1])
 
     async def page(self, from_event: int = 1, limit: int = 1000) -> tuple[list[JsonObject], int | None]:
-        """At most `limit` events from `from_event` on, and the id to go on with (None: nothing more now)."""
+        """At most `limit` events from `from_event` on, and the id to go on with (None: nothing more now).
+
+        Raises `LogDamaged` where the first of them cannot be read.
+        """
         first = next_id = max(1, from_event)
         offset: int | None = None
         events: list[JsonObject] = []
         while len(events) < limit:
-            lines, offset = await self._read(next_id, offset, limit - len(events))
+            try:
+                lines, offset = await self._read(next_id, offset, limit - len(events))
+            except logfile.LogDamaged:
+                if events:
+                    break
+                raise
             if not lines:
                 break
             events += await asyncio.to_thread(_parsed, lines)

@@ -83,7 +83,8 @@ def read(path: Path, next_id: int, offset: int | None = None, *, limit: int | No
     """Whole lines from event `next_id` on, up to about 64 KiB; none when there is nothing more (yet).
 
     `offset`: where that event begins, if known from the last call. Raises `LogDamaged`
-    for a line that is no event or not the next one, FileNotFoundError without a log.
+    for a line that is no event or not the next one, once all before it have been given;
+    FileNotFoundError without a log.
     """
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
@@ -103,7 +104,12 @@ def read(path: Path, next_id: int, offset: int | None = None, *, limit: int | No
                     offset += len(line) + 1
                     continue
                 searching = False
-                event, found = _event(path, line, next_id + len(lines))
+                try:
+                    event, found = _event(path, line, next_id + len(lines))
+                except LogDamaged:
+                    if lines:
+                        break
+                    raise
                 lines.append(event)
                 last_type = found.get("type")
                 offset += len(line) + 1

@@ -156,6 +156,7 @@ class Scheduler:
             entered = True
             self._live[live.id] = live
             if at_once and not self.stopping:
+                self._line.served(project)
                 self._begin(live)
             else:
                 _give_back(slots, project)
@@ -230,6 +231,7 @@ class Scheduler:
                 break
             self._line.remove(chosen)
             live = self._live[chosen]
+            self._line.served(live.spec.project_id)
             self._running[live.spec.project_id] += 1
             if (turn := self._returning.pop(chosen, None)) is not None:
                 live.slot = _Slot(self, live)

@@ -9,6 +9,7 @@ is revoked, when the server shuts down, and after a day. Not here: what is strea
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,8 +17,12 @@ from typing import TYPE_CHECKING
 
 from tornado.iostream import StreamClosedError
 
+from ..errors import UnreadableFile
+
 if TYPE_CHECKING:
     from .handler import Endpoint
+
+_log = logging.getLogger("cloutagent.server")
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -49,7 +54,9 @@ async def serve(
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         slots.free()
     for outcome in ended:
-        if isinstance(outcome, Exception) and not isinstance(outcome, StreamClosedError):
+        if isinstance(outcome, UnreadableFile):
+            _log.warning("A stream ended: %s", outcome.message)  # who asks for what follows is told so
+        elif isinstance(outcome, Exception) and not isinstance(outcome, StreamClosedError):
             raise outcome
     if not endpoint.gone.is_set():
         endpoint.finish()

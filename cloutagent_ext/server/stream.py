@@ -14,7 +14,7 @@ from contextlib import aclosing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, NotFound
+from ..errors import Expired, InvalidRequest, NotFound, UnreadableFile
 from ..schema.query import StreamQuery, WatchQuery
 from .reply import Reply
 from .sse import serve
@@ -37,6 +37,7 @@ async def send(
     if log.ended and from_event > log.last_id:
         # Nothing can follow: this status is what stops an EventSource for good.
         return Reply(status=HTTPStatus.NO_CONTENT)
+    await log.page(from_event, 1)  # damage right there is an answer, not a stream that ends again and again
     await serve(call, _frames(log, from_event), headers)
     return None
 
@@ -115,16 +116,15 @@ class _Watched:
                 await self._next.put(_state_frame(state))
 
     async def _events(self, execution_id: str, from_event: int) -> None:
+        head = b'data: {"execution_id": "%b", "event": ' % execution_id.encode()
         try:
             log = await self._executions.log(execution_id)
-        except NotFound as error:
-            # One log that is gone must not cost the tab all others.
+            async with aclosing(log.batches(from_event)) as batches:
+                async for lines in batches:
+                    await self._next.put(b"".join(head + line + b"}\n\n" for line in lines))
+        except (NotFound, Expired, UnreadableFile) as error:
+            # One log that is gone or damaged must not cost the tab all others.
             await self._next.put(_frame({"execution_id": execution_id, **error.envelope()}))
-            return
-        head = b'data: {"execution_id": "%b", "event": ' % execution_id.encode()
-        async with aclosing(log.batches(from_event)) as batches:
-            async for lines in batches:
-                await self._next.put(b"".join(head + line + b"}\n\n" for line in lines))
 
 
 def _state_frame(state: ExecutionState) -> bytes:

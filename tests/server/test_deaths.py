@@ -26,7 +26,9 @@ from tests.support.messages_thread import messages_api
 
 SHORT = ["accept.synced", "model.half", "tool.recorded:2", "subagent.named", "end.told"]
 LONG = [point for point in RUN if not point.startswith("save.") and point not in SHORT]
-RANDOM = 40
+SIGNALLED = ["accept.synced", "model.half", "tool.spawned", "subagent.named", "end.told"]
+RANDOM = int(os.environ.get("CLOUTAGENT_DEATHS", 1000))
+"""Servers killed at random moments in the nightly form: some 10 s each."""
 
 
 def served(folder: Path, api: MessagesApi, **more: Any) -> Any:
@@ -85,8 +87,38 @@ def test_the_next_server_goes_on_with_what_a_killed_one_was_at(tmp_path: Path, p
         assert oracles(tmp_path, project, script, point) == []
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "point",
+    [
+        *SIGNALLED,
+        *[pytest.param(p, marks=pytest.mark.nightly) for p in [*SHORT, *LONG] if p not in SIGNALLED],
+    ],
+)
+def test_a_server_told_to_end_at_any_point_ends_well_and_the_next_one_goes_on(
+    tmp_path: Path, point: str
+) -> None:
+    script = Script()
+    with messages_api(script) as api:
+        project = create(tmp_path)
+        began = time.monotonic()
+        with served(tmp_path, api, env={"CLOUTAGENT_FAILPOINT": f"{point}@SIGTERM"}) as told:
+            began = time.monotonic()
+            execute(told, project, tmp_path)
+            code = told.process.wait(60)
+        assert (code, "Traceback" in told.log()) == (0, False), told.log()[-3000:]
+        assert time.monotonic() - began < 20, "at most 10 s behind the signal, which comes within the run"
+        with served(tmp_path, api) as last:
+            began = time.monotonic()
+            _, page = last.request("GET", "executions")
+            assert all(row["status"] != "running" or row["started_at"] for row in page["items"])
+            assert time.monotonic() - began < 5, "each has its fate at once"
+            until_all_ended(last)
+        assert oracles(tmp_path, project, script, point) == []
+
+
 @pytest.mark.nightly
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(6 * 3600)
 def test_servers_killed_at_random_moments_lose_and_repeat_nothing(tmp_path: Path) -> None:
     seed = int(os.environ.get("CLOUTAGENT_SEED", time.time()))
     moments = random.Random(seed)
