@@ -12,6 +12,15 @@ export namespace CommandIDs {
   export const stop = 'cloutagent:stop-execution';
   export const check = 'cloutagent:check-project';
   export const save = 'cloutagent:save-project';
+  export const importProject = 'cloutagent:import-project';
+  export const duplicateProject = 'cloutagent:duplicate-project';
+  export const exportProject = 'cloutagent:export-project';
+  export const deleteProject = 'cloutagent:delete-project';
+  export const backUp = 'cloutagent:back-up';
+  export const showBackups = 'cloutagent:show-backups';
+  export const showVersions = 'cloutagent:show-versions';
+  export const showApi = 'cloutagent:show-api';
+  export const startTour = 'cloutagent:start-tour';
 }
 
 /** No arguments. */
@@ -21,7 +30,29 @@ export const NEW_PROJECT_ARGS = {
   type: 'object',
   properties: {
     template: { type: 'string', description: 'Id of the starter project; asked for when missing.' },
-    name: { type: 'string', description: 'Name of the project; the template’s when missing.' }
+    name: { type: 'string', description: 'Name of the project; the template’s when missing.' },
+    isMenu: { type: 'boolean', description: 'Whether the label stands in a menu that says New.' }
+  }
+} as const;
+
+/** A project by its id; the one in front when missing. */
+const NAMED = {
+  id: { type: 'string', description: 'Id of the project; the one in front when missing.' },
+  name: { type: 'string', description: 'What questions about it call it.' }
+} as const;
+
+export const PROJECT_ARGS = { type: 'object', properties: NAMED } as const;
+
+export const EXPORT_ARGS = {
+  type: 'object',
+  properties: {
+    ...NAMED,
+    format: {
+      type: 'string',
+      enum: ['zip', 'tar.gz', 'claude', 'python'],
+      description: 'Our archive, a Claude Code project, or one Python program; zip when missing.'
+    },
+    executions: { type: 'boolean', description: 'Whether the logs of its executions go with it.' }
   }
 } as const;
 

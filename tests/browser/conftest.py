@@ -56,6 +56,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     (folder / "config" / "labconfig" / "page_config.json").write_text(
         '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
     )
+    # A newcomer meets the tour once; every test but its own has met it.
+    (folder / "config" / "labconfig" / "default_setting_overrides.json").write_text(
+        '{"cloutagent:project": {"tourSeen": true}}'
+    )
     options = ("--CloutAgent.simulated_pace=200", "--LabApp.expose_app_in_browser=True")
     # The panel under test is this tree's own, wherever the installed one was built.
     assert (PANEL / "package.json").is_file(), "no panel: `cd labextension && jlpm build:prod`"

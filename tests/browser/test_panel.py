@@ -42,7 +42,7 @@ def test_the_launcher_leads_a_newcomer_to_a_project_that_runs(lab: Lab) -> None:
         lab.page.locator(".jp-LauncherCard", has_text=re.compile("agent project", re.I))
     ).first.click()
     dialog = lab.page.locator(".jp-Dialog")
-    dialog.locator("select").select_option("Empty agent")
+    dialog.get_by_text("Empty agent", exact=True).click()
     dialog.get_by_role("button", name="Create").click()
     expect(lab.card("agent")).to_be_visible()
     expect(lab.page.get_by_role("tab", name=re.compile("Empty agent"))).to_be_visible()

@@ -69,7 +69,7 @@ const MARKED_TYPES = Object.fromEntries(
 );
 const NO_PICK: readonly string[] = [];
 const ATTRIBUTION = { hideAttribution: true };
-const FIT = { padding: 0.12, maxZoom: 1 };
+const FIT = { padding: 0.18, maxZoom: 1 };
 
 export interface FrozenCanvasProps {
   /** What the cards say. */

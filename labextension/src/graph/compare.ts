@@ -17,12 +17,16 @@ export interface Comparison {
   marks: ReadonlyMap<string, Mark>;
 }
 
+/** Two cards nearer than this hide one another, in canvas units. */
+const WIDE = 13 * GRID;
+const TALL = 8 * GRID;
+
 /** A place near `position` that no card of `taken` hides. */
 function uncovered(position: Position, taken: readonly Position[]): Position {
-  let { x, y } = position;
-  while (taken.some(each => Math.abs(each.x - x) < 4 * GRID && Math.abs(each.y - y) < 2 * GRID)) {
-    x += 2 * GRID;
-    y += 3 * GRID;
+  const { x } = position;
+  let { y } = position;
+  while (taken.some(each => Math.abs(each.x - x) < WIDE && Math.abs(each.y - y) < TALL)) {
+    y += GRID;
   }
   return { x, y };
 }

@@ -22,6 +22,8 @@ import '../../style/compare.css';
 import '../../style/runs.css';
 import '../../style/settings.css';
 import '../../style/versions.css';
+import '../../style/conflict.css';
+import '../../style/tour.css';
 
 import { Suspense, lazy, useEffect, useRef } from 'react';
 
@@ -42,6 +44,7 @@ import { Notices } from './Notices';
 import { Properties } from './Properties';
 import { RunDialog } from './RunDialog';
 import { Toolbar } from './Toolbar';
+import { Tour } from './Tour';
 
 const Versions = lazy(() => import('../versions/Versions').then(module => ({ default: module.Versions })));
 
@@ -109,6 +112,7 @@ function Body(): JSX.Element {
           <Compare />
           {forking && <ForkDialog definition={definition} />}
           <Covers definition={definition} />
+          <Tour />
         </>
       ) : failed ? (
         <Unreadable />

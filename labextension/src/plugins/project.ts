@@ -16,7 +16,7 @@ import type { Client } from '../api/client';
 import { CommandIDs, NO_ARGS, OPEN_PROJECT_ARGS } from '../commands';
 import { IAgents, IPreferences } from '../tokens';
 import type { Host } from '../ui/host';
-import { agentIcon, checkIcon, runIcon, saveIcon, stopIcon } from '../widgets/icons';
+import { agentIcon, checkIcon, iconOf, runIcon, saveIcon, stopIcon } from '../widgets/icons';
 import type { ProjectWidget } from '../widgets/ProjectWidget';
 
 /** Open project tabs. */
@@ -167,8 +167,40 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
       isEnabled: () => current()?.canSave ?? false,
       execute: () => current()?.actions.save()
     });
+    commands.addCommand(CommandIDs.showVersions, {
+      label: trans.__('Agent Project Versions'),
+      caption: trans.__('Compare, label, restore and publish versions of the project in front'),
+      icon: iconOf('history'),
+      describedBy: { args: NO_ARGS },
+      isEnabled: () => current() !== null,
+      execute: () => current()?.actions.cover('versions')
+    });
+    commands.addCommand(CommandIDs.showApi, {
+      label: trans.__('Call Agent Project from Programs'),
+      caption: trans.__('Keys and programs that call the project in front'),
+      icon: iconOf('api'),
+      describedBy: { args: NO_ARGS },
+      isEnabled: () => current() !== null,
+      execute: () => current()?.actions.cover('api')
+    });
+    commands.addCommand(CommandIDs.startTour, {
+      label: trans.__('First Steps with Agents'),
+      caption: trans.__('Show the four first steps in the project in front'),
+      icon: agentIcon,
+      describedBy: { args: NO_ARGS },
+      isEnabled: () => current() !== null,
+      execute: () => current()?.actions.showTour(0)
+    });
     const category = trans.__('Agents');
-    for (const command of [CommandIDs.run, CommandIDs.stop, CommandIDs.check, CommandIDs.save]) {
+    for (const command of [
+      CommandIDs.run,
+      CommandIDs.stop,
+      CommandIDs.check,
+      CommandIDs.save,
+      CommandIDs.showVersions,
+      CommandIDs.showApi,
+      CommandIDs.startTour
+    ]) {
       palette?.addItem({ command, category });
     }
     if (restorer) {

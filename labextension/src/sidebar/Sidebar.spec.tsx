@@ -8,6 +8,7 @@ import { failure, FakeServer, json } from '../testing/server';
 import type { Answer } from '../testing/server';
 import { trans } from '../testing/tab';
 import { Sidebar } from './Sidebar';
+import type { SidebarProps } from './Sidebar';
 
 const ROW = {
   id: 'p1',
@@ -31,8 +32,9 @@ function show(routes: Record<string, Answer>, states: Partial<ExecutionState>[] 
   );
   const calls = {
     onOpen: vi.fn(),
-    onCreate: vi.fn(async () => undefined),
-    onDelete: vi.fn(async () => undefined)
+    onCommand: vi.fn<SidebarProps['onCommand']>(),
+    onFiles: vi.fn<SidebarProps['onFiles']>(),
+    openMenu: vi.fn<SidebarProps['openMenu']>()
   };
   render(
     <Sidebar
@@ -61,16 +63,48 @@ describe('sidebar', () => {
     );
   });
 
-  it('makes a project from a template', async () => {
-    const template = { id: 'sales-analyst', name: 'Sales analyst', description: 'Reads a file' };
-    const { onCreate } = show({
-      'GET projects': () => json({ items: [], next_cursor: null }),
-      'GET templates': () => json({ items: [template], next_cursor: null })
-    });
+  it('leads to the templates, and to importing and backing up', async () => {
+    const { onCommand, openMenu } = show({ 'GET projects': () => json({ items: [], next_cursor: null }) });
     expect(await screen.findByText(/runs without any account/)).toBeTruthy();
     fireEvent.click(screen.getByText('New from template'));
-    fireEvent.click(await screen.findByText('Reads a file'));
-    expect(onCreate).toHaveBeenCalledWith(template);
+    expect(onCommand).toHaveBeenLastCalledWith('cloutagent:new-project');
+    fireEvent.click(screen.getByLabelText('New, import, backups'));
+    const [entries] = openMenu.mock.lastCall!;
+    entries.forEach(entry => entry.run!());
+    expect(onCommand.mock.calls.slice(1).map(([id]) => id)).toEqual([
+      'cloutagent:new-project',
+      'cloutagent:import-project',
+      'cloutagent:back-up',
+      'cloutagent:show-backups'
+    ]);
+  });
+
+  it('duplicates, exports and deletes a project from its menu, by button and by right click', async () => {
+    const { onCommand, openMenu } = show({ 'GET projects': () => json({ items: [ROW], next_cursor: null }) });
+    fireEvent.click(await screen.findByLabelText('More about Sales analyst'));
+    const [entries] = openMenu.mock.lastCall!;
+    const entry = (label: string) => entries.find(each => each.label === label)!;
+    const named = { id: 'p1', name: 'Sales analyst' };
+    entry('Duplicate').run!();
+    expect(onCommand).toHaveBeenLastCalledWith('cloutagent:duplicate-project', named);
+    entry('Export').entries![3].run!();
+    expect(onCommand).toHaveBeenLastCalledWith('cloutagent:export-project', {
+      ...named,
+      format: 'claude',
+      executions: false
+    });
+    entry('Delete…').run!();
+    expect(onCommand).toHaveBeenLastCalledWith('cloutagent:delete-project', named);
+    fireEvent.contextMenu(screen.getByText('Sales analyst'));
+    expect(openMenu).toHaveBeenCalledTimes(2);
+  });
+
+  it('imports archives that are dropped on it', async () => {
+    const { onFiles } = show({ 'GET projects': () => json({ items: [ROW], next_cursor: null }) });
+    const place = (await screen.findByText('Sales analyst')).closest('.ca-Sidebar')!;
+    const file = new File(['zip'], 'project.zip');
+    fireEvent.drop(place, { dataTransfer: { types: ['Files'], files: [file] } });
+    expect(onFiles).toHaveBeenCalledWith([file]);
   });
 
   it('shows executions with status, cost and time, why one failed, and opens it', async () => {

@@ -5,17 +5,20 @@ import '../../style/shared.css';
 import '../../style/sidebar.css';
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import type { DragEvent, MouseEvent } from 'react';
 
 import type { Client } from '../api/client';
 import type { ApiError } from '../api/errors';
 import type { LiveExecutions } from '../api/live';
-import type { ExecutionState, ProjectRow, TemplateRow } from '../api/types';
+import type { ExecutionState, ProjectRow } from '../api/types';
 import { hasEnded } from '../api/types';
+import { CommandIDs } from '../commands';
 import { duration, elapsed, money } from '../ui/format';
 import { useNow } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { advice, endLabel, statusLabel } from '../ui/labels';
 import type { Translation } from '../ui/labels';
+import type { MenuEntry, Place } from '../ui/port';
 import { StateDot } from '../ui/StateDot';
 
 export interface SidebarProps {
@@ -27,8 +30,11 @@ export interface SidebarProps {
   openIds: ReadonlySet<string>;
   currentId: string | null;
   onOpen: (projectId: string, executionId?: string) => void;
-  onCreate: (template: TemplateRow) => Promise<void>;
-  onDelete: (project: ProjectRow) => Promise<void>;
+  /** Do something about projects that Lab has a command for. */
+  onCommand: (command: string, args?: Record<string, string | boolean>) => void;
+  /** Archives were dropped here. */
+  onFiles: (files: readonly File[]) => void;
+  openMenu: (entries: readonly MenuEntry[], at: Place) => void;
 }
 
 /** Executions that the sidebar shows. */
@@ -62,63 +68,99 @@ function useProjects(client: Client, search: string, revision: number) {
   return { projects, trouble, retry: () => setAgain(count => count + 1) };
 }
 
-function NewProject({ trans, client, onCreate }: SidebarProps): JSX.Element {
-  const [templates, setTemplates] = useState<TemplateRow[] | null>(null);
-  const [open, setOpen] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<string | null>(null);
-  const toggle = async () => {
-    setOpen(!open);
-    if (!open) {
-      setFailed(null);
-      try {
-        setTemplates((await client.templates()).items);
-      } catch (error) {
-        setFailed(error instanceof Error ? error.message : String(error));
-      }
+/** Where a menu of a button opens: under its left edge. */
+function below(event: MouseEvent): Place {
+  const box = event.currentTarget.getBoundingClientRect();
+  return { x: box.left, y: box.bottom };
+}
+
+/** What can be done with projects as a whole. */
+function Actions({ trans, onCommand, openMenu }: SidebarProps): JSX.Element {
+  const entries: MenuEntry[] = [
+    {
+      label: trans.__('New from a template…'),
+      icon: 'plus',
+      run: () => onCommand(CommandIDs.newProject)
+    },
+    {
+      label: trans.__('Import an archive…'),
+      caption: trans.__('Ours, or that of a Claude Code project'),
+      icon: 'upload',
+      run: () => onCommand(CommandIDs.importProject)
+    },
+    {
+      label: trans.__('Back up now'),
+      icon: 'archive',
+      parted: true,
+      run: () => onCommand(CommandIDs.backUp)
+    },
+    {
+      label: trans.__('Backups…'),
+      caption: trans.__('List, download, restore'),
+      run: () => onCommand(CommandIDs.showBackups)
     }
-  };
-  const create = async (template: TemplateRow) => {
-    setBusy(true);
-    try {
-      await onCreate(template);
-      setOpen(false);
-    } catch (error) {
-      setFailed(error instanceof Error ? error.message : String(error));
-    } finally {
-      setBusy(false);
-    }
-  };
+  ];
   return (
-    <div className="ca-New">
-      <button type="button" className="ca-Link" aria-expanded={open} onClick={() => void toggle()}>
-        <Icon name={open ? 'down' : 'plus'} />
-        {trans.__('New from template')}
-      </button>
-      {open && (
-        <ul className="ca-New-list">
-          {templates?.map(template => (
-            <li key={template.id}>
-              <button type="button" disabled={busy} onClick={() => void create(template)}>
-                <strong>{template.name}</strong>
-                <span>{template.description}</span>
-              </button>
-            </li>
-          ))}
-          {failed && <li role="alert">{failed}</li>}
-        </ul>
-      )}
-    </div>
+    <button
+      type="button"
+      className="ca-Button"
+      aria-haspopup="menu"
+      aria-label={trans.__('New, import, backups')}
+      title={trans.__('New, import, backups')}
+      onClick={event => openMenu(entries, below(event))}
+    >
+      <Icon name="more" />
+    </button>
   );
 }
 
+/** What can be done with one project. */
+function projectMenu(props: SidebarProps, project: ProjectRow): MenuEntry[] {
+  const { trans, onOpen, onCommand } = props;
+  const named = { id: project.id, name: project.name };
+  const write = (format: string, executions = false) =>
+    onCommand(CommandIDs.exportProject, { ...named, format, executions });
+  return [
+    { label: trans.__('Open'), icon: 'agent', run: () => onOpen(project.id) },
+    {
+      label: trans.__('Duplicate'),
+      icon: 'copy',
+      disabled: project.unreadable !== null,
+      run: () => onCommand(CommandIDs.duplicateProject, named)
+    },
+    {
+      label: trans.__('Export'),
+      icon: 'download',
+      entries: [
+        { label: trans.__('Archive (.zip)'), run: () => write('zip') },
+        { label: trans.__('Archive (.tar.gz)'), run: () => write('tar.gz') },
+        { label: trans.__('Archive with executions (.zip)'), run: () => write('zip', true) },
+        { label: trans.__('Claude Code project (.zip)'), run: () => write('claude') },
+        { label: trans.__('Python script (.py)'), run: () => write('python') }
+      ]
+    },
+    {
+      label: trans.__('Delete…'),
+      icon: 'trash',
+      parted: true,
+      run: () => onCommand(CommandIDs.deleteProject, named)
+    }
+  ];
+}
+
 function ProjectItem({ project, ...props }: SidebarProps & { project: ProjectRow }): JSX.Element {
-  const { trans, currentId, openIds, onOpen, onDelete } = props;
+  const { trans, currentId, openIds, onOpen, openMenu } = props;
+  const menu = () => projectMenu(props, project);
   return (
     <li
       className="ca-Item"
       data-current={project.id === currentId || undefined}
       data-open={openIds.has(project.id) || undefined}
+      onContextMenu={event => {
+        event.preventDefault();
+        event.stopPropagation();
+        openMenu(menu(), { x: event.clientX, y: event.clientY });
+      }}
     >
       <button
         type="button"
@@ -129,17 +171,18 @@ function ProjectItem({ project, ...props }: SidebarProps & { project: ProjectRow
         <Icon name={project.unreadable ? 'warning' : 'agent'} />
         <span className="ca-Clip">{project.name}</span>
         <span className="ca-Item-aside">
-          {project.unreadable ? trans.__('unreadable') : `v${project.version}`}
+          {project.unreadable ? trans.__('unreadable') : trans.__('v%1', project.version)}
         </span>
       </button>
       <button
         type="button"
         className="ca-Button ca-Item-more"
-        aria-label={trans.__('Delete %1', project.name)}
-        title={trans.__('Delete')}
-        onClick={() => void onDelete(project)}
+        aria-haspopup="menu"
+        aria-label={trans.__('More about %1', project.name)}
+        title={trans.__('Duplicate, export, delete')}
+        onClick={event => openMenu(menu(), below(event))}
       >
-        <Icon name="trash" />
+        <Icon name="more" />
       </button>
     </li>
   );
@@ -194,9 +237,15 @@ function Executions({ trans, live, onOpen }: SidebarProps): JSX.Element {
   );
 }
 
+/** Whether what is dragged over comes from the person's own files. */
+function bringsFiles(event: DragEvent): boolean {
+  return event.dataTransfer.types.includes('Files');
+}
+
 export function Sidebar(props: SidebarProps): JSX.Element {
   const { trans, client, revision } = props;
   const [search, setSearch] = useState('');
+  const [dropping, setDropping] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const { projects, trouble, retry } = useProjects(client, search, revision);
   return (
@@ -204,6 +253,26 @@ export function Sidebar(props: SidebarProps): JSX.Element {
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions
     <div
       className="ca-Sidebar"
+      data-dropping={dropping || undefined}
+      onDragOver={event => {
+        if (bringsFiles(event)) {
+          event.preventDefault();
+          event.dataTransfer.dropEffect = 'copy';
+          setDropping(true);
+        }
+      }}
+      onDragLeave={event => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) {
+          setDropping(false);
+        }
+      }}
+      onDrop={event => {
+        setDropping(false);
+        if (bringsFiles(event)) {
+          event.preventDefault();
+          props.onFiles([...event.dataTransfer.files]);
+        }
+      }}
       onKeyDown={event => {
         if (event.key === '/' && event.target !== input.current) {
           event.preventDefault();
@@ -224,7 +293,10 @@ export function Sidebar(props: SidebarProps): JSX.Element {
         />
       </label>
       <section>
-        <h2 className="ca-Heading">{trans.__('Projects')}</h2>
+        <div className="ca-Sidebar-head">
+          <h2 className="ca-Heading">{trans.__('Projects')}</h2>
+          <Actions {...props} />
+        </div>
         {trouble ? (
           <div className="ca-Hint" role="alert">
             {[trouble.code === 'OFFLINE' ? null : trouble.message, advice(trans, trouble.code)]
@@ -248,7 +320,14 @@ export function Sidebar(props: SidebarProps): JSX.Element {
               : trans.__('No projects yet. Start from a template: it runs without any account.')}
           </p>
         )}
-        <NewProject {...props} />
+        <button
+          type="button"
+          className="ca-Link ca-New"
+          onClick={() => props.onCommand(CommandIDs.newProject)}
+        >
+          <Icon name="plus" />
+          {trans.__('New from template')}
+        </button>
       </section>
       <section>
         <h2 className="ca-Heading">{trans.__('Executions')}</h2>

@@ -106,6 +106,11 @@ export class EditingActions extends SavingActions {
     this.set({ cover: what });
   }
 
+  /** Show one of the first steps, or none. */
+  showTour(step: number | null): void {
+    this.set({ tour: step });
+  }
+
   /** Do something that may fail; what goes wrong is shown. */
   doing(task: () => Promise<unknown>): Promise<void> {
     return this.attempt(task);

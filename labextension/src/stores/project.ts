@@ -73,6 +73,8 @@ export interface ProjectState {
   /** What is saved is in no version yet. */
   draft: boolean;
   cover: Cover | null;
+  /** The first step that is being shown, from 0. */
+  tour: number | null;
 
   /** The card whose properties are shown; one of `picked`. */
   selected: string | null;
@@ -150,6 +152,7 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     renewed: false,
     draft: false,
     cover: null,
+    tour: null,
     selected: null,
     picked: [],
     pickedWires: [],

@@ -4,20 +4,10 @@
 import type { Definition } from '../api/types';
 import { graphOf } from '../graph/graph';
 import { useUi } from '../ui/context';
-import { cardLabel, fieldLabel } from '../ui/places';
+import { cardLabel } from '../ui/places';
 
-import { OwnerHeading, Value } from './Changes';
-
-/** Whether a value says something. */
-function says(value: unknown): boolean {
-  const empty =
-    value === null ||
-    value === '' ||
-    value === false ||
-    (Array.isArray(value) && !value.length) ||
-    (typeof value === 'object' && value !== null && !Object.keys(value).length);
-  return !empty;
-}
+import { OwnerHeading } from './Changes';
+import { ItemFields } from './Value';
 
 export function CardFields({
   definition,
@@ -31,20 +21,10 @@ export function CardFields({
   if (!found) {
     return <p className="ca-Field-help">{trans.__('Choose a card to read what it held.')}</p>;
   }
-  const fields = Object.entries(found.item).filter(([name, value]) => name !== 'id' && says(value));
   return (
     <section className="ca-Changes">
       <OwnerHeading owner={found.id} name={cardLabel(found.id, definition)} />
-      <dl className="ca-Versions-fields">
-        {fields.map(([name, value]) => (
-          <div key={name}>
-            <dt>{fieldLabel(trans, ['agent', name])}</dt>
-            <dd>
-              <Value value={value} />
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <ItemFields item={found.item} />
     </section>
   );
 }

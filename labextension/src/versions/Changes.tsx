@@ -9,9 +9,10 @@ import { cardOf } from '../graph/differences';
 import { useUi } from '../ui/context';
 import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
-import { fieldLabel, isProse, ownerLabel, shownValue } from '../ui/places';
+import { fieldLabel, isProse, ownerLabel } from '../ui/places';
 
 import type { TextDiffProps } from './TextDiff';
+import { ItemFields, Value } from './Value';
 
 const TextDiff = lazy(() => import('./TextDiff').then(module => ({ default: module.TextDiff })));
 
@@ -22,19 +23,6 @@ export function LazyTextDiff(props: TextDiffProps): JSX.Element {
     <Suspense fallback={<p role="status">{trans.__('Loading')}</p>}>
       <TextDiff {...props} />
     </Suspense>
-  );
-}
-
-/** One value, or that there is none. */
-export function Value({ value }: { value: unknown }): JSX.Element {
-  const { trans } = useUi();
-  const text = shownValue(trans, value);
-  return text === null ? (
-    <em className="ca-Value-none">{trans.__('not there')}</em>
-  ) : (
-    <pre className="ca-Value" tabIndex={text.length > 400 ? 0 : undefined}>
-      {text}
-    </pre>
   );
 }
 
@@ -58,7 +46,9 @@ function FieldRow({ change }: { change: FieldChange }): JSX.Element {
       data-mark={before === undefined ? 'added' : after === undefined ? 'removed' : 'changed'}
     >
       <h4>{title}</h4>
-      {prose ? (
+      {whole ? (
+        <ItemFields item={(after ?? before) as object} />
+      ) : prose ? (
         <LazyTextDiff
           before={before}
           after={after}

@@ -14,7 +14,8 @@ import { useActions, useProject, useUi } from '../ui/context';
 import { Dialog } from '../ui/Dialog';
 import { fieldLabel, isProse, ownerLabel } from '../ui/places';
 
-import { byOwner, LazyTextDiff, OwnerHeading, Value } from './Changes';
+import { byOwner, LazyTextDiff, OwnerHeading } from './Changes';
+import { Value } from './Value';
 
 function DifferenceRow(props: {
   difference: Difference;

@@ -79,7 +79,7 @@ describe('versions', () => {
     expect(mark.querySelector('.ca-Mark')!.textContent).toBe('+ added');
     expect(screen.getByLabelText(/No deletes, added/)).toBeTruthy();
     await expectNoAxeFindings(tab.view.container);
-  });
+  }, 20_000);
 
   it('compare prompts as texts, and list the project’s own files that differ', async () => {
     open();

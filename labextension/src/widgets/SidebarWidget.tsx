@@ -7,6 +7,7 @@ import type { Message } from '@lumino/messaging';
 import { lazy, Suspense } from 'react';
 
 import type { SidebarProps } from '../sidebar/Sidebar';
+import type { MenuEntry, Place } from '../ui/port';
 import type { IAgents } from '../tokens';
 
 import { Boundary } from './Boundary';
@@ -14,7 +15,7 @@ import { agentIcon } from './icons';
 
 const Sidebar = lazy(() => import('../sidebar/Sidebar').then(module => ({ default: module.Sidebar })));
 
-export interface SidebarOptions extends Pick<SidebarProps, 'onOpen' | 'onCreate' | 'onDelete'> {
+export interface SidebarOptions extends Pick<SidebarProps, 'onOpen' | 'onCommand' | 'onFiles'> {
   agents: IAgents;
   trans: TranslationBundle;
 }
@@ -45,7 +46,7 @@ export class SidebarWidget extends ReactWidget {
     if (!this.isVisible) {
       return null;
     }
-    const { agents, trans, onOpen, onCreate, onDelete } = this._options;
+    const { agents, trans, onOpen, onCommand, onFiles } = this._options;
     return (
       <Boundary trans={trans}>
         <Suspense fallback={null}>
@@ -57,8 +58,9 @@ export class SidebarWidget extends ReactWidget {
             openIds={this._openIds}
             currentId={this._currentId}
             onOpen={onOpen}
-            onCreate={onCreate}
-            onDelete={onDelete}
+            onCommand={onCommand}
+            onFiles={onFiles}
+            openMenu={this._openMenu}
           />
         </Suspense>
       </Boundary>
@@ -74,6 +76,10 @@ export class SidebarWidget extends ReactWidget {
     super.onAfterHide(msg);
     this.update();
   }
+
+  private _openMenu = (entries: readonly MenuEntry[], at: Place): void => {
+    void import('./shellPort').then(({ shellPort }) => shellPort(this._options.trans).openMenu(entries, at));
+  };
 
   private _onProjects(): void {
     this._revision += 1;

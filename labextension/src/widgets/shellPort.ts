@@ -3,8 +3,9 @@
  */
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { MenuSvg } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
-import { Menu } from '@lumino/widgets';
+import type { Menu } from '@lumino/widgets';
 
 import { keepFile } from '../ui/keep';
 import type { MenuEntry, Place, Question, ShellPort } from '../ui/port';
@@ -13,7 +14,7 @@ import { iconOf } from './icons';
 
 /** A menu of `entries`, whose commands live as long as it does. */
 function menuOf(commands: CommandRegistry, entries: readonly MenuEntry[], label: string): Menu {
-  const menu = new Menu({ commands });
+  const menu = new MenuSvg({ commands });
   menu.title.label = label;
   for (const entry of entries) {
     if (entry.parted) {

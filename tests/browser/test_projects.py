@@ -1,0 +1,152 @@
+"""Whole projects from the sidebar: import, duplicate, export, delete, back up and restore."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.axe import findings
+from tests.browser.lab import Lab
+from tests.support.live_server import LiveServer
+
+
+def sidebar(lab: Lab) -> Locator:
+    lab.command("cloutagent:show-projects")
+    shown = lab.page.locator(".ca-Sidebar")
+    shown.wait_for()
+    return shown
+
+
+def choose(page: Page, *labels: str) -> None:
+    """Walk Lab's menu that is open."""
+    for label in labels:
+        page.locator(".lm-Menu-item", has_text=label).last.click()
+
+
+def more(lab: Lab, name: str) -> None:
+    row = sidebar(lab).locator(".ca-Item", has_text=name).first
+    row.hover()
+    row.get_by_role("button", name=f"More about {name}").click()
+
+
+@pytest.fixture
+def claude_project(tmp_path: Path) -> Path:
+    """A Claude Code project with one thing that cannot be taken."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("CLAUDE.md", "You answer briefly.")
+        file.writestr(
+            ".claude/agents/reader.md",
+            "---\nname: reader\ndescription: Reads files\ntools: Read, Unheard\n---\nYou read.",
+        )
+        file.writestr(".mcp.json", json.dumps({"mcpServers": {"time": {"command": "mcp-server-time"}}}))
+    path = tmp_path / "brief.zip"
+    path.write_bytes(archive.getvalue())
+    return path
+
+
+def test_an_archive_is_imported_with_its_warnings_and_starts_nothing_untrusted(
+    lab: Lab, server: LiveServer, claude_project: Path
+) -> None:
+    lab.go()
+    sidebar(lab).get_by_role("button", name="New, import, backups").click()
+    with lab.page.expect_file_chooser() as chooser:
+        choose(lab.page, "Import an archive")
+    chooser.value.set_files(claude_project)
+    dialog = lab.page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("Unheard")
+    lab.screenshot("import-warnings")
+    dialog.get_by_role("button", name="Open the project").click()
+    expect(lab.card("subagent:reader")).to_be_visible()
+    expect(lab.page.locator(".ca-Trust")).to_contain_text("nobody here has agreed to")
+
+
+def test_an_archive_that_is_dropped_on_the_sidebar_is_imported(
+    lab: Lab, server: LiveServer, claude_project: Path
+) -> None:
+    lab.go()
+    shown = sidebar(lab)
+    data = lab.page.evaluate_handle(
+        """bytes => {
+             const data = new DataTransfer();
+             data.items.add(new File([new Uint8Array(bytes)], 'dropped.zip', { type: 'application/zip' }));
+             return data;
+           }""",
+        list(claude_project.read_bytes()),
+    )
+    shown.dispatch_event("dragover", {"dataTransfer": data})
+    shown.dispatch_event("drop", {"dataTransfer": data})
+    expect(lab.page.locator(".jp-Dialog")).to_contain_text("Unheard")
+
+
+def test_a_project_is_duplicated_exported_and_deleted_and_comes_back_from_its_backup(
+    lab: Lab, server: LiveServer
+) -> None:
+    server.create_project("Travelling")
+    lab.go()
+    page = lab.page
+    more(lab, "Travelling")
+    lab.screenshot("sidebar-menu")
+    choose(page, "Duplicate")
+    expect(lab.card("agent")).to_be_visible()
+    copy = sidebar(lab).locator(
+        ".ca-Item", has_text=re.compile("Travelling.+copy|Copy.+Travelling|Travelling 2")
+    )
+    expect(copy.first).to_be_visible()
+    more(lab, "Travelling")
+    page.locator(".lm-Menu-item", has_text="Export").hover()
+    with page.expect_download() as download:
+        choose(page, "Python script")
+    assert download.value.suggested_filename.endswith(".py")
+    compile(Path(download.value.path()).read_text(), "exported.py", "exec")
+
+    _, before = server.request("GET", "projects?q=Travelling")
+    more(lab, "Travelling")
+    name = sidebar(lab).locator(".ca-Item", has_text="Travelling").first.inner_text().split("\n")[0]
+    choose(page, "Delete")
+    page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()
+    expect(sidebar(lab).locator(".ca-Item", has_text="Travelling")).to_have_count(len(before["items"]) - 1)
+
+    lab.command("cloutagent:back-up")
+    expect(page.locator(".jp-toast-message, .Toastify__toast").first).to_contain_text("Backup made")
+    page.evaluate("() => void window.jupyterapp.commands.execute('cloutagent:show-backups')")
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("made on demand")
+    assert findings(page, ".ca-Backups") == []
+    lab.screenshot("backups")
+    deleted = dialog.locator("li", has_text="a project that was deleted").first
+    deleted.get_by_role("button", name=re.compile("^Restore from")).click()
+    deleted.get_by_role("button", name="Restore now").click()
+    expect(sidebar(lab).locator(".ca-Item", has_text=name)).not_to_have_count(0)
+    _, after = server.request("GET", "projects?q=Travelling")
+    assert {row["id"] for row in after["items"]} == {row["id"] for row in before["items"]}
+
+
+def test_lab_s_own_menus_lead_to_agents(lab: Lab, server: LiveServer) -> None:
+    lab.go()
+    page = lab.page
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.locator(".lm-Menu-item", has_text="New").first.hover()
+    page.locator(".lm-Menu-item[data-command='cloutagent:new-project']").click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("New agent project")
+    dialog.get_by_role("button", name="Cancel").click()
+    described = page.evaluate(
+        """async () => {
+             const { commands } = window.jupyterapp;
+             const ids = commands.listCommands().filter(id => id.startsWith('cloutagent:'));
+             const rows = await Promise.all(ids.map(async id => {
+               const described = await commands.describedBy(id);
+               return [id, commands.label(id), Boolean(commands.icon(id)), described.args?.type];
+             }));
+             const bare = row => !row[2] && !row[0].includes('url');
+             return rows.filter(row => !row[1] || row[3] !== 'object' || bare(row));
+           }"""
+    )
+    assert described == []

@@ -1,0 +1,199 @@
+"""Drafts, conflicts and versions in a real browser: what saves itself, what asks, and how to go back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.axe import findings
+from tests.browser.lab import SLOW_MS, Lab
+from tests.support.live_server import LiveServer
+
+
+def stored(page: Page, server: LiveServer, project: str, holds: Any) -> dict[str, Any]:
+    """The project as the server has it, once `holds` is true of it."""
+    for _ in range(300):
+        _, saved = server.request("GET", f"projects/{project}")
+        if holds(saved):
+            return saved
+        page.wait_for_timeout(100)
+    raise AssertionError(saved)
+
+
+def save(server: LiveServer, project: str, **change: Any) -> None:
+    """Somebody else saves."""
+    _, saved = server.request("GET", f"projects/{project}")
+    assert server.request("PUT", f"projects/{project}", saved | change)[0] == 200
+
+
+def with_prompt(server: LiveServer, project: str, prompt: str) -> dict[str, Any]:
+    _, saved = server.request("GET", f"projects/{project}")
+    return {**saved["agent"], "system_prompt": prompt}
+
+
+def write_task(page: Page, lab: Lab, text: str) -> None:
+    lab.card("agent").click()
+    page.get_by_label(re.compile("^Task")).first.fill(text)
+
+
+def test_an_edit_is_kept_as_a_draft_by_itself_and_save_makes_a_version_of_it(
+    lab: Lab, server: LiveServer
+) -> None:
+    project = server.create_project("Drafted", "empty")["id"]
+    lab.open_project(project)
+    lab.hide_sidebars()
+    tab = lab.page.locator(".lm-TabBar-tab", has_text="Drafted")
+    write_task(lab.page, lab, "Say hello.")
+    expect(tab).to_have_class(re.compile("jp-mod-dirty"))
+    saved = stored(lab.page, server, project, lambda each: each["agent"]["task"] == "Say hello.")
+    assert saved["version"] == 1
+    expect(tab).not_to_have_class(re.compile("jp-mod-dirty"))
+    expect(lab.page.get_by_text("draft", exact=True).first).to_be_visible()
+    # The draft is one after a reload, too: Save is still there for it.
+    lab.wait_until_layout_names(project)
+    lab.reload()
+    lab.card("agent").wait_for()
+    lab.page.get_by_role("button", name="Save", exact=True).first.click()
+    stored(lab.page, server, project, lambda each: each["version"] == 2)
+
+
+def test_a_hidden_page_writes_nothing(lab: Lab, server: LiveServer) -> None:
+    project = server.create_project("Hidden", "empty")["id"]
+    lab.open_project(project)
+    lab.page.evaluate(
+        """() => {
+             const hidden = { get: () => window.hiddenForTest, configurable: true };
+             Object.defineProperty(document, 'hidden', hidden);
+             window.hiddenForTest = true;
+           }"""
+    )
+    sent: list[str] = []
+    lab.page.on(
+        "request", lambda request: sent.append(request.url) if request.method in ("PUT", "PATCH") else None
+    )
+    write_task(lab.page, lab, "Say hello.")
+    lab.page.wait_for_timeout(4_000)  # twice the time after which a page in sight saves
+    assert not [url for url in sent if project in url]
+    lab.page.evaluate(
+        "() => { window.hiddenForTest = false; document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    stored(lab.page, server, project, lambda each: each["agent"]["task"] == "Say hello.")
+
+
+def test_closing_with_edits_that_only_the_tab_has_asks(lab: Lab, server: LiveServer) -> None:
+    project = server.create_project("Closed", "empty")["id"]
+    lab.open_project(project)
+    write_task(lab.page, lab, "Say hello.")
+    lab.page.locator(".lm-TabBar-tab", has_text="Closed").locator(".lm-TabBar-tabCloseIcon").click()
+    dialog = lab.page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("not saved")
+    dialog.get_by_role("button", name="Save").click()
+    expect(lab.card("agent")).to_have_count(0)
+    _, saved = server.request("GET", f"projects/{project}")
+    assert (saved["agent"]["task"], saved["version"]) == ("Say hello.", 2)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
+    chromium: Browser, server: LiveServer, dark: bool
+) -> None:
+    theme = "dark" if dark else "light"
+    project = server.create_project(f"Met {theme}")["id"]
+    _, before = server.request("GET", f"projects/{project}")
+    with Lab.opened(chromium, server) as lab:
+        lab.open_project(project)
+        lab.theme(dark)
+        lab.hide_sidebars()
+        lines = "You study sales.\nLook before you compute.\n"
+        save(
+            server,
+            project,
+            agent=with_prompt(server, project, lines + "Theirs: round to whole euros."),
+            limits={**before["limits"], "max_turns": 9},
+        )
+        lab.card("agent").click()
+        lab.page.get_by_label(re.compile("^Task")).first.fill("Mine: summarise in one page.")
+        prompt = lab.page.get_by_label(re.compile("System prompt"))
+        prompt.fill(lines + "Mine: round to cents.")
+        dialog = lab.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("changed elsewhere", timeout=SLOW_MS)
+        expect(dialog).to_contain_text("1 field to choose")
+        assert findings(lab.page, "[role=dialog]") == []
+        contested = dialog.get_by_role("group", name=re.compile("System prompt"))
+        contested.get_by_role("button", name=re.compile("word by word")).click()
+        expect(contested.locator(".cm-merge-b, .cm-editor").first).to_be_visible()
+        lab.screenshot(f"conflict-{theme}")
+        contested.get_by_role("radio", name=re.compile("^Mine")).check()
+        dialog.get_by_role("button", name="Save what is chosen").click()
+        saved = stored(lab.page, server, project, lambda each: "cents" in each["agent"]["system_prompt"])
+        assert saved["agent"]["task"] == "Mine: summarise in one page."
+        assert saved["limits"]["max_turns"] == 9
+        assert saved["version"] == 3
+        lab.theme(False)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_versions_are_compared_labelled_published_and_restored(
+    chromium: Browser, server: LiveServer, dark: bool
+) -> None:
+    theme = "dark" if dark else "light"
+    project = server.create_project(f"Told {theme}")["id"]
+    _, first = server.request("GET", f"projects/{project}")
+    prompt = first["agent"]["system_prompt"]
+    writer = {**first["subagents"][0], "id": "writer", "name": "Report writer"}
+    guard = {"id": "guard", "name": "No deletes", "event": "PreToolUse", "matcher": "bash",
+             "action": {"type": "command", "command": ["python", "guard.py"]}}  # fmt: skip
+    save(
+        server,
+        project,
+        subagents=[writer],
+        hooks=[guard],
+        agent=with_prompt(
+            server, project, prompt.replace("\n", "\nAlways name the file.\n", 1) + "\nBe brief."
+        ),
+        limits={**first["limits"], "max_turns": 9},
+    )
+    with Lab.opened(chromium, server) as lab:
+        page = lab.page
+        lab.open_project(project)
+        lab.theme(dark)
+        lab.hide_sidebars()
+        page.get_by_role("button", name="Versions", exact=True).click()
+        versions = page.get_by_role("region", name=re.compile("^Versions of"))
+        versions.get_by_role("button", name=re.compile("^v2")).click()
+        expect(versions).to_contain_text("v1 → v2")
+        expect(versions.locator(".ca-Marked[data-mark=added]")).to_have_count(2)
+        expect(versions.locator(".ca-Marked[data-mark=removed]")).to_have_count(1)
+        expect(versions.locator(".ca-Marked[data-mark=changed]")).to_have_count(1)
+        expect(versions.locator(".cm-editor").first).to_be_visible()
+        page.wait_for_timeout(300)  # the canvas fits itself once its cards are measured
+        lab.screenshot(f"versions-{theme}")
+        assert findings(page, ".ca-Versions") == []
+        label = versions.get_by_label("Label for the project as it is now")
+        label.fill("Before the holidays")
+        label.press("Enter")
+        expect(versions).to_contain_text("Before the holidays")
+        versions.get_by_role("button", name=re.compile("^v1")).click()
+        versions.get_by_role("button", name="Publish", exact=True).click()
+        expect(versions.get_by_role("button", name=re.compile("^v1"))).to_contain_text("published")
+        assert server.request("GET", f"projects/{project}")[1]["published_version"] == 1
+        # An old version alone is a canvas to look at.
+        versions.get_by_label("compare with").select_option("nothing")
+        versions.locator(".react-flow__node[data-id='subagent:statistician']").click()
+        expect(versions.get_by_role("region", name="Changes")).to_contain_text("Statistician")
+        lab.screenshot(f"version-alone-{theme}")
+        versions.get_by_role("button", name="Restore", exact=True).click()
+        page.locator(".jp-Dialog").get_by_role("button", name="Restore").click()
+        stored(page, server, project, lambda each: not each["hooks"])
+        versions.get_by_role("button", name="Close versions").click()
+        expect(lab.card("subagent:statistician")).to_be_visible()
+        page.set_viewport_size({"width": 600, "height": 800})
+        page.get_by_role("button", name="Versions", exact=True).click()
+        versions.get_by_role("button", name=re.compile("^v2")).click()
+        expect(versions).to_contain_text("v1 → v2")
+        lab.screenshot(f"versions-narrow-{theme}")
+        lab.expect_quiet_console()
+        lab.theme(False)
