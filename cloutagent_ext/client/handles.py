@@ -15,6 +15,7 @@ from uuid import UUID
 from ..errors import Conflict, Forbidden, NotFound, Unauthorized, Unreachable
 from ..schema.admin import TemplateRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.metrics import Metrics, Window
 from ..schema.project import Project, ProjectCreate, ProjectRow
 from . import discovery
 from .answers import moment, pages, parse, rows
@@ -176,6 +177,16 @@ class AsyncClient:
         """
         asked = {"project": project, "status": status, "since": moment(since)}
         return executions_frame(await rows(self._transport, "v1/executions", limit, **asked))
+
+    async def metrics(
+        self, window: Window = "24h", *, project: str | None = None, simulated: bool = False
+    ) -> Metrics:
+        """What the dashboard draws of a window: counts, money, tokens, times.
+
+        `project` is an id. Executions that no model was paid for are counted with `simulated`, and only then.
+        """
+        params = {"window": window, "project": project, "simulated": "true" if simulated else None}
+        return parse(Metrics, await self._transport.json("GET", "v1/metrics", params=params))
 
     async def execution(self, execution_id: str) -> AsyncRun:
         """An execution started earlier, or elsewhere."""

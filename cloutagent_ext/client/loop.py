@@ -27,6 +27,11 @@ class LoopThread:
         try:
             self._loop.run_forever()
         finally:
+            left = asyncio.all_tasks(self._loop)  # what served tools, for instance
+            for task in left:
+                task.cancel()
+            if left:
+                self._loop.run_until_complete(asyncio.wait(left, timeout=5))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 

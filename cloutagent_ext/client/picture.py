@@ -116,7 +116,9 @@ class Picture:
         self._runs(moment)
 
     def _running(self, event: Any, moment: float) -> None:
+        step = self.step
         self._runs(moment)
+        self.step = step
 
     def _runs(self, moment: float) -> None:
         self.status, self.step, self._since = "running", "starting", moment
@@ -174,9 +176,12 @@ class Picture:
         self.asked.append(Asked(event.call_id, event.tool, event.agent, shown, event.reason))
 
     def _approval(self, event: Any, moment: float) -> None:
+        answered = [each.tool for each in self.asked if each.call_id == event.call_id]
         self.asked = [each for each in self.asked if each.call_id != event.call_id]
-        if self.status == "waiting" and not self.asked:
+        if self.status == "waiting":
             self._runs(moment)
+        if answered and event.decision == "allow":
+            self.step = answered[0]
 
     def _cost_update(self, event: Any, moment: float) -> None:
         usage, percent = event.usage, event.percent_of_limit

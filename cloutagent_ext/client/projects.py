@@ -21,6 +21,8 @@ from ..schema.versions import Version, VersionDiff, VersionRow
 from . import display
 from .answers import moment, pages, parse, rows
 from .asking import Files, request_body
+from .holding import HoldsTools
+from .kernel_tools import Toolset
 from .runs import AsyncRun, latest
 from .tables import executions_frame
 from .transport import Transport, file_path, segment
@@ -37,7 +39,7 @@ BACKTEST_S = 900.0
 """Longest that a backtest may take: it waits for others, runs 5 minutes, and ends its last hook."""
 
 
-class AsyncProject:
+class AsyncProject(HoldsTools):
     """One project."""
 
     def __init__(
@@ -57,6 +59,8 @@ class AsyncProject:
         """Text of its first key, on the handle that made the project; it cannot be asked for again."""
         self.warnings = list(warnings)
         """What an import could not take, a sentence each; on the handle that made the project."""
+        self.tools = Toolset()
+        """Functions of this notebook that executions begun from here may call."""
 
     @property
     def id(self) -> str:
@@ -88,14 +92,14 @@ class AsyncProject:
         """Start an execution, and with `wait` stay until it has ended, or waits for a person.
 
         `prompt` stands in place of the project's task; `variables` are the project's, by name (`values`
-        takes those whose name is also a parameter here); `limits` lower the project's (`{"max_cost_usd":
-        0.2}`); `files` go into the workspace: names on the Jupyter server, or workspace name → such a name,
-        a `Path` of this machine, or bytes. `version` and `model` stand in place of the project's; `replay`
-        is a cassette that plays the model's part, at no cost and without a key; `continue_from` is a
-        finished run whose conversation `prompt` goes on with. With `step` every tool call asks;
-        `attended=False` says that nobody will answer one that asks. `batch` is a ceiling shared with others
-        (`{"id": …, "max_cost_usd": …}`), `metadata` anything of yours. The same `idempotency_key` within a
-        day gives the first execution again.
+        takes those whose name is also a parameter here), a DataFrame as its handle; `limits` lower the
+        project's (`{"max_cost_usd": 0.2}`); `files` go into the workspace: names on the Jupyter server, or
+        workspace name → such a name, a `Path` of this machine, or bytes. `version` and `model` stand in
+        place of the project's; `replay` is a cassette that plays the model's part, at no cost and without a
+        key; `continue_from` is a finished run whose conversation `prompt` goes on with. With `step` every
+        tool call asks; `attended=False` says that nobody will answer one that asks. `batch` is a ceiling
+        shared with others (`{"id": …, "max_cost_usd": …}`), `metadata` anything of yours. The same
+        `idempotency_key` within a day gives the first execution again.
         Raises what the server refuses, before anything has started.
         """
         body = await request_body(
@@ -103,7 +107,8 @@ class AsyncProject:
             self._path,
             files=files,
             batch=batch,
-            variables={**(values or {}), **variables},
+            variables=self.by_handle({**(values or {}), **variables}),
+            client_tools=[tool.offer() for tool in self.tools.tools.values()] or None,
             prompt=prompt or None,
             limits=limits or None,
             version=version,
@@ -124,6 +129,7 @@ class AsyncProject:
             repeatable=True,
         )
         run = AsyncRun(self._transport, parse(Accepted, answer).execution_id, project_name=self.name)
+        run._serve(self.tools)
         if wait:
             await run.wait()
         return run

@@ -19,6 +19,8 @@ from ..schema.execution import ENDED, ExecutionState, Result
 from ..schema.trace import Span, Trace
 from . import display
 from .answers import pages, raw_pages
+from .kernel_tools import Toolset
+from .serving import Serving
 from .stream import follow
 from .tables import events_frame
 from .transport import Transport, file_path, segment
@@ -74,6 +76,9 @@ class AsyncRun:
         """Its id for ever."""
         self.last = last
         """The state as last seen, or None; nothing is asked."""
+        self.tools: Toolset | None = None
+        """Functions of this notebook that answer its calls."""
+        self._serving: Serving | None = None
 
     async def state(self) -> ExecutionState:
         """Its state now: status, usage, cost, result. Once it has ended, nothing is asked any more."""
@@ -148,6 +153,39 @@ class AsyncRun:
             execution_id=self.id,
         )
 
+    def _serve(self, tools: Toolset) -> None:
+        """Answer its calls of these functions from now on, in the loop that is running."""
+        self.tools = tools
+        if tools and self._serving is None:
+            self._serving = Serving(self._transport, self, tools)
+
+    def tool(
+        self,
+        function: Any = None,
+        *,
+        name: str | None = None,
+        ask: bool = False,
+        read_only: bool = False,
+        timeout_s: float = 60.0,
+        into: str | None = None,
+    ) -> Any:
+        """Answer its calls of the tool of this name, after the notebook that had brought it is gone.
+
+        An execution's tools are frozen when it begins: for new ones see `AsyncProject.tool`.
+        """
+        tools = self.tools or Toolset()
+        found = tools.tool(function, name=name, ask=ask, read_only=read_only, timeout_s=timeout_s, into=into)
+        if function is None:
+
+            def added(function: Any) -> Any:
+                found(function)
+                self._serve(tools)
+                return function
+
+            return added
+        self._serve(tools)
+        return found
+
     async def approvals(self) -> list[OpenApproval]:
         """The tool calls that wait for a person, oldest first, each with a preview of what it would do."""
         return list((await self.state()).approvals)
@@ -215,7 +253,18 @@ class AsyncRun:
         if execution_id == self.id:
             self.last = None
             return self
-        return AsyncRun(self._transport, execution_id, project_name=self.project_name)
+        begun = AsyncRun(self._transport, execution_id, project_name=self.project_name)
+        if self.tools:
+            begun._serve(self.tools)
+        return begun
+
+    async def pin(self) -> None:
+        """Keep it beyond the server's retention."""
+        await self._transport.request("POST", f"{self._path}/pin", repeatable=True)
+
+    async def unpin(self) -> None:
+        """Let the retention have it again."""
+        await self._transport.request("DELETE", f"{self._path}/pin")
 
     async def delete(self) -> None:
         """Remove it, log and workspace included. Raises `Conflict` while it has not ended."""

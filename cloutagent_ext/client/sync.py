@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..schema.admin import TemplateRow
 from ..schema.archives import BackupRow, Restored
+from ..schema.metrics import Metrics, Window
 from ..schema.project import ProjectRow
 from .handles import AsyncClient
 from .loop import LoopThread
@@ -134,6 +135,15 @@ class Client:
         """
         asked = self._client.executions_df(project=project, status=status, since=since, limit=limit)
         return self._loop.call(asked)
+
+    def metrics(
+        self, window: Window = "24h", *, project: str | None = None, simulated: bool = False
+    ) -> Metrics:
+        """What the dashboard draws of a window: counts, money, tokens, times.
+
+        `project` is an id. Executions that no model was paid for are counted with `simulated`, and only then.
+        """
+        return self._loop.call(self._client.metrics(window, project=project, simulated=simulated))
 
     def execution(self, execution_id: str) -> Run:
         """An execution started earlier, or elsewhere."""

@@ -18,6 +18,7 @@ from ..schema.project import Definition, PartialLimits, Validation
 from ..schema.project import Project as ProjectDefinition
 from ..schema.versions import Version, VersionDiff, VersionRow
 from .asking import Files
+from .holding import HoldsTools
 from .loop import LoopThread
 from .projects import AsyncProject, Form
 from .sync_runs import Run
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     from .sync_experiments import Experiment
 
 
-class Project:
+class Project(HoldsTools):
     """One project."""
 
     def __init__(self, loop: LoopThread, project: AsyncProject, client: Client) -> None:
         self._loop = loop
         self._project = project
+        self.tools = project.tools
         self._client = client  # keeps the connection open as long as this handle lives
 
     @property
@@ -79,14 +81,14 @@ class Project:
         """Start an execution, and with `wait` stay until it has ended, or waits for a person.
 
         `prompt` stands in place of the project's task; `variables` are the project's, by name (`values`
-        takes those whose name is also a parameter here); `limits` lower the project's (`{"max_cost_usd":
-        0.2}`); `files` go into the workspace: names on the Jupyter server, or workspace name → such a name,
-        a `Path` of this machine, or bytes. `version` and `model` stand in place of the project's; `replay`
-        is a cassette that plays the model's part, at no cost and without a key; `continue_from` is a
-        finished run whose conversation `prompt` goes on with. With `step` every tool call asks;
-        `attended=False` says that nobody will answer one that asks. `batch` is a ceiling shared with others
-        (`{"id": …, "max_cost_usd": …}`), `metadata` anything of yours. The same `idempotency_key` within a
-        day gives the first execution again.
+        takes those whose name is also a parameter here), a DataFrame as its handle; `limits` lower the
+        project's (`{"max_cost_usd": 0.2}`); `files` go into the workspace: names on the Jupyter server, or
+        workspace name → such a name, a `Path` of this machine, or bytes. `version` and `model` stand in
+        place of the project's; `replay` is a cassette that plays the model's part, at no cost and without a
+        key; `continue_from` is a finished run whose conversation `prompt` goes on with. With `step` every
+        tool call asks; `attended=False` says that nobody will answer one that asks. `batch` is a ceiling
+        shared with others (`{"id": …, "max_cost_usd": …}`), `metadata` anything of yours. The same
+        `idempotency_key` within a day gives the first execution again.
         Raises what the server refuses, before anything has started.
         """
         options: dict[str, Any] = {"limits": limits, "files": files, "values": values, "replay": replay}

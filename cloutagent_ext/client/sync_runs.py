@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CloutError
+from ..errors import CloutError, InvalidRequest
 from ..schema.admin import FileRow
 from ..schema.approvals import OpenApproval
 from ..schema.execution import ExecutionState, Result
@@ -95,6 +95,41 @@ class Run:
             monitor.wait()
         return monitor
 
+    def tool(
+        self,
+        function: Any = None,
+        *,
+        name: str | None = None,
+        ask: bool = False,
+        read_only: bool = False,
+        timeout_s: float = 60.0,
+        into: str | None = None,
+    ) -> Any:
+        """Answer its calls of the tool of this name, after the notebook that had brought it is gone.
+
+        An execution's tools are frozen when it begins: for new ones see `Project.tool`.
+        """
+        there = self.state.client_tools
+
+        def added(function: Any) -> Any:
+            called = name or function.__name__
+            if called not in there:
+                raise InvalidRequest(
+                    f"This execution has no tool {called!r} of its caller's; it has: "
+                    f"{', '.join(there) or 'none'}. Tools are frozen when an execution begins: "
+                    "`@project.tool`, then `project.run(...)`."
+                )
+
+            async def add() -> None:
+                self._run.tool(
+                    function, name=name, ask=ask, read_only=read_only, timeout_s=timeout_s, into=into
+                )
+
+            self._loop.call(add())
+            return function
+
+        return added if function is None else added(function)
+
     def approvals(self) -> list[OpenApproval]:
         """The tool calls that wait for a person, oldest first, each with a preview of what it would do."""
         return self._loop.call(self._run.approvals())
@@ -144,6 +179,14 @@ class Run:
             tool_result=tool_result,
         )
         return Run(self._loop, self._loop.call(forking), self._client)
+
+    def pin(self) -> None:
+        """Keep it beyond the server's retention."""
+        self._loop.call(self._run.pin())
+
+    def unpin(self) -> None:
+        """Let the retention have it again."""
+        self._loop.call(self._run.unpin())
 
     def delete(self) -> None:
         """Remove it, log and workspace included. Raises `Conflict` while it has not ended."""

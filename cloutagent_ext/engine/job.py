@@ -49,6 +49,8 @@ class Job:
     """Home folder of its children: theirs to write to, like the workspace."""
     files: Sequence[str] = ()
     """Files of the workspace that came with the task."""
+    client_tools: Sequence[str] = ()
+    """Tools that the caller brought; the main agent's."""
     isolation: Isolation = field(default_factory=Isolation)
     """The sandbox that goes around its children."""
 

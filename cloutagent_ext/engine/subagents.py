@@ -172,7 +172,8 @@ async def tools_of(
     """
     definition = run.job.definition
     main = definition.agent
-    names = agent.tools if agent is not None else [*main.tools, *([MEMORY] if main.memory else [])]
+    own = [*main.tools, *([MEMORY] if main.memory else []), *run.job.client_tools]
+    names = agent.tools if agent is not None else own
     tools: dict[str, Tool] = {name: run.tools[name] for name in names if name in run.tools}
     for child in children(definition, agent):
         delegation: Tool = Delegation(run, child, budget, clocks)

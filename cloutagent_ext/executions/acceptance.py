@@ -30,6 +30,7 @@ from ..schema.base import JsonObject, timestamp
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin, Spec
 from ..schema.project import Definition, Folder, Limits, PartialLimits, Problem, Validation
 from ..settings import Settings
+from . import callers
 from .batches import Batches, scope_of
 from .cassettes import Cassettes
 from .ids import made_at
@@ -81,6 +82,8 @@ class Acceptance:
         """What will run, frozen. Raises InvalidRequest (and its kinds), NotFound, Conflict, BadGateway."""
         by_key = principal.kind == "key"
         _may_ask(request, principal)
+        if request.client_tools:
+            await asyncio.to_thread(callers.check, request, principal, self._tools)
         asked = None if request.version is None else int(request.version)  # a number since it was validated
         author = None if by_key else principal.author
         definition, version = await self._store.freeze(
@@ -135,6 +138,7 @@ class Acceptance:
             attended=request.attended,
             idempotency_key=idempotency_key,
             batch=request.batch,
+            client_tools=request.client_tools,
             files=request.files,
             metadata=request.metadata,
             created_at=timestamp(made_at(execution_id)),

@@ -319,6 +319,6 @@ def _same_agent(source: Spec, spec: Spec) -> bool:
     def parts(definition: Definition) -> list[Any]:
         return [definition.agent, definition.subagents, definition.mcps]
 
-    if parts(source.definition) != parts(spec.definition):
+    if parts(source.definition) != parts(spec.definition) or source.client_tools != spec.client_tools:
         return False
     return not variables_in(spec.definition.agent.system_prompt) & _changed(source, spec)

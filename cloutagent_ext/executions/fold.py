@@ -93,6 +93,7 @@ def initial(spec: Spec) -> Folded:
         simulated=spec.simulated,
         replay=spec.replay,
         origin=spec.origin,
+        client_tools=[tool.name for tool in spec.client_tools],
         limits=spec.limits,
         resumed_from=spec.resumed_from,
         forked_from=spec.forked_from,

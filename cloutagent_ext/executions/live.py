@@ -25,6 +25,7 @@ from .owner import Owner
 from .reserve import Reserve
 
 if TYPE_CHECKING:
+    from .callers import Calls
     from .observers import Observers
     from .questions import Questions
 
@@ -94,6 +95,8 @@ class Live:
         """Set when it begins to run."""
         self.questions: Questions
         """What it asks people; set by whoever owns it."""
+        self.calls: Calls
+        """What it asks the program that called it; set likewise."""
         self.rested_s = 0.0
         """Seconds in which it had no slot because it waited for a person."""
         self.waits = asyncio.Event()

@@ -23,6 +23,7 @@ from ..engine.tools.registry import builtin
 from ..errors import Conflict, DiskFull, Expired, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import Page
+from ..schema.client_tools import ClientAnswer, ClientCallTaken
 from ..schema.execution import (
     ENDED,
     Accepted,
@@ -42,6 +43,7 @@ from .acceptance import Acceptance
 from .arrivals import Arrivals
 from .batches import Batches
 from .bookkeeping import Bookkeeping
+from .callers import Calls
 from .cassettes import Cassettes
 from .entrance import Entrance
 from .fates import UNFINISHED, Fates
@@ -238,6 +240,7 @@ class Executions:
             spec, folder, owner, log, state,
             changed=changed, count_files=count, reserve=self._reserve, observers=self._observers,
         )  # fmt: skip
+        live.calls = Calls(self._clock)
         live.questions = Questions(live, self._clock, answered=lambda by: self._fates.go_on(live, by))
         return live
 
@@ -408,6 +411,14 @@ class Executions:
         if state.status == "interrupted" and live.task is None:
             await self._scheduler.release(live)  # the answer is kept for when it is resumed
         return state
+
+    async def answer(self, execution_id: str, call_id: str, answer: ClientAnswer) -> ClientCallTaken:
+        """What the caller says to a call of its own tool. Raises NotFound, Conflict; see `Calls.take`."""
+        live = self._scheduler.live.get(execution_id)
+        if live is None:
+            status = (await self.state(execution_id)).status
+            raise Conflict("This execution does not run here: nobody waits for an answer.", status=status)
+        return live.calls.take(call_id, answer)
 
     async def delete(self, execution_id: str) -> None:
         """Remove it with its log and workspace, or what is kept of one that has expired.

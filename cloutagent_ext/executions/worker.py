@@ -210,6 +210,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             mask=mask,
             home=workspace.home,
             files=tuple(each.path for each in spec.files),
+            client_tools=tuple(each.name for each in spec.client_tools),
             isolation=bindings.isolation,
         )
         ports = Ports(
@@ -227,7 +228,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             facts=bindings.models.facts,
             kept=kept,
         )
-        tools = dict(box.tools)
+        tools = dict(box.tools) | live.calls.tools(spec.client_tools, gate)
         if definition.agent.memory:
             tools[MEMORY] = Memory(ProjectMemory(*store.memory(spec.project_id)))
         return await loop.run(job, ports, tools=replay.tools(tools) if replay else tools, past=past)

@@ -174,8 +174,23 @@ class ToolCall(Event):
     call_id: str
     tool: str
     source: str = "builtin"
-    """`builtin`, `mcp:<server>` or `subagent`."""
+    """`builtin`, `mcp:<server>`, `subagent`, `client`, or the package that brings it."""
     input: JsonObject
+
+
+class ClientCall(Event):
+    """A function of the caller's is to be called: POST …/calls/{call_id} takes the call and answers it.
+
+    Comes after `tool_call`, once the call is allowed; `tool_result` says that nobody waits any more.
+    """
+
+    type: Literal["client_call"] = "client_call"
+    call_id: str
+    tool: str
+    input: JsonObject
+    """The arguments it runs with; they fit the tool's schema."""
+    timeout_s: float
+    silence_s: float
 
 
 class ToolResult(Event):
@@ -307,8 +322,8 @@ class Cancelled(_Ending):
 
 AnyEvent = Annotated[
     Queued | Start | Interrupted | Resumed | AgentStart | AgentComplete | Thinking | Text | ToolCall
-    | ToolResult | ApprovalRequired | Approval | Waiting | Running | HookEventRecord | CostUpdate | Warning_
-    | Complete | Error | Cancelled,
+    | ClientCall | ToolResult | ApprovalRequired | Approval | Waiting | Running | HookEventRecord | CostUpdate
+    | Warning_ | Complete | Error | Cancelled,
     Field(discriminator="type"),
 ]  # fmt: skip
 

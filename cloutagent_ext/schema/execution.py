@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from .approvals import OpenApproval
 from .base import JsonObject, Model, Prompt, Timestamp
+from .client_tools import MOST_TOOLS, ClientTool
 from .project import Definition, Limits, PartialLimits
 
 Status = Literal["queued", "running", "waiting", "interrupted", "completed", "failed", "cancelled"]
@@ -147,6 +148,8 @@ class ExecuteRequest(Model):
     """Cassette to play the model's replies from: no key, no cost. `prompt` and `variables` that are not
     given are those of the recording."""
     batch: Batch | None = None
+    client_tools: list[ClientTool] = Field([], max_length=MOST_TOOLS)
+    """Functions of the caller's that the main agent may call (Jupyter callers)."""
     metadata: JsonObject = {}
     """Anything of the caller's; shown with the execution."""
 
@@ -263,6 +266,8 @@ class Spec(Model):
     files: list[InputFile] = []
     batch: Batch | None = None
     """The ceiling that it shares with other executions."""
+    client_tools: list[ClientTool] = []
+    """Functions of the caller's, frozen like the definition."""
     step: bool = False
     """Whether every tool call asks."""
     attended: bool | None = None
@@ -295,6 +300,8 @@ class ExecutionState(Model):
     replay: str | None = None
     """Cassette that plays the model's part; nothing is charged then."""
     origin: Origin
+    client_tools: list[str] = []
+    """Names of the functions that its caller brought."""
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
     continued_from: ExecutionId | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..engine.ports import Decision
 from ..errors import BadGateway, CloutError, Forbidden, GatewayTimeout, InvalidRequest, Unavailable
 from ..schema.base import JsonObject, Page
+from ..schema.client_tools import ClientAnswer
 from ..schema.execution import (
     ApprovalDecision,
     Begun,
@@ -171,6 +172,11 @@ async def decide_approval(call: Endpoint, execution_id: str, call_id: str, body:
     call.noted["decision"] = body.decision
     decision = Decision(body.decision == "allow", caller.name, body.message, body.input)
     return Reply(await call.services.executions.decide(execution_id, call_id, decision))
+
+
+async def answer_call(call: Endpoint, execution_id: str, call_id: str, body: ClientAnswer) -> Reply:
+    """A sign of life from whoever runs a function of the caller's, or what came of it."""
+    return Reply(await call.services.executions.answer(execution_id, call_id, body))
 
 
 async def resume_execution(call: Endpoint, execution_id: str, body: ResumeRequest) -> Reply:

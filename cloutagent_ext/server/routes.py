@@ -27,6 +27,7 @@ from ..schema.backtests import Backtest, BacktestRequest
 from ..schema.base import Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.cassettes import CassetteCreate, CassetteCreated, CassetteRow
+from ..schema.client_tools import ClientAnswer, ClientCallTaken
 from ..schema.events import AnyEvent
 from ..schema.execution import (
     Accepted,
@@ -249,6 +250,9 @@ ROUTES: tuple[Route, ...] = (
           "Allow or deny a tool call that waits for a person", "executions", APPROVE, "execute",
           ok(ExecutionState), body=ApprovalDecision,
           audit="approval.decide"),
+    Route("POST", f"{_EXECUTION}/calls/{{call_id}}", executions.answer_call,
+          "Answer a call of a tool that the caller brought", "executions", JUPYTER, "execute",
+          ok(ClientCallTaken), body=ClientAnswer),
     Route("POST", f"{_EXECUTION}/resume", executions.resume_execution,
           "Go on after an interruption, a failure or a limit", "executions", JUPYTER, "execute", _BEGUN,
           body=ResumeRequest),

@@ -56,7 +56,7 @@ def test_every_type_of_event_is_there_for_the_front_end(document: dict[str, Any]
         if "const" in schema.get("properties", {}).get("type", {}) and "span" in schema["properties"]
     }
     assert kinds >= events.ENDINGS
-    assert len(kinds) == 20
+    assert len(kinds) == 21
 
 
 def test_every_route_but_health_asks_for_a_proof(document: dict[str, Any]) -> None:

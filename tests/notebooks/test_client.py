@@ -92,6 +92,17 @@ def test_the_same_idempotency_key_is_the_same_run(project: Project) -> None:
     assert first.id not in set(project.executions_df()["execution_id"])
 
 
+def test_metrics_count_what_ran_and_a_pinned_run_stays_pinned(client: Client, run: Run) -> None:
+    project = run.state.project_id
+    assert client.metrics("1h", project=project, simulated=True).executions.completed >= 1
+    assert client.metrics("1h", project=project).executions.completed == 0
+    run.pin()
+    run.pin()
+    assert client.execution(run.id).state.pinned
+    run.unpin()
+    assert not client.execution(run.id).state.pinned
+
+
 def test_without_pandas_a_sentence_says_what_to_install(server: LiveServer, run: Run) -> None:
     code = (
         "import sys; sys.modules['pandas'] = None\n"

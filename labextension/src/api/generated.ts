@@ -140,6 +140,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloutagent/api/v1/executions/{execution_id}/calls/{call_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a call of a tool that the caller brought
+         * @description A sign of life from whoever runs a function of the caller's, or what came of it.
+         */
+        post: operations["answer_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloutagent/api/v1/executions/{execution_id}/cancel": {
         parameters: {
             query?: never;
@@ -1705,6 +1725,88 @@ export interface components {
             text: string;
         };
         /**
+         * ClientCall
+         * @description A function of the caller's is to be called: POST …/calls/{call_id} takes the call and answers it.
+         *
+         *     Comes after `tool_call`, once the call is allowed; `tool_result` says that nobody waits any more.
+         */
+        ClientCall: {
+            /**
+             * Agent
+             * @description `main`, or `<subagent id>#k` for the k-th instance of a subagent.
+             * @default main
+             */
+            agent: string;
+            /** Call Id */
+            call_id: string;
+            /** Id */
+            id: number;
+            /**
+             * Input
+             * @description The arguments it runs with; they fit the tool's schema.
+             */
+            input: {
+                [key: string]: unknown;
+            };
+            /** Silence S */
+            silence_s: number;
+            /**
+             * Span
+             * @description Path of the step it belongs to.
+             * @default main
+             */
+            span: string;
+            /** Timeout S */
+            timeout_s: number;
+            /** Tool */
+            tool: string;
+            /**
+             * Ts
+             * @example 2026-11-22T08:00:00.000Z
+             */
+            ts: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "client_call";
+        };
+        /**
+         * ClientTool
+         * @description A function of the caller's; the main agent may call it.
+         */
+        ClientTool: {
+            /** Description */
+            description: string;
+            /** Input Schema */
+            input_schema: {
+                [key: string]: unknown;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Permission
+             * @default allow
+             * @enum {string}
+             */
+            permission: "allow" | "ask";
+            /**
+             * Read Only
+             * @default false
+             */
+            read_only: boolean;
+            /**
+             * Silence S
+             * @default 30
+             */
+            silence_s: number;
+            /**
+             * Timeout S
+             * @default 60
+             */
+            timeout_s: number;
+        };
+        /**
          * CommandAction
          * @description Run a program: JSON on its standard input, exit code 2 blocks.
          */
@@ -2386,6 +2488,12 @@ export interface components {
             /** @default null */
             batch: components["schemas"]["Batch"] | null;
             /**
+             * Client Tools
+             * @description Functions of the caller's that the main agent may call (Jupyter callers).
+             * @default []
+             */
+            client_tools: components["schemas"]["ClientTool"][];
+            /**
              * Continue From
              * @description A finished execution whose conversation goes on.
              * @default null
@@ -2479,6 +2587,12 @@ export interface components {
              * @default false
              */
             cancelling: boolean;
+            /**
+             * Client Tools
+             * @description Names of the functions that its caller brought.
+             * @default []
+             */
+            client_tools: string[];
             /**
              * @description The main agent's context window; null before its first reply.
              * @default null
@@ -4541,6 +4655,12 @@ export interface components {
              */
             batch: components["schemas"]["Batch"] | null;
             /**
+             * Client Tools
+             * @description Functions of the caller's, frozen like the definition.
+             * @default []
+             */
+            client_tools: components["schemas"]["ClientTool"][];
+            /**
              * Continued From
              * @default null
              */
@@ -4932,7 +5052,7 @@ export interface components {
             };
             /**
              * Source
-             * @description `builtin`, `mcp:<server>` or `subagent`.
+             * @description `builtin`, `mcp:<server>`, `subagent`, `client`, or the package that brings it.
              * @default builtin
              */
             source: string;
@@ -5751,6 +5871,67 @@ export interface operations {
             };
         };
     };
+    answer_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+                call_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Caller */
+                    caller: string;
+                    /**
+                     * Message
+                     * @default
+                     */
+                    message?: string;
+                    /**
+                     * Outputs
+                     * @default []
+                     */
+                    outputs?: {
+                        [key: string]: unknown;
+                    }[];
+                    /**
+                     * Status
+                     * @enum {string}
+                     */
+                    status: "working" | "done" | "failed";
+                };
+            };
+        };
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Call Id */
+                        call_id: string;
+                        /** Timeout S */
+                        timeout_s: number;
+                    };
+                };
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     cancel_execution: {
         parameters: {
             query?: never;
@@ -5849,7 +6030,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         /** Items */
-                        items: (components["schemas"]["Queued"] | components["schemas"]["Start"] | components["schemas"]["Interrupted"] | components["schemas"]["Resumed"] | components["schemas"]["AgentStart"] | components["schemas"]["AgentComplete"] | components["schemas"]["Thinking"] | components["schemas"]["Text"] | components["schemas"]["ToolCall"] | components["schemas"]["ToolResult"] | components["schemas"]["ApprovalRequired"] | components["schemas"]["Approval"] | components["schemas"]["Waiting"] | components["schemas"]["Running"] | components["schemas"]["HookEventRecord"] | components["schemas"]["CostUpdate"] | components["schemas"]["Warning_"] | components["schemas"]["Complete"] | components["schemas"]["Error"] | components["schemas"]["Cancelled"])[];
+                        items: (components["schemas"]["Queued"] | components["schemas"]["Start"] | components["schemas"]["Interrupted"] | components["schemas"]["Resumed"] | components["schemas"]["AgentStart"] | components["schemas"]["AgentComplete"] | components["schemas"]["Thinking"] | components["schemas"]["Text"] | components["schemas"]["ToolCall"] | components["schemas"]["ClientCall"] | components["schemas"]["ToolResult"] | components["schemas"]["ApprovalRequired"] | components["schemas"]["Approval"] | components["schemas"]["Waiting"] | components["schemas"]["Running"] | components["schemas"]["HookEventRecord"] | components["schemas"]["CostUpdate"] | components["schemas"]["Warning_"] | components["schemas"]["Complete"] | components["schemas"]["Error"] | components["schemas"]["Cancelled"])[];
                         /**
                          * Next Cursor
                          * @default null

@@ -105,6 +105,7 @@ export type ExecutionEvent =
   | Schemas['Text']
   | Schemas['ToolCall']
   | Schemas['ToolResult']
+  | Schemas['ClientCall']
   | Schemas['ApprovalRequired']
   | Schemas['Approval']
   | Schemas['Waiting']

@@ -182,6 +182,8 @@ export function eventLabel(trans: Translation, type: ExecutionEvent['type']): st
       return trans.__('text');
     case 'tool_call':
       return trans.__('call');
+    case 'client_call':
+      return trans.__('asks its caller');
     case 'tool_result':
       return trans.__('result');
     case 'approval_required':

@@ -1,0 +1,413 @@
+"""Functions of a notebook as tools: called in its kernel, once, whatever dies; tables stay there."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import pytest
+from nbclient import NotebookClient
+
+from cloutagent_ext.client import Client, Project, Run, connect
+from cloutagent_ext.errors import CloutError, InvalidRequest
+from tests.support.live_server import LiveServer, free_port, live_server
+
+SALES = pd.DataFrame({"region": ["South", "North"] * 500, "value": range(1000), "secret": "hush-hush"})
+
+
+def turn(*calls: tuple[str, dict[str, Any]], text: str = "I use it.") -> dict[str, Any]:
+    tools = [{"name": name, "as": f"r{n}", "input": given} for n, (name, given) in enumerate(calls)]
+    return {"text": text, "tools": tools} if tools else {"text": text}
+
+
+def script(server: LiveServer, name: str, *turns: dict[str, Any]) -> str:
+    """A project whose simulated model takes these turns; its id."""
+    made = server.create_project(name, template="empty")
+    scenario = {"schema_version": 1, "agents": {"main": list(turns)}}
+    server.put_file(made["id"], "scenario.json", scenario)
+    return str(made["id"])
+
+
+@pytest.fixture
+def project(server: LiveServer, client: Client, request: pytest.FixtureRequest) -> Project:
+    """A project that makes the calls its test is marked with, each in a turn of its own."""
+    marker = request.node.get_closest_marker("parametrize")
+    assert marker is None
+    name = request.node.name
+    calls = CALLS[name]
+    script(server, name, *(turn(*each) for each in calls), turn(text="{{result.r0}} — done."))
+    return client[name]
+
+
+CALLS: dict[str, list[list[tuple[str, dict[str, Any]]]]] = {
+    "test_tables_travel_by_handle_and_their_rows_stay_in_the_kernel": [
+        [("of_region", {"region": "South", "since": "2026-01-31"})],
+        [("total", {"frame": "df#1"})],
+    ],
+    "test_what_goes_wrong_in_a_function_is_a_result_that_the_model_reads": [
+        [("divide", {"by": 0}), ("total", {"frame": "df#9"}), ("divide", {"by": "no"})],
+    ],
+    "test_a_function_that_takes_too_long_is_given_up": [[("slow", {})]],
+    "test_cancelling_does_not_wait_for_a_function": [[("slow", {})]],
+    "test_a_fork_calls_the_same_functions": [[("count", {})]],
+    "test_pictures_and_several_values_come_back_as_such": [[("draw", {})]],
+    "test_async_functions_and_questions_work": [[("count", {})]],
+    "test_an_answer_that_is_too_large_is_said_to_be": [[("large", {})]],
+}
+
+
+def results(run: Run) -> list[Any]:
+    return [event for event in run if event.type == "tool_result"]
+
+
+def said(result: Any) -> str:
+    return "\n".join(part.text for part in result.output if part.type == "text")
+
+
+def test_tables_travel_by_handle_and_their_rows_stay_in_the_kernel(project: Project) -> None:
+    seen: list[Any] = []
+
+    @project.tool
+    def of_region(region: str, since: date) -> pd.DataFrame:
+        """Sales of a region."""
+        seen.append((since, threading.current_thread().name))
+        return SALES[SALES["region"] == region]
+
+    @project.tool
+    def total(frame: pd.DataFrame) -> dict[str, Any]:
+        """Sum of the values of a table."""
+        return {"total": frame["value"].sum(), "rows": len(frame)}
+
+    run = project.run(f"Study {project.share(SALES, 'sales')}")
+    state = run.wait(60)
+    first, second = results(run)
+    assert state.client_tools == ["of_region", "total"]
+    assert seen[0][0] == date(2026, 1, 31)
+    assert seen[0][1] != threading.main_thread().name
+    assert "`df#1`: a DataFrame of 500 rows and 3 columns" in said(first)
+    assert json.loads(said(second)) == {"total": sum(range(0, 1000, 2)), "rows": 500}
+    assert len(project.values["df#1"]) == 500
+    prompt = next(event.prompt for event in run if event.type == "agent_start")
+    assert "`sales`: a DataFrame of 1,000 rows" in prompt
+    assert "- value: int64" in prompt
+    log = json.dumps([event for page in run.event_pages() for event in page])
+    assert log.count("hush-hush") <= 4 * 5, "samples of a few rows, in the prompt and one result"
+    assert "998" not in said(first), "the table's last row went nowhere"
+
+
+def test_what_goes_wrong_in_a_function_is_a_result_that_the_model_reads(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    @project.tool
+    def divide(by: int) -> float:
+        """Divide."""
+        return 1 / by
+
+    @project.tool
+    def total(frame: pd.DataFrame) -> float:
+        """Sum."""
+        return 0.0
+
+    run = project.run("Go")
+    assert run.wait(60).status == "completed"
+    zero, unknown, unfit = sorted(results(run), key=lambda event: ["0", "1", "2"].index(event.call_id[-1]))
+    assert (zero.is_error, unknown.is_error, unfit.is_error) == (True, True, True)
+    assert said(zero) == "ZeroDivisionError: division by zero"
+    assert "no value with the handle 'df#9'" in said(unknown)
+    assert "'no' is not of type 'integer'" in said(unfit), "refused by the server, before it went out"
+    assert "return 1 / by" in capfd.readouterr().err, "the notebook sees the whole traceback"
+
+
+def test_a_function_that_takes_too_long_is_given_up(project: Project) -> None:
+    release = threading.Event()
+
+    @project.tool(timeout_s=1.0)
+    def slow() -> str:
+        """Wait."""
+        release.wait(30)
+        return "too late"
+
+    run = project.run("Go")
+    assert run.wait(60).status == "completed"
+    [result] = results(run)
+    assert "did not answer within 1 s" in said(result)
+    release.set()
+
+
+def test_cancelling_does_not_wait_for_a_function(project: Project) -> None:
+    release, begun = threading.Event(), threading.Event()
+
+    @project.tool
+    def slow() -> str:
+        """Wait."""
+        begun.set()
+        release.wait(60)
+        return "too late"
+
+    run = project.run("Go")
+    assert begun.wait(30)
+    at = time.monotonic()
+    run.cancel()
+    assert run.wait(30).status == "cancelled"
+    assert time.monotonic() - at < 5
+    release.set()
+
+
+def test_a_fork_calls_the_same_functions(project: Project) -> None:
+    calls: list[int] = []
+
+    @project.tool
+    def count() -> int:
+        """Count."""
+        calls.append(1)
+        return len(calls)
+
+    run = project.run("Go")
+    run.wait(60)
+    fork = run.fork(next(event.id for event in run if event.type == "tool_call"))
+    assert fork.wait(60).status == "completed"
+    assert said(results(fork)[0]).strip() == "2"
+    with pytest.raises(InvalidRequest, match="has no tool 'other'"):
+
+        @run.tool
+        def other() -> None:
+            """Another."""
+
+
+def test_pictures_and_several_values_come_back_as_such(project: Project) -> None:
+    @project.tool
+    def draw() -> Any:
+        """A figure and its data."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(2, 1))
+        figure.subplots().plot([1, 2])
+        return figure, SALES.head(2), "as asked"
+
+    run = project.run("Go")
+    run.wait(60)
+    [result] = results(run)
+    image = next(part for part in result.output if part.type == "image")
+    assert run.download(image.path).startswith(b"\x89PNG")
+    assert "as asked" in said(result)
+    assert "`df#1`" in said(result)
+
+
+def test_async_functions_and_questions_work(project: Project) -> None:
+    @project.tool(ask=True)
+    async def count() -> str:
+        """Count."""
+        return "counted"
+
+    run = project.run("Go", attended=True)
+    assert run.wait(60).status == "waiting"
+    run.allow(run.approvals()[0])
+    assert run.wait(60).status == "completed"
+    assert said(results(run)[0]).strip() == "counted"
+
+
+def test_an_answer_that_is_too_large_is_said_to_be(project: Project) -> None:
+    @project.tool
+    def large() -> str:
+        """Too much."""
+        return "x" * 11_000_000
+
+    run = project.run("Go")
+    assert run.wait(60).status == "completed"
+    [result] = results(run)
+    assert result.is_error
+    assert "could not be sent" in said(result)
+
+
+def test_a_notebook_calls_back_into_its_own_kernel_while_the_cell_waits(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    script(server, "Own kernel", turn(("double", {"n": 21})), turn(text="{{result.r0}}"))
+    cells = [
+        "from cloutagent_ext import connect\nproject = connect()['Own kernel']\nfactor = 2",
+        "@project.tool(into='last')\ndef double(n: int) -> int:\n    'Double it.'\n    return n * factor",
+        "project.run('Go').result.text.strip(), last",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    there = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(book, timeout=60, kernel_name="python3", resources=there).execute(env=server.env)
+    assert book.cells[2].outputs[0]["data"]["text/plain"] == "('42', 42)"
+
+
+# ---------------------------------------------------------------- whoever dies
+
+
+def offered(**more: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {}}
+    return {"name": "fetch", "description": "Fetch.", "input_schema": schema, **more}
+
+
+def execute(server: LiveServer, project: str, **tool: Any) -> str:
+    status, answer = server.request(
+        "POST", f"projects/{project}/execute", {"prompt": "Go", "client_tools": [offered(**tool)]}
+    )
+    assert status == 202, answer
+    return str(answer["execution_id"])
+
+
+def call_id(run: Run) -> str:
+    return str(next(event.call_id for event in run if event.type == "client_call"))
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_caller_that_is_gone_is_a_named_error_and_the_run_goes_on(
+    server: LiveServer, client: Client, taken: bool
+) -> None:
+    project = script(server, f"Gone {taken}", turn(("fetch", {})), turn(text="Without it."))
+    run = client.execution(execute(server, project, silence_s=1.0))
+    if taken:
+        path = f"executions/{run.id}/calls/{call_id(run)}"
+        status, answer = server.request("POST", path, {"caller": "a", "status": "working"})
+        assert (status, answer["call_id"]) == (200, call_id(run))
+        status, answer = server.request("POST", path, {"caller": "b", "status": "working"})
+        assert (status, answer["error"]["code"]) == (409, "CONFLICT")
+    assert run.wait(60).status == "completed"
+    text = said(results(run)[0])
+    assert ("outcome unknown" in text) is taken
+    assert ("It was not run" in text) is not taken
+    late = {"caller": "a", "status": "done", "outputs": [{"text/plain": "late"}]}
+    status, _ = server.request("POST", f"executions/{run.id}/calls/{call_id(run)}", late)
+    assert status == 409
+
+
+def test_another_kernel_takes_over_what_a_killed_one_had_offered(server: LiveServer, client: Client) -> None:
+    script(server, "Handed on", turn(("fetch", {})), turn(text="{{result.r0}}"))
+    code = (
+        "import time\nfrom cloutagent_ext import connect\np = connect()['Handed on']\n"
+        "@p.tool(ask=True)\ndef fetch() -> str:\n    'Fetch.'\n    return 'from the dead'\n"
+        "run = p.run('Go', attended=True)\nrun.wait(60)\nprint(run.id, flush=True)\ntime.sleep(60)\n"
+    )
+    kernel = subprocess.Popen([sys.executable, "-c", code], env=server.env, stdout=subprocess.PIPE, text=True)
+    assert kernel.stdout is not None
+    with kernel.stdout:
+        run = client.execution(kernel.stdout.readline().strip())
+        kernel.send_signal(signal.SIGKILL)
+        kernel.wait()
+
+    @run.tool
+    def fetch() -> str:
+        """Fetch."""
+        return "from the living"
+
+    run.allow(run.approvals()[0])
+    assert run.wait(60).status == "completed"
+    assert run.result.text.strip() == "from the living"
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> tuple[Any, str]:
+    """Starts a server on the same folder, port and token each time it is called."""
+    port, token = free_port(), "mortal"
+
+    def start() -> Any:
+        options = ("--CloutAgent.simulated_pace=0",)
+        return live_server(tmp_path / "server", *options, port=port, token=token)
+
+    return start, f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_after_a_servers_death_a_function_is_not_called_again_unless_it_only_reads(
+    mortal: tuple[Any, str], read_only: bool
+) -> None:
+    start, url = mortal
+    calls: list[float] = []
+    begun, release = threading.Event(), threading.Event()
+    with start() as server:
+        script(server, "Mortal", turn(("fetch", {})), turn(text="{{result.r0}}"))
+        client = connect(url, token="mortal")
+        project = client["Mortal"]
+
+        @project.tool(read_only=read_only)
+        def fetch() -> str:
+            """Fetch."""
+            calls.append(time.monotonic())
+            begun.set()
+            release.wait(60)
+            return "fetched"
+
+        run = project.run("Go")
+        assert begun.wait(30)
+        server.process.kill()
+        server.process.wait()
+    release.set()
+    with start():
+        assert run.wait(90).status == "completed"
+        [result] = results(run)
+        if read_only:
+            assert said(result).strip() == "fetched"
+        else:
+            assert "outcome unknown" in said(result)
+        assert len(calls) == 1, "the answer that was made is given, the function is not called again"
+        client.close()
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("tool", "why"),
+    [
+        (offered(name="bash"), "another tool has this name"),
+        (offered(name="mcp__x__y"), "another tool has this name"),
+        (offered(input_schema={"type": "string"}), "no JSON schema"),
+        (offered(input_schema={"type": "object", "properties": 3}), "no JSON schema"),
+        (offered(input_schema={"type": "object", "description": "x" * 70_000}), "longer than"),
+    ],
+)
+def test_a_tool_that_cannot_be_is_refused_before_anything_starts(
+    server: LiveServer, tool: dict[str, Any], why: str
+) -> None:
+    project = server.create_project("Refusing", template="empty")["id"]
+    body = {"prompt": "Go", "client_tools": [tool]}
+    status, answer = server.request("POST", f"projects/{project}/execute", body)
+    assert (status, why in answer["error"]["message"]) == (400, True), answer
+    assert server.request("GET", f"executions?project={project}")[1]["items"] == []
+
+
+def test_keys_bring_no_tools_and_answer_none(server: LiveServer, client: Client) -> None:
+    project = script(server, "Keyed", turn(("fetch", {})), turn(text="x"))
+    key = client["Keyed"].create_key("outside").api_key
+    headers = {"X-API-Key": key, "Authorization": ""}
+    body = {"prompt": "Go", "client_tools": [offered()]}
+    assert server.request("POST", f"projects/{project}/execute", body, **headers)[0] == 403
+    run = client.execution(execute(server, project, silence_s=2.0))
+    path = f"executions/{run.id}/calls/{call_id(run)}"
+    assert server.request("POST", path, {"caller": "k", "status": "working"}, **headers)[0] == 403
+    run.cancel()
+
+
+def test_functions_that_no_tool_can_be_made_of_are_refused_at_once(
+    client: Client, server: LiveServer
+) -> None:
+    script(server, "Strict", turn(text="x"))
+    project = client["Strict"]
+
+    def undescribed(a: int) -> int:
+        return a
+
+    def spread(*names: str) -> None:
+        """Spread."""
+
+    def odd(sock: threading.Event) -> None:
+        """Odd."""
+
+    for function, why in ((undescribed, "no docstring"), (spread, "by name"), (odd, "No JSON")):
+        with pytest.raises(CloutError, match=why):
+            project.tool(function)
+    with pytest.raises(InvalidRequest, match="no name for a tool"):
+        project.tool(name="two words")(lambda: 1)
