@@ -7,7 +7,21 @@ import importlib
 import os
 import platform
 
-ALL = ("turns", "together", "latency", "cancel", "store", "servers", "start", "panel", "client", "telemetry")
+ALL = (
+    "turns",
+    "together",
+    "latency",
+    "streams",
+    "access",
+    "log",
+    "cancel",
+    "store",
+    "servers",
+    "start",
+    "panel",
+    "client",
+    "telemetry",
+)
 
 
 def main() -> None:
