@@ -370,19 +370,29 @@ async def test_two_executions_at_one_kernel_both_get_their_answers(two: Shared, 
     second._client.stop_channels()
 
 
-RAISES = "import time; time.sleep(0.5); 1 / 0"
+def raises(gate: Path) -> str:
+    """A cell that raises as soon as `gate` is there."""
+    return f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n1 / 0"
+
+
+async def opened(gate: Path) -> None:
+    """When what was sent last has had the time to be in the queue."""
+    await asyncio.sleep(0.7)
+    await asyncio.to_thread(gate.write_text, "")
 
 
 async def test_code_that_anothers_error_throws_out_of_the_queue_is_run_all_the_same(
-    two: Shared,
+    two: Shared, tmp_path: Path
 ) -> None:
-    theirs = two.theirs(RAISES)
-    assert await two.mine("mine = 6 * 7; print(mine)") == "ok"
+    theirs = two.theirs(raises(tmp_path / "gate"))
+    mine = asyncio.create_task(two.mine("mine = 6 * 7; print(mine)"))
+    await opened(tmp_path / "gate")
+    assert await mine == "ok"
     assert two.shown == ["42\n"], "its own output, once, and nothing of theirs"
     assert await two.reply(theirs) == "error"
 
 
-async def test_somebody_who_prints_without_end_does_not_hold_it_up(two: Shared) -> None:
+async def test_somebody_who_prints_without_end_does_not_hold_it_up(two: Shared, tmp_path: Path) -> None:
     chatter = (
         "import threading, time\n"
         "def chat():\n"
@@ -390,17 +400,23 @@ async def test_somebody_who_prints_without_end_does_not_hold_it_up(two: Shared) 
         "threading.Thread(target=chat, daemon=True).start()"
     )
     assert await two.reply(two.theirs(chatter)) == "ok"
-    two.theirs(RAISES)
+    two.theirs(raises(tmp_path / "gate"))
+    mine = asyncio.create_task(two.mine("print('mine')", timeout_s=60))
+    await opened(tmp_path / "gate")
     async with asyncio.timeout(20):
-        assert await two.mine("print('mine')", timeout_s=60) == "ok"
-    assert "mine\n" in two.shown
+        assert await mine == "ok"
+    assert "mine" in "".join(two.shown)
 
 
-async def test_an_error_of_ours_throws_nothing_of_theirs_out(two: Shared) -> None:
-    flag = asyncio.create_task(two.mine(RAISES))
-    await asyncio.sleep(0.2)  # ours is sent first; theirs waits behind it
+async def test_an_error_of_ours_throws_nothing_of_theirs_out(two: Shared, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    mine = asyncio.create_task(two.mine(f"open({str(started)!r}, 'w').close()\n" + raises(tmp_path / "gate")))
+    async with asyncio.timeout(30):
+        while not started.exists():
+            await asyncio.sleep(0.02)
     theirs = two.theirs("x = 1")
-    assert await flag == "error"
+    await opened(tmp_path / "gate")
+    assert await mine == "error"
     assert two.shown[-1] == "ZeroDivisionError"
     assert await two.reply(theirs) == "ok"
 

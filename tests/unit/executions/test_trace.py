@@ -128,6 +128,27 @@ def test_a_try_that_failed_is_a_span_of_its_own_and_a_call_that_was_never_made_i
     assert (root.status, root.attributes["error.type"]) == ("error", "COST_LIMIT_EXCEEDED")
 
 
+@pytest.mark.parametrize("said", [True, False], ids=["with the agent's end", "without"])
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [("MODEL_ERROR", ["error"]), ("TIMEOUT", ["error"]), ("COST_LIMIT_EXCEEDED", []), ("HOOK_BLOCKED", [])],
+)
+def test_a_call_of_which_nothing_was_heard_is_shown_where_the_end_was_about_it(
+    code: str, kept: list[str], said: bool
+) -> None:
+    fold = TraceFold(spec("failed"))
+    for event in events("failed")[:3]:
+        fold.apply(event)
+    usage = events("failed")[-1]["usage"]
+    base = {"id": 4, "ts": "2026-11-22T08:00:09.000Z", "agent": "main", "span": "main", "usage": usage}
+    over = {"total_cost_usd": 0.0, "call_id": None, "result": "", "turns": 0}
+    if said:
+        fold.apply({**base, **over, "type": "agent_complete"})
+    fold.apply({**events("failed")[-1], **base, "id": 5, "code": code})
+    assert [span.status for span in fold.spans if span.kind == "model"] == kept
+    assert all(span.end for span in fold.spans)
+
+
 def test_waiting_for_a_person_is_told_on_the_call_that_waited() -> None:
     tool = next(span for span in folded("approved") if span.kind == "tool")
     assert [each.name for each in tool.moments] == ["approval_required", "approval"]

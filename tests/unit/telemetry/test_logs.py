@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 
 from cloutagent_ext.engine.masking import Mask
+from cloutagent_ext.settings import Settings
 from cloutagent_ext.telemetry import context
 from cloutagent_ext.telemetry.audit import Audit
+from cloutagent_ext.telemetry.facade import Telemetry
 from cloutagent_ext.telemetry.logfiles import DailyFile
-from cloutagent_ext.telemetry.logs import Logs
+from cloutagent_ext.telemetry.logs import Line, Logs
 
 SECRET = "the-secret-of-this-server"
 LOG = logging.getLogger("cloutagent.test")
@@ -89,6 +91,23 @@ def test_secrets_and_what_looks_like_one_are_not_written(desk: Desk) -> None:
         assert secret not in text
     assert f"ca_{'0' * 32}" in text, "which key it was may be told"
     assert "ValueError: [masked]" in text
+
+
+async def test_what_the_server_knows_or_is_told_is_hidden_in_files_and_from_the_collector(
+    tmp_path: Path,
+) -> None:
+    given = {"api_key": "the-models-own-key", "encryption_key": "ab" * 32}
+    settings = Settings.from_environment({}, data_dir=tmp_path, **given)
+    telemetry = Telemetry(settings, version="1", hide=Mask)
+    taken: list[Line] = []
+    telemetry._logs.also(taken.append)
+    telemetry.confide("jupyters-own-token")
+    telemetry.start()
+    LOG.warning("%s %s jupyters-own-token", *given.values())
+    await telemetry.stop()
+    [path] = (tmp_path / "logs").iterdir()
+    for text in (path.read_text(), taken[0].message):
+        assert "[masked] [masked] [masked]" in text
 
 
 def test_long_words_are_cut_and_wrong_arguments_break_nobody(
