@@ -173,8 +173,8 @@ class JupyterKernel:
             if left <= 0:
                 return status or "timeout"
             if now - heard >= _LOOK_S:
-                # A flood of output may have cost the message that says "idle", and there is none for what
-                # was thrown out of the queue: the reply is enough then.
+                # A flood of output may have cost the message that says "idle", and some kernels send none
+                # for what they throw out of the queue: the reply is enough then.
                 if status is not None:
                     return status
                 heard, status = now, await self._reply(call, 0)
