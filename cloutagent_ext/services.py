@@ -143,8 +143,8 @@ def build(
     )
     meters = telemetry.meters
     meters.gauge("cloutagent.executions.running", lambda: executions.running)
-    meters.gauge("cloutagent.executions.queued", lambda: executions.queued)
-    meters.gauge("cloutagent.executions.waiting", lambda: executions.waiting)
+    meters.gauge("cloutagent.executions.queued", lambda: executions.count("queued"))
+    meters.gauge("cloutagent.executions.waiting", lambda: executions.count("waiting"))
     return Services(
         settings=settings,
         store=store,

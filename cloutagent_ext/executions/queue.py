@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from ..engine.ports import Clock, Decision, Kernels
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
-from ..errors import Conflict, DiskFull, Expired, NotFound
+from ..errors import Conflict, Expired, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import Page
 from ..schema.client_tools import ClientAnswer, ClientCallTaken
@@ -34,11 +33,12 @@ from ..schema.execution import (
     Origin,
     ResumeRequest,
     Spec,
+    Status,
 )
 from ..schema.project import Definition, Validation
 from ..schema.trace import Trace
 from ..settings import Settings
-from . import fold, history, listing, notebooks, recovery, traces, worker
+from . import fold, listing, notebooks, recovery, traces, worker
 from .acceptance import Acceptance
 from .arrivals import Arrivals
 from .batches import Batches
@@ -48,6 +48,7 @@ from .cassettes import Cassettes
 from .entrance import Entrance
 from .fates import UNFINISHED, Fates
 from .inputs import Inputs
+from .interventions import Interventions
 from .live import Live
 from .log import EventLog
 from .observers import Observers
@@ -122,6 +123,7 @@ class Executions:
             in_all=settings.max_running,
         )
         self._fates = Fates(self._scheduler, self._records, settings.data_dir, adopt=self._own)
+        self._interventions = Interventions(self._fates, self._scheduler, self.state)
         self._arrivals = Arrivals(
             self._acceptance,
             Entrance(self._records, settings.data_dir, self._own, self.inputs, self._reserve),
@@ -154,15 +156,9 @@ class Executions:
         """How many run in this process."""
         return self._scheduler.running
 
-    @property
-    def queued(self) -> int:
-        """How many wait for their turn in this process."""
-        return self._scheduler.queued
-
-    @property
-    def waiting(self) -> int:
-        """How many wait for a person in this process."""
-        return self._scheduler.waiting
+    def count(self, status: Status) -> int:
+        """How many of this process's executions stand so. May be asked in any thread."""
+        return self._scheduler.count(status)
 
     @property
     def active(self) -> bool:
@@ -372,17 +368,9 @@ class Executions:
     async def cancel(self, execution_id: str, by: str) -> ExecutionState:
         """Stop it: at once where it waits or is interrupted, else within 5 s (`cancelling` until then).
 
-        Asking again changes nothing. Raises Conflict when it has ended or another process
-        runs it, NotFound.
+        Asking again changes nothing. Raises Conflict when it has ended or another process runs it, NotFound.
         """
-        live = await self._fates.hold(execution_id)
-        if live is None:
-            state = await self.state(execution_id)
-            if state.status in ENDED:
-                raise Conflict(f"This execution has ended already ({state.status}).", status=state.status)
-            raise Conflict("Another process runs this execution; cancel it there.", status=state.status)
-        await self._scheduler.cancel(live, by)
-        return live.snapshot()
+        return await self._interventions.cancel(execution_id, by)
 
     async def decide(self, execution_id: str, call_id: str, decision: Decision) -> ExecutionState:
         """Answer the tool call `call_id`, which waits for a person. The same answer again changes nothing.
@@ -390,27 +378,7 @@ class Executions:
         Raises NotFound, InvalidRequest for changed arguments that do not fit, Conflict where it was
         answered otherwise, the execution has ended, or another process holds it.
         """
-        live = await self._fates.hold(execution_id)
-        state = live.snapshot() if live else await self.state(execution_id)
-        if state.status in ENDED or state.cancelling:
-            how = "is being stopped" if state.cancelling else f"has ended ({state.status})"
-            raise Conflict(f"This execution {how}: nothing waits for an answer.", status=state.status)
-        if live is None:
-            raise Conflict("Another process runs this execution; answer there.", status=state.status)
-        if live.task is None and not live.questions.restored:
-            live.questions.restore((await history.read(live.folder)).questions)
-        try:
-            await live.questions.decide(call_id, decision)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(
-                    "No room left on the disk for the decision. Free some, then decide again."
-                ) from error
-            raise
-        state = live.snapshot()
-        if state.status == "interrupted" and live.task is None:
-            await self._scheduler.release(live)  # the answer is kept for when it is resumed
-        return state
+        return await self._interventions.decide(execution_id, call_id, decision)
 
     async def answer(self, execution_id: str, call_id: str, answer: ClientAnswer) -> ClientCallTaken:
         """What the caller says to a call of its own tool. Raises NotFound, Conflict; see `Calls.take`."""

@@ -19,7 +19,7 @@ from typing import Any
 from ..engine.ports import Clock
 from ..errors import CloutError, Unavailable
 from ..failpoints import failpoint
-from ..schema.execution import ENDED, Spec, Usage
+from ..schema.execution import ENDED, Spec, Status, Usage
 from . import worker
 from .failures import Broken
 from .line import AGAIN, Line
@@ -76,15 +76,9 @@ class Scheduler:
         """How many run; those that wait for a person do not."""
         return self._running.total()
 
-    @property
-    def queued(self) -> int:
-        """How many wait for their turn. May be asked in any thread."""
-        return sum(1 for live in list(self._live.values()) if live.state.status == "queued")
-
-    @property
-    def waiting(self) -> int:
-        """How many wait for a person."""
-        return sum(1 for live in list(self._live.values()) if live.state.status == "waiting")
+    def count(self, status: Status) -> int:
+        """How many stand so. May be asked in any thread."""
+        return sum(1 for live in list(self._live.values()) if live.state.status == status)
 
     @property
     def active(self) -> bool:
