@@ -7,6 +7,7 @@ its pid; single-user servers are asked to stop by the hub.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import signal
@@ -48,7 +49,11 @@ c.JupyterHub.services += [{{"name": "tests", "api_token": {token!r}}}]
 c.JupyterHub.load_roles += [{{"name": "tests", "services": ["tests"],
     "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "read:hub"]}}]
 c.JupyterHub.services[0]["command"][-2:] = {culling!r}
+c.ConfigurableHTTPProxy.command = {proxy!r}
 """
+
+PROXY = os.environ.get("CLOUTAGENT_HUB_PROXY") or str(Path(sys.executable).parent / "configurable-http-proxy")
+"""The hub's proxy: the one in Python, which pip brings, unless the variable names another (Node's)."""
 
 
 @dataclass
@@ -140,7 +145,7 @@ def running_hub(
         _OVERRIDES.format(
             config=str(CONFIG), homes=str(folder / "home"), folder=str(folder), port=port, prefix=PREFIX,
             hub_port=free_port(), api_port=free_port(), token=token, start_s=START_S,
-            culling=list(culling), environment=dict(environment or {}),
+            culling=list(culling), proxy=[PROXY], environment=dict(environment or {}),
         )
     )  # fmt: skip
     env = bare_environment(folder)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -114,6 +116,31 @@ def test_connect_in_a_notebook_on_the_hub_finds_the_users_own_server(hub: Hub) -
         assert done.returncode == 0, done.stderr
         assert f"Project of {user}" in done.stdout
         assert f"Project of {'bob' if user == 'alice' else 'alice'}" not in done.stdout
+
+
+@pytest.mark.nightly
+def test_the_panel_works_through_the_hub_in_a_browser(hub: Hub) -> None:
+    """Login, calls with the hub's cookie and XSRF token, and the panel's stream through the proxy."""
+    from playwright.sync_api import expect, sync_playwright
+
+    made = make(hub, "alice")
+    with sync_playwright() as playwright:
+        program = os.environ.get("CLOUTAGENT_CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(90_000)
+        page.goto(f"{hub.url}hub/login")
+        page.get_by_label("Username").fill("alice")
+        page.get_by_label("Password").fill("any")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/user/alice/**")
+        page.goto(f"{hub.address('alice')}lab?cloutagent={made['id']}")
+        page.locator(".react-flow__node[data-id='agent']").wait_for()
+        page.get_by_role("button", name="Run", exact=True).click()
+        expect(page.get_by_text("completed", exact=True).first).to_be_visible(timeout=120_000)
+        browser.close()
+    runs = hub.call("GET", "alice", f"executions?project={made['id']}", by="alice").json()["items"]
+    assert [(run["status"], run["origin"]) for run in runs] == [("completed", "panel")]
 
 
 def when(hub: Hub, user: str) -> datetime:
