@@ -52,8 +52,22 @@ c.JupyterHub.services[0]["command"][-2:] = {culling!r}
 c.ConfigurableHTTPProxy.command = {proxy!r}
 """
 
-PROXY = os.environ.get("CLOUTAGENT_HUB_PROXY") or str(Path(sys.executable).parent / "configurable-http-proxy")
-"""The hub's proxy: the one in Python, which pip brings, unless the variable names another (Node's)."""
+PYTHONS_PROXY = str(Path(sys.executable).parent / "configurable-http-proxy")
+"""The hub's proxy as pip brings it. It hands an answer on when it is whole: no place to watch a stream."""
+NODES_PROXY = "configurable-http-proxy@5.3.0"
+"""The one that hubs really run, from npm."""
+
+
+def nodes_proxy(folder: Path) -> str:
+    """Node's proxy, installed below `folder`, or where CLOUTAGENT_HUB_PROXY says that it is."""
+    if named := os.environ.get("CLOUTAGENT_HUB_PROXY"):
+        return named
+    done = subprocess.run(
+        ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), NODES_PROXY],
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(folder / "node_modules/.bin/configurable-http-proxy")
 
 
 @dataclass
@@ -136,6 +150,7 @@ def running_hub(
     *,
     culling: tuple[str, str] = ("--timeout=3600", "--cull-every=300"),
     environment: Mapping[str, str] | None = None,
+    proxy: str = PYTHONS_PROXY,
 ) -> Iterator[Hub]:
     """Start it, wait until it answers, and end it with all its servers."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +160,7 @@ def running_hub(
         _OVERRIDES.format(
             config=str(CONFIG), homes=str(folder / "home"), folder=str(folder), port=port, prefix=PREFIX,
             hub_port=free_port(), api_port=free_port(), token=token, start_s=START_S,
-            culling=list(culling), proxy=[PROXY], environment=dict(environment or {}),
+            culling=list(culling), proxy=[proxy], environment=dict(environment or {}),
         )
     )  # fmt: skip
     env = bare_environment(folder)

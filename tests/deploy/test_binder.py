@@ -142,7 +142,9 @@ def test_its_steps_succeed_in_a_fresh_environment(tmp_path: Path) -> None:
         ["./binder/postBuild"], cwd=checkout, env=env, capture_output=True, text=True, timeout=1500
     )
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    assert "cloutagent_ext enabled" in built.stderr
+    said = re.sub(r"\x1b\[[0-9;]*m", "", built.stdout)
+    assert "cloutagent_ext enabled" in said
+    assert re.search(r"cloutagent v\S+ enabled OK", said)
     assert "with one recorded run" in built.stdout
     told = subprocess.run(
         ["./binder/start", "printenv", "CLOUTAGENT_ALLOW_SIMULATED_API"], cwd=checkout, env=env,

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ import httpx2
 import psutil
 import pytest
 
-from .hub import Hub, running_hub
+from .hub import Hub, nodes_proxy, running_hub
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -118,9 +119,49 @@ def test_connect_in_a_notebook_on_the_hub_finds_the_users_own_server(hub: Hub) -
         assert f"Project of {'bob' if user == 'alice' else 'alice'}" not in done.stdout
 
 
+def start_waiting(hub: Hub, user: str, command: str) -> str:
+    """An execution of `user` whose agent runs `command` and is done then; its id."""
+    made = make(hub, user, "empty")
+    path = f"projects/{made['id']}"
+    agent = {**made["agent"], "task": "wait", "tools": ["bash"], "permissions": {"bash": "allow"}}
+    turns = [{"text": "Wait.", "tools": [{"name": "bash", "input": {"command": command}}]}, {"text": "Done."}]
+    scenario = {"schema_version": 1, "agents": {"main": turns}}
+    put = hub.call("PUT", user, f"{path}/files/scenario.json", by=user, json=scenario)
+    assert put.status_code in (200, 201), put.text
+    definition = {name: value for name, value in made.items() if name not in {"api_key", "agent"}}
+    saved = hub.call("PUT", user, path, by=user, json={**definition, "agent": agent})
+    assert saved.status_code == 200, saved.text
+    started = hub.call("POST", user, f"{path}/execute", by=user, json={})
+    assert started.status_code == 202, started.text
+    return str(started.json()["execution_id"])
+
+
+@pytest.fixture(scope="module")
+def nodes_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub behind the proxy that hubs really run, with a server for alice."""
+    folder = tmp_path_factory.mktemp("nodes-hub")
+    with running_hub(folder, proxy=nodes_proxy(folder / "proxy")) as hub:
+        hub.start_server("alice")
+        yield hub
+
+
 @pytest.mark.nightly
-def test_the_panel_works_through_the_hub_in_a_browser(hub: Hub) -> None:
+def test_events_come_through_the_proxy_as_they_happen(nodes_hub: Hub) -> None:
+    execution = start_waiting(nodes_hub, "alice", "sleep 6")
+    headers = {"Authorization": f"token {nodes_hub.tokens['alice']}"}
+    address = f"{nodes_hub.address('alice')}cloutagent/api/v1/executions/{execution}/stream"
+    came: dict[str, float] = {}
+    with httpx2.stream("GET", address, headers=headers, trust_env=False, timeout=60) as told:
+        for line in told.iter_lines():
+            if line.startswith("data:"):
+                came[json.loads(line[5:])["type"]] = time.monotonic()
+    assert came["complete"] - came["tool_call"] > 4, "the proxy kept events back"
+
+
+@pytest.mark.nightly
+def test_the_panel_works_through_the_hub_in_a_browser(nodes_hub: Hub) -> None:
     """Login, calls with the hub's cookie and XSRF token, and the panel's stream through the proxy."""
+    hub = nodes_hub
     from playwright.sync_api import expect, sync_playwright
 
     made = make(hub, "alice")
@@ -156,29 +197,12 @@ def test_the_culler_takes_an_idle_server_and_leaves_one_that_works_though_nobody
     with running_hub(tmp_path, culling=culling, environment={"JUPYTERHUB_ACTIVITY_INTERVAL": "2"}) as hub:
         for user in ("alice", "bob"):
             hub.start_server(user)
-        made = make(hub, "alice", "empty")
-        path = f"projects/{made['id']}"
-        agent = {**made["agent"], "task": "wait", "tools": ["bash"], "permissions": {"bash": "allow"}}
-        scenario = {
-            "schema_version": 1,
-            "agents": {
-                "main": [{"text": "Wait.", "tools": [{"name": "bash", "input": {"command": "sleep 150"}}]},
-                         {"text": "Done."}]
-            },
-        }  # fmt: skip
-        definition = {name: value for name, value in made.items() if name not in {"api_key", "agent"}}
-        saved = hub.call("PUT", "alice", path, by="alice", json={**definition, "agent": agent})
-        assert saved.status_code == 200, saved.text
-        put = hub.call("PUT", "alice", f"{path}/files/scenario.json", by="alice", json=scenario)
-        assert put.status_code in (200, 201), put.text
-        started = hub.call("POST", "alice", f"{path}/execute", by="alice", json={})
-        assert started.status_code == 202, started.text
+        execution = start_waiting(hub, "alice", "sleep 150")
         begun = when(hub, "alice")
         hub.until(lambda: not hub.server("bob"), "bob's idle server was not culled", 150)
         # Alice's has been as quiet for as long, but for what her execution does.
         assert hub.server("alice").get("ready")
         assert (when(hub, "alice") - begun).total_seconds() > 20
-        execution = started.json()["execution_id"]
         hub.until(
             lambda: (
                 hub.call("GET", "alice", f"executions/{execution}", by="alice").json()["status"]
