@@ -105,12 +105,14 @@ class Services:
 
     async def stop(self, grace_s: float | None = None) -> None:
         """End what runs (after `grace_s` seconds, else the setting's), close connections; repeatable."""
-        await self.trials.close()
-        await self.executions.stop(grace_s)
-        await self.backups.stop()
-        await self.models.close()
-        await self.keys.close()
-        await self.telemetry.stop()
+        try:
+            await self.trials.close()
+            await self.executions.stop(grace_s)
+            await self.backups.stop()
+            await self.models.close()
+            await self.keys.close()
+        finally:
+            await self.telemetry.stop()
 
 
 def build(

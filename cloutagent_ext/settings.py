@@ -285,7 +285,7 @@ class Settings:
 
 
 OTHER_VARIABLES: Mapping[str, str] = {
-    "PORT": "Port that JupyterLab listens on in the container image; 8888 where it is not set. Elsewhere the "
+    "PORT": "Port that JupyterLab listens on in the container image; 3000 where it is not set. Elsewhere the "
     "port is Jupyter's own setting (`ServerApp.port`).",
 }
 """Variables that are no settings of the extension, and what they do."""

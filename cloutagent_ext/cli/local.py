@@ -11,12 +11,12 @@ import getpass
 import io
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Conflict
+from ..errors import CloutError, Conflict
 from ..schema.admin import CreatedKey, FileRow, KeyRow, Rotation, SecretRow
 from ..schema.archives import BackupRow, Restored
 from ..schema.backtests import Backtest, BacktestRequest
@@ -58,7 +58,11 @@ async def open_local(
     services = await asyncio.to_thread(build, settings, kernels=LocalKernels())
     if not executes:
         await services.store.open()
-        yield LocalDesk(services, origin)
+        services.telemetry.start(export=False)
+        try:
+            yield LocalDesk(services, origin)
+        finally:
+            await services.telemetry.stop()
         return
     # What a dead server left unfinished is the next server's business, not a single command's.
     await services.start(recover=False)
@@ -73,6 +77,21 @@ class LocalDesk:
         self._services = services
         self._origin = origin
         self.where = str(services.settings.data_dir)
+
+    @contextmanager
+    def _audited(self, action: str, **what: Any) -> Iterator[dict[str, Any]]:
+        """An audit line for what is done inside, as a server writes one; what comes out may be added to."""
+        outcome = "INTERNAL"
+        try:
+            yield what
+            outcome = "ok"
+        except CloutError as error:
+            outcome = error.error_code
+            raise
+        finally:
+            who = {"kind": "cli", "name": getpass.getuser()}
+            audit = self._services.telemetry.audit
+            audit.tell(action, who=who, address="local", outcome=outcome, **what)
 
     async def projects(self) -> list[ProjectRow]:
         rows: list[ProjectRow] = []
@@ -118,24 +137,34 @@ class LocalDesk:
         return list(await self._services.keys.list(await self._services.store.resolve(project)))
 
     async def create_key(self, project: str, name: str) -> CreatedKey:
-        return await self._services.keys.create(await self._services.store.resolve(project), name)
+        project_id = await self._services.store.resolve(project)
+        with self._audited("key.create", project_id=project_id) as told:
+            created = await self._services.keys.create(project_id, name)
+            told |= {"key_id": created.id, "key_name": created.name}
+        return created
 
     async def revoke_key(self, project: str, key_id: str) -> None:
-        await self._services.keys.revoke(await self._services.store.resolve(project), key_id)
+        project_id = await self._services.store.resolve(project)
+        with self._audited("key.revoke", project_id=project_id, key_id=key_id):
+            await self._services.keys.revoke(project_id, key_id)
 
     async def secrets(self, project: str) -> list[SecretRow]:
         return list(await self._services.secrets.list(await self._services.store.resolve(project)))
 
     async def set_secret(self, project: str, name: str, value: str) -> SecretRow:
         project_id = await self._services.store.resolve(project)
-        return (await self._services.secrets.set(project_id, name, value))[0]
+        with self._audited("secret.set", project_id=project_id, name=name):
+            return (await self._services.secrets.set(project_id, name, value))[0]
 
     async def delete_secret(self, project: str, name: str) -> None:
-        await self._services.secrets.delete(await self._services.store.resolve(project), name)
+        project_id = await self._services.store.resolve(project)
+        with self._audited("secret.delete", project_id=project_id, name=name):
+            await self._services.secrets.delete(project_id, name)
 
     async def rotate_secrets(self, *, new_key: bool) -> Rotation:
         """Of all projects; only here, since no server does this for others."""
-        return await self._services.secrets.rotate(new_key=new_key)
+        with self._audited("secrets.rotate", new_key=new_key):
+            return await self._services.secrets.rotate(new_key=new_key)
 
     async def export(self, project: str, form: Format, *, ui: bool, executions: bool) -> bytes:
         project_id = await self._services.store.resolve(project)
@@ -167,7 +196,8 @@ class LocalDesk:
         async def busy(project_id: str) -> bool:
             return bool(await self._services.executions.unfinished(project_id))
 
-        return await self._services.backups.restore(backup, project_id=project, busy=busy)
+        with self._audited("backup.restore", name=backup, project_id=project or "all"):
+            return await self._services.backups.restore(backup, project_id=project, busy=busy)
 
     async def save_cassette(self, execution_id: str, *, tools: bool) -> str:
         return await self._services.executions.record(execution_id, tools=tools)

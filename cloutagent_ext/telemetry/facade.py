@@ -62,10 +62,10 @@ class Telemetry:
     def _clean(self, text: str) -> str:
         return self._hide(text)
 
-    def start(self) -> None:
-        """Nothing is waited for."""
+    def start(self, *, export: bool = True) -> None:
+        """Nothing is waited for. Without `export` only the log is kept, for a command that is soon over."""
         self._logs.start()
-        if self._exporter is not None:
+        if self._exporter is not None and export:
             self._exporter.start()
 
     async def stop(self) -> None:

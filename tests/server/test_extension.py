@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,10 @@ def test_every_variable_that_counts_is_in_the_reference() -> None:
     rows = {name for row in Settings.rows() for name in (row.env, row.alias) if name}
     variables = rows | {*OTHER_VARIABLES}
     assert variables >= {*ISSUE, "PORT"}
+    container = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    port = re.search(r"\bPORT=(\d+)", container)
+    assert port is not None
+    assert f"{port[1]} where it is not set" in OTHER_VARIABLES["PORT"]
     assert [name for name in sorted(variables) if f"`{name}`" not in page] == []
 
 
