@@ -68,8 +68,9 @@ def prepare_folder() -> None:
     """The server's root: the notebook, copied once so that a person's edits stay."""
     root = DEMO / "root"
     root.mkdir(parents=True, exist_ok=True)
-    if not (root / NOTEBOOK).exists():
-        shutil.copy(HERE / "notebooks" / NOTEBOOK, root / NOTEBOOK)
+    for notebook in (HERE / "notebooks").glob("*.ipynb"):
+        if not (root / notebook.name).exists():
+            shutil.copy(notebook, root / notebook.name)
     quiet(DEMO / "config")
 
 
