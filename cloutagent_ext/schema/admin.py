@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from .base import JsonObject, Model, Name, Timestamp
-from .project import Definition
+from .project import Definition, Effort
 
 Scope = Literal["read", "execute", "approve"]
 ModelCredentials = Literal["setting", "secret", "environment", "base_url", "none"]
@@ -152,6 +152,12 @@ class ModelRow(Model):
     max_output_tokens: int
     price: ModelPrice | None
     """Null when unknown."""
+    thinking: Literal["always", "optional", "never"] = "never"
+    """Whether it thinks before it answers."""
+    efforts: list[Effort] = []
+    """How hard it can be asked to think."""
+    sees: bool = False
+    """Whether it takes pictures and PDFs."""
 
 
 class ModelList(Model):

@@ -7,7 +7,7 @@ A model that is not in it works too; nothing is assumed about it. Prices: `price
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ...schema.admin import ModelPrice, ModelRow
 from ...schema.project import Effort
@@ -117,6 +117,16 @@ def rows(prices: Prices) -> list[ModelRow]:
                 context_window=facts.context_window,
                 max_output_tokens=facts.max_output_tokens,
                 price=shown,
+                thinking=thinking_of(facts.auto, facts.off),
+                efforts=list(facts.efforts),
+                sees=facts.sees,
             )
         )
     return found
+
+
+def thinking_of(
+    auto: dict[str, Any] | None, off: dict[str, Any] | None
+) -> Literal["always", "optional", "never"]:
+    """What a person can choose about the thinking of a model whose requests say so."""
+    return "never" if auto is None else "always" if auto == off else "optional"

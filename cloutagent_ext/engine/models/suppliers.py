@@ -24,7 +24,7 @@ from ...schema.admin import ModelPrice, ModelRow
 from ...schema.project import Effort
 from ..masking import Mask
 from ..ports import EndExecution, Model, ModelFailure, Price, Wire
-from .catalogue import ModelFacts
+from .catalogue import ModelFacts, thinking_of
 
 GROUP = "cloutagent.models"
 _NEVER = 2**31
@@ -175,6 +175,9 @@ class Suppliers:
                         context_window=known.context_window,
                         max_output_tokens=known.max_output_tokens,
                         price=price,
+                        thinking=thinking_of(known.thinking, None),
+                        efforts=list(known.efforts),
+                        sees=known.sees,
                     )
                 )
         return found

@@ -3715,6 +3715,12 @@ export interface components {
              * @description Tokens.
              */
             context_window: number;
+            /**
+             * Efforts
+             * @description How hard it can be asked to think.
+             * @default []
+             */
+            efforts: ("low" | "medium" | "high" | "xhigh" | "max")[];
             /** Id */
             id: string;
             /** Max Output Tokens */
@@ -3723,6 +3729,19 @@ export interface components {
             name: string;
             /** @description Null when unknown. */
             price: components["schemas"]["ModelPrice"] | null;
+            /**
+             * Sees
+             * @description Whether it takes pictures and PDFs.
+             * @default false
+             */
+            sees: boolean;
+            /**
+             * Thinking
+             * @description Whether it thinks before it answers.
+             * @default never
+             * @enum {string}
+             */
+            thinking: "always" | "optional" | "never";
         };
         /**
          * Moment

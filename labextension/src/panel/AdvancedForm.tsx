@@ -1,16 +1,29 @@
 /**
  * The agent's finer settings: how it thinks and answers, what it may reach, and what it keeps.
  */
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 
 import type { Agent, Definition } from '../api/types';
 import { useActions, useUi } from '../ui/context';
 
 import { CheckField, NumberField, TextArea, TextField } from './fields';
+import { FieldScope } from './fieldScope';
 import { LinesField, PairsField, SelectField } from './listFields';
+
+const AGENT = ['agent'];
+const PROJECT: string[] = [];
 
 interface Props {
   definition: Definition;
+}
+
+/** Whether both texts hold the same value, however they are laid out. */
+function sameJson(a: string, b: string): boolean {
+  try {
+    return JSON.stringify(JSON.parse(a || 'null')) === JSON.stringify(JSON.parse(b || 'null'));
+  } catch {
+    return false;
+  }
 }
 
 /** The schema of the answer, as text that need not be JSON yet; it is kept once it is. */
@@ -19,6 +32,15 @@ function SchemaField({ agent, edit }: { agent: Agent; edit: (value: unknown) => 
   const kept = agent.output_schema === null ? '' : JSON.stringify(agent.output_schema, null, 2);
   const [text, setText] = useState(kept);
   const [wrong, setWrong] = useState<string | null>(null);
+  // Undo and reload change the schema from outside.
+  useEffect(() => {
+    if (!sameJson(text, kept)) {
+      setText(kept);
+      setWrong(null);
+    }
+    // What somebody is writing is compared once it is kept, and not before.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [kept]);
   const change = (next: string) => {
     setText(next);
     try {
@@ -36,6 +58,7 @@ function SchemaField({ agent, edit }: { agent: Agent; edit: (value: unknown) => 
     <>
       <TextArea
         label={trans.__('Schema of the answer')}
+        name="output_schema"
         help={trans.__('JSON Schema; the answer is then JSON that fits it. Empty: free text.')}
         code
         value={text}
@@ -57,6 +80,7 @@ function FoldersField({ agent, edit }: { agent: Agent; edit: (value: unknown) =>
   return (
     <LinesField
       label={trans.__('Folders it may read')}
+      name="folders"
       help={trans.__(
         'Below the folder that Jupyter serves, one a line. With " !" behind it, it may write there too.'
       )}
@@ -79,9 +103,10 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
   const { agent } = definition;
   const edit = (field: keyof Agent, value: unknown) => actions.edit(['agent', field], value);
   return (
-    <>
+    <FieldScope path={AGENT}>
       <SelectField
         label={trans.__('Thinking')}
+        name="thinking"
         value={agent.thinking}
         options={[
           { value: 'auto', label: trans.__("the model's own way") },
@@ -91,6 +116,7 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       />
       <SelectField
         label={trans.__('Effort')}
+        name="effort"
         value={agent.effort ?? 'usual'}
         options={[
           { value: 'usual', label: trans.__("the model's own") },
@@ -100,6 +126,7 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       />
       <NumberField
         label={trans.__('Longest reply')}
+        name="max_tokens"
         unit={trans.__('tokens')}
         min={256}
         value={agent.max_tokens}
@@ -108,6 +135,7 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       <SchemaField agent={agent} edit={value => edit('output_schema', value)} />
       <SelectField
         label={trans.__('When it must ask and nobody can answer')}
+        name="on_ask_unattended"
         help={trans.__('Programs that call with a key cannot be asked.')}
         value={agent.on_ask_unattended}
         options={[
@@ -118,6 +146,7 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       />
       <TextField
         label={trans.__('Notebook')}
+        name="notebook"
         help={trans.__(
           'The notebook that its notebook tool works on, relative to the folder Jupyter serves.'
         )}
@@ -127,6 +156,7 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       />
       <SelectField
         label={trans.__('Python runs in')}
+        name="kernel"
         value={agent.kernel}
         options={[
           { value: 'own', label: trans.__('a fresh kernel for each run') },
@@ -137,26 +167,31 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       <FoldersField agent={agent} edit={value => edit('folders', value)} />
       <CheckField
         label={trans.__('Commands may use the network')}
+        name="network"
         help={trans.__('Held where the machine has a sandbox; a run says where it has none.')}
         value={agent.network}
         onChange={value => edit('network', value)}
       />
       <PairsField
         label={trans.__('Environment of its commands')}
+        name="env"
         nameLabel={trans.__('Variable')}
         valueLabel={trans.__('Value')}
         help={trans.__('A value may name a secret of the project: {{secret:NAME}}.')}
+        secret={name => `{{secret:${name}}}`}
         value={agent.env}
         onChange={value => edit('env', value)}
       />
       <CheckField
         label={trans.__('Keep a memory between runs')}
+        name="memory"
         help={trans.__('Gives it the tool memory: files of the project that the next run finds again.')}
         value={agent.memory}
         onChange={value => edit('memory', value)}
       />
       <NumberField
         label={trans.__('Summarise from')}
+        name="compact_at_tokens"
         unit={trans.__('tokens')}
         help={trans.__('Size of the conversation at which it is summarised.')}
         min={10_000}
@@ -165,21 +200,25 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       />
       <NumberField
         label={trans.__('Silence')}
+        name="stall_s"
         unit={trans.__('seconds')}
         help={trans.__('Without a sign of life for so long, it asks or ends.')}
         min={10}
         value={agent.stall_s}
         onChange={value => edit('stall_s', value)}
       />
-      <SelectField
-        label={trans.__('After a restart of the server')}
-        value={definition.on_restart}
-        options={[
-          { value: 'resume', label: trans.__('running runs go on') },
-          { value: 'interrupt', label: trans.__('they stay interrupted until somebody resumes them') }
-        ]}
-        onChange={value => actions.edit(['on_restart'], value)}
-      />
-    </>
+      <FieldScope path={PROJECT}>
+        <SelectField
+          label={trans.__('After a restart of the server')}
+          name="on_restart"
+          value={definition.on_restart}
+          options={[
+            { value: 'resume', label: trans.__('running runs go on') },
+            { value: 'interrupt', label: trans.__('they stay interrupted until somebody resumes them') }
+          ]}
+          onChange={value => actions.edit(['on_restart'], value)}
+        />
+      </FieldScope>
+    </FieldScope>
   );
 }

@@ -6,6 +6,8 @@ import { useActions, useProject, useUi } from '../ui/context';
 import type { Translation } from '../ui/labels';
 
 import { CheckField, NumberField, TextField } from './fields';
+import { FieldScope } from './fieldScope';
+import { HookTry } from './HookTry';
 import { LinesField, PairsField, SelectField } from './listFields';
 
 type HookEvent = Hook['event'];
@@ -55,6 +57,9 @@ export function hookEventLabel(trans: Translation, event: HookEvent): string {
   }
 }
 
+/** How a value names a secret. */
+const asPlace = (name: string) => `{{secret:${name}}}`;
+
 function ActionFields({
   hook,
   edit
@@ -69,6 +74,7 @@ function ActionFields({
     <>
       <SelectField
         label={trans.__('What it does')}
+        name="action"
         value={action.type}
         options={[
           { value: 'command', label: trans.__('run a program') },
@@ -82,6 +88,7 @@ function ActionFields({
         <>
           <LinesField
             label={trans.__('Program and arguments')}
+            name="action.command"
             help={trans.__(
               'One a line. It gets the event as JSON on its standard input; exit code 2 refuses, and what stands on standard error is the reason.'
             )}
@@ -90,9 +97,11 @@ function ActionFields({
           />
           <PairsField
             label={trans.__('Environment')}
+            name="env"
             nameLabel={trans.__('Variable')}
             valueLabel={trans.__('Value')}
             help={secretHelp}
+            secret={asPlace}
             value={hook.env}
             onChange={env => edit('env', env)}
           />
@@ -101,6 +110,7 @@ function ActionFields({
         <>
           <TextField
             label={trans.__('Address')}
+            name="action.url"
             help={trans.__('Gets the event as JSON by POST.')}
             placeholder={trans.__('https://…')}
             value={action.url}
@@ -108,9 +118,11 @@ function ActionFields({
           />
           <PairsField
             label={trans.__('Headers')}
+            name="action.headers"
             nameLabel={trans.__('Header')}
             valueLabel={trans.__('Value')}
             help={secretHelp}
+            secret={asPlace}
             value={action.headers}
             onChange={headers => edit('action', { ...action, headers })}
           />
@@ -129,14 +141,16 @@ export function HookForm({ definition, index }: { definition: Definition; index:
   const aboutTools = hook.event.includes('ToolUse');
   const guards = hook.event === 'PreToolUse';
   return (
-    <>
+    <FieldScope path={['hooks', index]}>
       <TextField
         label={trans.__('Name')}
+        name="name"
         value={hook.name}
         onChange={name => actions.rename(`hook:${hook.id}`, name)}
       />
       <SelectField
         label={trans.__('When')}
+        name="event"
         value={hook.event}
         options={EVENTS.map(value => ({ value, label: `${value} – ${hookEventLabel(trans, value)}` }))}
         onChange={event => edit('event', event)}
@@ -144,6 +158,7 @@ export function HookForm({ definition, index }: { definition: Definition; index:
       {aboutTools && (
         <TextField
           label={trans.__('For which tools')}
+          name="matcher"
           help={trans.__('Names separated by |, * for anything; empty means all.')}
           placeholder={trans.__('all tools')}
           options={tools.map(tool => ({ value: tool.name, label: tool.touches }))}
@@ -154,6 +169,7 @@ export function HookForm({ definition, index }: { definition: Definition; index:
       <ActionFields key={hook.action.type} hook={hook} edit={edit} />
       <NumberField
         label={trans.__('Patience')}
+        name="timeout_s"
         unit={trans.__('seconds')}
         help={trans.__('After this it counts as failed, and its processes are ended.')}
         min={1}
@@ -162,6 +178,7 @@ export function HookForm({ definition, index }: { definition: Definition; index:
       />
       <SelectField
         label={trans.__('When it fails')}
+        name="on_failure"
         help={
           guards && hook.on_failure === 'continue'
             ? trans.__('A guard that fails open guards nothing: choose this only for observers.')
@@ -178,7 +195,13 @@ export function HookForm({ definition, index }: { definition: Definition; index:
         ]}
         onChange={value => edit('on_failure', value === 'usual' ? null : value)}
       />
-      <CheckField label={trans.__('On')} value={hook.enabled} onChange={value => edit('enabled', value)} />
-    </>
+      <CheckField
+        label={trans.__('On')}
+        name="enabled"
+        value={hook.enabled}
+        onChange={value => edit('enabled', value)}
+      />
+      <HookTry key={hook.id} hook={hook} />
+    </FieldScope>
   );
 }

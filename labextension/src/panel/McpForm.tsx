@@ -4,7 +4,10 @@
 import type { Definition, McpServer } from '../api/types';
 import { useActions, useUi } from '../ui/context';
 
+import { plainHeaders, signingHeaders } from './auth';
+import { AuthFields } from './AuthFields';
 import { CheckField, NumberField, TextField } from './fields';
+import { FieldScope } from './fieldScope';
 import { LinesField, PairsField, SelectField } from './listFields';
 import { McpTest } from './McpTest';
 
@@ -13,6 +16,9 @@ export function wordsOf(line: string): string[] {
   const found = line.match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
   return found.map(word => word.replace(/^(["'])(.*)\1$/, '$2'));
 }
+
+/** How a value names a secret. */
+const asPlace = (name: string) => `{{secret:${name}}}`;
 
 interface Preset {
   id: string;
@@ -70,17 +76,20 @@ function ReachFields({
       <>
         <TextField
           label={trans.__('Address')}
+          name="url"
           placeholder={trans.__('https://…')}
           value={mcp.url ?? ''}
           onChange={url => edit({ url: url || null })}
         />
         <PairsField
           label={trans.__('Headers')}
+          name="headers"
           nameLabel={trans.__('Header')}
           valueLabel={trans.__('Value')}
           help={secretHelp}
-          value={mcp.headers}
-          onChange={headers => edit({ headers })}
+          secret={asPlace}
+          value={plainHeaders(mcp)}
+          onChange={headers => edit({ headers: { ...signingHeaders(mcp), ...headers } })}
         />
       </>
     );
@@ -89,6 +98,7 @@ function ReachFields({
     <>
       <TextField
         label={trans.__('Program')}
+        name="command"
         help={trans.__('A whole command may be pasted here: its words become arguments.')}
         placeholder={trans.__('program')}
         value={mcp.command ?? ''}
@@ -99,15 +109,18 @@ function ReachFields({
       />
       <LinesField
         label={trans.__('Arguments')}
+        name="args"
         help={trans.__('One a line.')}
         value={mcp.args}
         onChange={args => edit({ args })}
       />
       <PairsField
         label={trans.__('Environment')}
+        name="env"
         nameLabel={trans.__('Variable')}
         valueLabel={trans.__('Value')}
         help={secretHelp}
+        secret={asPlace}
         value={mcp.env}
         onChange={env => edit({ env })}
       />
@@ -123,9 +136,10 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
   const edit = (change: Partial<McpServer>) => actions.edit(['mcps', index], { ...mcp, ...change });
   const empty = !mcp.command && !mcp.url;
   return (
-    <>
+    <FieldScope path={['mcps', index]}>
       <TextField
         label={trans.__('Name')}
+        name="name"
         value={mcp.name}
         onChange={name => actions.rename(`mcp:${mcp.id}`, name)}
       />
@@ -142,6 +156,7 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
       )}
       <SelectField
         label={trans.__('Reached by')}
+        name="transport"
         value={mcp.transport}
         options={[
           { value: 'stdio', label: trans.__('a program on this machine') },
@@ -151,25 +166,18 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
         onChange={transport => edit({ transport })}
       />
       <ReachFields key={mcp.transport} mcp={mcp} edit={edit} />
-      <PairsField
-        label={trans.__('Credentials')}
-        nameLabel={mcp.transport === 'stdio' ? trans.__('Variable') : trans.__('Header')}
-        valueLabel={trans.__('Secret')}
-        help={trans.__(
-          'Which secret of the project it gets, and under which name. Only this server sees it.'
-        )}
-        value={mcp.credentials}
-        onChange={credentials => edit({ credentials })}
-      />
+      <AuthFields key={`${mcp.id} ${mcp.transport}`} mcp={mcp} edit={edit} />
       <McpTest mcp={mcp} onTools={names => edit({ enabled_tools: names })} />
       <LinesField
         label={trans.__('Tools that may be called')}
+        name="enabled_tools"
         help={trans.__('One a line; empty means all.')}
         value={mcp.enabled_tools ?? []}
         onChange={names => edit({ enabled_tools: names.length ? names : null })}
       />
       <NumberField
         label={trans.__('Patience')}
+        name="timeout_s"
         unit={trans.__('seconds')}
         help={trans.__('How long one call may take.')}
         min={1}
@@ -178,11 +186,17 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
       />
       <CheckField
         label={trans.__('Essential')}
+        name="essential"
         help={trans.__('Its failure ends the whole run.')}
         value={mcp.essential}
         onChange={essential => edit({ essential })}
       />
-      <CheckField label={trans.__('Connected')} value={mcp.enabled} onChange={enabled => edit({ enabled })} />
-    </>
+      <CheckField
+        label={trans.__('Connected')}
+        name="enabled"
+        value={mcp.enabled}
+        onChange={enabled => edit({ enabled })}
+      />
+    </FieldScope>
   );
 }

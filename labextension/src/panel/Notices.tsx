@@ -61,15 +61,13 @@ function Problems(): JSX.Element | null {
         <ul className="ca-Problems">
           {validation.problems.map((problem, index) => (
             <li key={index} data-severity={problem.severity}>
-              {problem.node && (
-                <button
-                  type="button"
-                  className="ca-Link"
-                  onClick={() => actions.openProperties(problem.node)}
-                >
-                  {definition ? cardName(definition, problem.node) : problem.node}
-                </button>
-              )}
+              <button type="button" className="ca-Link" onClick={() => actions.mend(problem)}>
+                {!problem.node
+                  ? trans.__('Project')
+                  : definition
+                    ? cardName(definition, problem.node)
+                    : problem.node}
+              </button>
               <span>{problem.message}</span>
             </li>
           ))}

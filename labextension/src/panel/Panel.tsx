@@ -12,6 +12,8 @@ import '../../style/cards.css';
 import '../../style/far.css';
 import '../../style/views.css';
 import '../../style/properties.css';
+import '../../style/fields.css';
+import '../../style/prompt.css';
 import '../../style/monitor.css';
 import '../../style/tree.css';
 import '../../style/ask.css';

@@ -1,7 +1,7 @@
 /**
  * The property panel: the form of the selected card, or of the project when none is selected.
  */
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 
 import type { Definition } from '../api/types';
@@ -24,6 +24,7 @@ import { SecretsSection } from './settings/SecretsSection';
 import { TrustSection } from './settings/TrustSection';
 import { SubagentForm, SubagentTools } from './SubagentForm';
 import { ToolsField } from './ToolsField';
+import { useWantedField } from './useWantedField';
 
 interface Page {
   id: string;
@@ -59,6 +60,7 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
           label: trans.__('Tools'),
           view: (
             <ToolsField
+              path="agent"
               tools={agent.tools}
               permissions={agent.permissions}
               onTools={value => actions.edit(['agent', 'tools'], value)}
@@ -141,8 +143,12 @@ export function Properties({ definition }: { definition: Definition }): JSX.Elem
   const selected = useProject(state => state.selected);
   const dirty = useProject(isDirty);
   const saving = useProject(state => state.saving);
+  const frozen = useProject(state => state.frozen !== null);
   const sheet = useSheet(definition, selected);
   const [wanted, setWanted] = useState('agent');
+  const form = useRef<HTMLFieldSetElement>(null);
+  useEffect(() => void actions.loadFieldDocs(), [actions]);
+  useWantedField(form, setWanted);
   const page = sheet.pages.find(each => each.id === wanted) ?? sheet.pages[0];
   return (
     <aside className="ca-Properties" aria-label={trans.__('Properties of %1', sheet.title)}>
@@ -178,20 +184,32 @@ export function Properties({ definition }: { definition: Definition }): JSX.Elem
           ))}
         </div>
       )}
-      {/* Lab's shortcuts are quiet inside text fields, but saving is meant there too. */}
-      {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions */}
-      <div
+      {/* Lab's shortcuts are quiet inside text fields, but saving and taking back are meant there too. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
+      <fieldset
+        ref={form}
         className="ca-Properties-form"
+        disabled={frozen}
         onKeyDown={event => {
-          if ((event.ctrlKey || event.metaKey) && event.key === 's') {
-            event.preventDefault();
-            void actions.save();
+          const key = event.ctrlKey || event.metaKey ? event.key.toLowerCase() : '';
+          if (event.defaultPrevented) {
+            return;
           }
+          if (key === 's') {
+            void actions.save();
+          } else if (key === 'y' || (key === 'z' && event.shiftKey)) {
+            actions.redo();
+          } else if (key === 'z') {
+            actions.undo();
+          } else {
+            return;
+          }
+          event.preventDefault();
         }}
       >
         {page.view}
-      </div>
-      {dirty && (
+      </fieldset>
+      {dirty && !frozen && (
         <footer className="ca-Properties-foot">
           <span>{trans.__('Unsaved changes')}</span>
           <button type="button" className="ca-Primary" disabled={saving} onClick={() => void actions.save()}>

@@ -5,30 +5,22 @@ import type { ToolRow } from '../api/types';
 import { toolGlyph } from '../canvas/CardShell';
 import { useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
-import type { Translation } from '../ui/labels';
 
-type Permission = 'allow' | 'ask' | 'deny';
-const PERMISSIONS: Permission[] = ['allow', 'ask', 'deny'];
-
-function permissionLabel(trans: Translation, permission: Permission): string {
-  switch (permission) {
-    case 'allow':
-      return trans.__('allow');
-    case 'ask':
-      return trans.__('ask');
-    case 'deny':
-      return trans.__('deny');
-  }
-}
+import { Below, FieldScope, useControl } from './fieldScope';
+import type { Permission } from './permissions';
+import { PermissionSelect } from './permissions';
+import { RulesField } from './RulesField';
 
 interface Props {
+  /** Dotted path of the agent in the definition. */
+  path: string;
   tools: readonly string[];
   permissions: Readonly<Record<string, Permission>>;
   onTools: (tools: string[]) => void;
   onPermissions: (permissions: Record<string, Permission>) => void;
 }
 
-export function ToolsField({ tools, permissions, onTools, onPermissions }: Props): JSX.Element {
+function Tools({ path, tools, permissions, onTools, onPermissions }: Props): JSX.Element {
   const { trans } = useUi();
   const known = useProject(state => state.tools);
   const rows: Pick<ToolRow, 'name' | 'touches' | 'default_permission'>[] = [
@@ -41,10 +33,14 @@ export function ToolsField({ tools, permissions, onTools, onPermissions }: Props
         default_permission: 'ask' as const
       }))
   ];
-  const patterns = Object.keys(permissions).filter(key => key.includes('(')).length;
+  const names = new Set(rows.map(row => row.name));
+  const label = trans.__('Tools');
+  // Under the whole list, since one line has no room for a sentence.
+  const found = useControl({ label, name: `${path}.tools` });
+  const ruled = useControl({ label, name: `${path}.permissions`, help: '' });
   return (
-    <fieldset className="ca-Tools">
-      <legend>{trans.__('Tools')}</legend>
+    <fieldset className="ca-Tools" data-field={found.path}>
+      <legend>{label}</legend>
       <ul>
         {rows.map(row => {
           const on = tools.includes(row.name);
@@ -63,36 +59,35 @@ export function ToolsField({ tools, permissions, onTools, onPermissions }: Props
                 <span className="ca-Tools-name">{row.name}</span>
               </label>
               {on && (
-                <select
-                  className="ca-Permission"
-                  data-permission={permission}
-                  aria-label={trans.__('Permission of %1', row.name)}
+                <PermissionSelect
+                  label={trans.__('Permission of %1', row.name)}
                   value={permission}
-                  onChange={event =>
-                    onPermissions({ ...permissions, [row.name]: event.target.value as Permission })
-                  }
-                >
-                  {PERMISSIONS.map(each => (
-                    <option key={each} value={each}>
-                      {permissionLabel(trans, each)}
-                    </option>
-                  ))}
-                </select>
+                  onChange={value => onPermissions({ ...permissions, [row.name]: value })}
+                />
               )}
             </li>
           );
         })}
       </ul>
-      {patterns > 0 && (
-        <p className="ca-Field-help">
-          {trans._n(
-            '%1 rule with a pattern also applies.',
-            '%1 rules with patterns also apply.',
-            patterns,
-            patterns
-          )}
-        </p>
-      )}
+      <Below control={found} />
+      <div data-field={ruled.path}>
+        <RulesField
+          permissions={permissions}
+          isShown={rule => names.has(rule)}
+          onPermissions={onPermissions}
+        />
+        <Below control={ruled} />
+      </div>
     </fieldset>
+  );
+}
+
+const PROJECT: string[] = [];
+
+export function ToolsField(props: Props): JSX.Element {
+  return (
+    <FieldScope path={PROJECT}>
+      <Tools {...props} />
+    </FieldScope>
   );
 }

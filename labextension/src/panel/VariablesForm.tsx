@@ -4,20 +4,24 @@
 import { useId, useState } from 'react';
 
 import type { Definition } from '../api/types';
+import { placesIn } from '../graph/prompts';
 import { useActions, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 
 import { CheckField, TextField } from './fields';
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
-const PLACE = /\{\{\s*([A-Za-z_][A-Za-z0-9_]{0,63})\s*\}\}/g;
-const BUILT_IN = ['timestamp', 'project_name', 'execution_id'];
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** Names that prompts use, with the names of the cards that use them. Pure. */
 export function usesOf(definition: Definition): Map<string, string[]> {
   const uses = new Map<string, string[]>();
   const look = (who: string, ...texts: string[]) => {
-    for (const [, name] of texts.join('\n').matchAll(PLACE)) {
+    for (const { name, kind } of placesIn(texts.join('\n'), NOTHING)) {
+      if (kind !== 'unknown') {
+        continue;
+      }
       const known = uses.get(name) ?? [];
       if (!known.includes(who)) {
         uses.set(name, [...known, who]);
@@ -30,7 +34,6 @@ export function usesOf(definition: Definition): Map<string, string[]> {
     definition.agent.task
   );
   definition.subagents.forEach(sub => look(sub.name, sub.prompt));
-  BUILT_IN.forEach(name => uses.delete(name));
   return uses;
 }
 
@@ -70,7 +73,7 @@ export function VariablesForm({ definition }: { definition: Definition }): JSX.E
         </p>
       ))}
       {Object.entries(variables).map(([each, variable]) => (
-        <fieldset key={each} className="ca-Variable">
+        <fieldset key={each} className="ca-Variable" data-field={`variables.${each}`}>
           <legend>
             <code>{each}</code>
             <span className="ca-Card-subtitle">
@@ -88,17 +91,20 @@ export function VariablesForm({ definition }: { definition: Definition }): JSX.E
           </legend>
           <TextField
             label={trans.__('What it is for')}
+            name={`variables.${each}.description`}
             value={variable.description}
             onChange={value => actions.edit(['variables', each, 'description'], value)}
           />
           <TextField
             label={trans.__('Default')}
+            name={`variables.${each}.default`}
             placeholder={variable.required ? trans.__('none: asked for at each run') : trans.__('none')}
             value={variable.default ?? ''}
             onChange={value => actions.edit(['variables', each, 'default'], value || null)}
           />
           <CheckField
             label={trans.__('A run needs a value')}
+            name={`variables.${each}.required`}
             value={variable.required}
             onChange={value => actions.edit(['variables', each, 'required'], value)}
           />

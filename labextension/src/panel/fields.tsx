@@ -1,15 +1,13 @@
 /**
  * Form fields: label, control, help line. Each knows only its value.
  */
-import { useId } from 'react';
 import type { ReactNode } from 'react';
 
-export interface FieldProps {
-  label: string;
-  help?: string;
-}
+import type { FieldProps } from './fieldScope';
+import { Below, Framed, useControl } from './fieldScope';
 
-export function Field(props: FieldProps & { id: string; children: ReactNode }): JSX.Element {
+/** A control of another kind in the frame of a field. */
+export function Field(props: { id: string; label: string; help?: string; children: ReactNode }): JSX.Element {
   return (
     <div className="ca-Field">
       <label htmlFor={props.id}>{props.label}</label>
@@ -31,17 +29,19 @@ export function TextField(
     placeholder?: string;
   }
 ): JSX.Element {
-  const id = useId();
-  const { value, onChange, options, placeholder, help } = props;
+  const { label, value, onChange, options, placeholder } = props;
+  const control = useControl(props);
+  const { id } = control;
   return (
-    <Field {...props} id={id}>
+    <Framed label={label} control={control}>
       <input
         id={id}
         type="text"
         value={value}
         placeholder={placeholder}
         list={options ? `${id}-options` : undefined}
-        aria-describedby={help ? `${id}-help` : undefined}
+        aria-describedby={control.describedBy}
+        aria-invalid={control.invalid || undefined}
         data-lm-suppress-shortcuts="true"
         spellCheck={false}
         onChange={event => onChange(event.target.value)}
@@ -55,7 +55,7 @@ export function TextField(
           ))}
         </datalist>
       )}
-    </Field>
+    </Framed>
   );
 }
 
@@ -70,23 +70,24 @@ export function TextArea(
     placeholder?: string;
   }
 ): JSX.Element {
-  const id = useId();
-  const { value, onChange, code, help, placeholder } = props;
+  const { label, value, onChange, code, placeholder } = props;
+  const control = useControl(props);
   // Long lines wrap; about 34 characters fit the panel.
   const lines = value.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 34)), 0);
   return (
-    <Field {...props} id={id}>
+    <Framed label={label} control={control}>
       <textarea
-        id={id}
+        id={control.id}
         className={code ? 'ca-mod-code' : undefined}
         rows={Math.min(LINES.most, Math.max(LINES.least, lines))}
         value={value}
         placeholder={placeholder}
-        aria-describedby={help ? `${id}-help` : undefined}
+        aria-describedby={control.describedBy}
+        aria-invalid={control.invalid || undefined}
         data-lm-suppress-shortcuts="true"
         onChange={event => onChange(event.target.value)}
       />
-    </Field>
+    </Framed>
   );
 }
 
@@ -102,19 +103,20 @@ export function NumberField(
     onChange: (value: number | null) => void;
   }
 ): JSX.Element {
-  const id = useId();
-  const { value, unit, min, step = 1, optional, placeholder, onChange, help } = props;
+  const { label, value, unit, min, step = 1, optional, placeholder, onChange } = props;
+  const control = useControl(props);
   return (
-    <Field {...props} id={id}>
+    <Framed label={label} control={control}>
       <span className="ca-Field-number">
         <input
-          id={id}
+          id={control.id}
           type="number"
           min={min}
           step={step}
           value={value ?? ''}
           placeholder={placeholder}
-          aria-describedby={help ? `${id}-help` : undefined}
+          aria-describedby={control.describedBy}
+          aria-invalid={control.invalid || undefined}
           data-lm-suppress-shortcuts="true"
           onChange={event => {
             const { value: text, valueAsNumber } = event.target;
@@ -125,29 +127,25 @@ export function NumberField(
         />
         <span className="ca-Field-unit">{unit}</span>
       </span>
-    </Field>
+    </Framed>
   );
 }
 
 export function CheckField(
   props: FieldProps & { value: boolean; onChange: (value: boolean) => void }
 ): JSX.Element {
-  const id = useId();
+  const control = useControl(props);
   return (
-    <div className="ca-Field ca-Field-check">
+    <div className="ca-Field ca-Field-check" data-field={control.path}>
       <input
-        id={id}
+        id={control.id}
         type="checkbox"
         checked={props.value}
-        aria-describedby={props.help ? `${id}-help` : undefined}
+        aria-describedby={control.describedBy}
         onChange={event => props.onChange(event.target.checked)}
       />
-      <label htmlFor={id}>{props.label}</label>
-      {props.help && (
-        <p id={`${id}-help`} className="ca-Field-help">
-          {props.help}
-        </p>
-      )}
+      <label htmlFor={control.id}>{props.label}</label>
+      <Below control={control} />
     </div>
   );
 }

@@ -1,13 +1,15 @@
 /**
  * Fields for a choice, for a list of lines, and for names with values. Each knows only its value.
  */
-import { useId, useState } from 'react';
+import { useState } from 'react';
 
 import { useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 
-import type { FieldProps } from './fields';
-import { Field, TextArea } from './fields';
+import { TextArea } from './fields';
+import type { FieldProps } from './fieldScope';
+import { Below, Framed, useControl } from './fieldScope';
+import { SecretMenu } from './SecretMenu';
 
 export function SelectField<Value extends string>(
   props: FieldProps & {
@@ -16,14 +18,15 @@ export function SelectField<Value extends string>(
     onChange: (value: Value) => void;
   }
 ): JSX.Element {
-  const id = useId();
-  const { value, options, onChange, help } = props;
+  const { label, value, options, onChange } = props;
+  const control = useControl(props);
   return (
-    <Field {...props} id={id}>
+    <Framed label={label} control={control}>
       <select
-        id={id}
+        id={control.id}
         value={value}
-        aria-describedby={help ? `${id}-help` : undefined}
+        aria-describedby={control.describedBy}
+        aria-invalid={control.invalid || undefined}
         onChange={event => onChange(event.target.value as Value)}
       >
         {options.map(each => (
@@ -32,7 +35,7 @@ export function SelectField<Value extends string>(
           </option>
         ))}
       </select>
-    </Field>
+    </Framed>
   );
 }
 
@@ -71,14 +74,14 @@ export function PairsField(
     value: Readonly<Record<string, string>>;
     nameLabel: string;
     valueLabel: string;
-    /** Values to choose from. */
-    options?: readonly string[];
+    /** What a value makes of a secret that is picked; without it, none is offered. */
+    secret?: (name: string) => string;
     onChange: (value: Record<string, string>) => void;
   }
 ): JSX.Element {
   const { trans } = useUi();
-  const id = useId();
-  const { label, help, value, nameLabel, valueLabel, options, onChange } = props;
+  const { label, value, nameLabel, valueLabel, secret, onChange } = props;
+  const control = useControl(props);
   const [rows, setRows] = useState<Pair[]>(() => Object.entries(value));
   const shown = JSON.stringify(Object.fromEntries(rows.filter(([name]) => name)));
   // Undo and reload change the value from outside.
@@ -89,10 +92,10 @@ export function PairsField(
   };
   const change = (at: number, pair: Pair) => write(now.map((row, index) => (index === at ? pair : row)));
   return (
-    <fieldset className="ca-Pairs" aria-describedby={help ? `${id}-help` : undefined}>
+    <fieldset className="ca-Pairs" data-field={control.path} aria-describedby={control.describedBy}>
       <legend>{label}</legend>
       {now.map(([name, text], at) => (
-        <div key={at} className="ca-Pair">
+        <div key={at} className="ca-Pair" data-secret={secret ? true : undefined}>
           <input
             type="text"
             aria-label={nameLabel}
@@ -108,10 +111,15 @@ export function PairsField(
             placeholder={valueLabel}
             value={text}
             spellCheck={false}
-            list={options ? `${id}-options` : undefined}
             data-lm-suppress-shortcuts="true"
             onChange={event => change(at, [name, event.target.value])}
           />
+          {secret && (
+            <SecretMenu
+              label={trans.__('Secret for %1', name || nameLabel)}
+              onPick={picked => change(at, [name, secret(picked)])}
+            />
+          )}
           <button
             type="button"
             className="ca-Button"
@@ -122,21 +130,10 @@ export function PairsField(
           </button>
         </div>
       ))}
-      {options && (
-        <datalist id={`${id}-options`}>
-          {options.map(each => (
-            <option key={each} value={each} />
-          ))}
-        </datalist>
-      )}
       <button type="button" className="ca-Link" onClick={() => setRows([...now, ['', '']])}>
         {trans.__('+ Add')}
       </button>
-      {help && (
-        <p id={`${id}-help`} className="ca-Field-help">
-          {help}
-        </p>
-      )}
+      <Below control={control} />
     </fieldset>
   );
 }

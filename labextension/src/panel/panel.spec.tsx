@@ -319,5 +319,5 @@ describe('accessibility', () => {
     expect(
       found.violations.map(each => `${each.id}: ${each.nodes.map(node => node.html).join(' ')}`)
     ).toEqual([]);
-  });
+  }, 30_000);
 });

@@ -1,5 +1,5 @@
 /**
- * Everything that a project tab does: `LookingActions`, and from here running, stopping, watching, and
+ * Everything that a project tab does: `AidActions`, and from here running, stopping, watching, and
  * what the monitor shows. The only writer of its store.
  */
 import type { Client } from '../api/client';
@@ -8,9 +8,9 @@ import type { ApprovalDecision, ExecuteRequest, ExecutionEvent } from '../api/ty
 import { hasEnded } from '../api/types';
 import type { Host } from '../ui/host';
 
+import { AidActions } from './aids';
 import { EMPTY_DRAFT, requestOf } from './drafts';
 import { fold } from './fold';
-import { LookingActions } from './looking';
 import { emptyMonitor } from './monitor';
 import type { PreferencesStore } from './preferences';
 import type { MonitorTab, ProjectStore } from './project';
@@ -24,7 +24,7 @@ const LIVE_MS = 5_000;
 /** Name of the drawer among the folded panels. */
 const DRAWER = 'monitor';
 
-export class ProjectActions extends LookingActions {
+export class ProjectActions extends AidActions {
   constructor(
     store: ProjectStore,
     client: Client,

@@ -62,19 +62,6 @@ export abstract class LookingActions extends VersionActions {
     }
   }
 
-  /** Read what the server says about the fields; without it they have the help they bring themselves. */
-  async loadFieldDocs(): Promise<void> {
-    if (!this._docs) {
-      this._docs = this.client.schemas().then(
-        fieldDocs => this.set({ fieldDocs }),
-        () => {
-          this._docs = null;
-        }
-      );
-    }
-    await this._docs;
-  }
-
   // --- what was ---------------------------------------------------------------
 
   abstract show(executionId: string): void;
@@ -112,6 +99,4 @@ export abstract class LookingActions extends VersionActions {
     const known = this.state.executions.find(each => each.execution_id === executionId);
     return known !== undefined && hasEnded(known.status) && known.version !== this.state.saved?.version;
   }
-
-  private _docs: Promise<void> | null = null;
 }

@@ -16,6 +16,7 @@ import type {
   FileRow,
   ModelList,
   Project,
+  SecretRow,
   ToolRow,
   Validation
 } from '../api/types';
@@ -97,6 +98,8 @@ export interface ProjectState {
   snap: boolean;
   /** The last card that a search led to, anew each time: the canvas brings it into view. */
   sought: { card: string } | null;
+  /** The project's secrets without their values, once somebody needed them. */
+  secrets: readonly SecretRow[] | null;
   /** Help of the definition's fields, once it was read from the server. */
   fieldDocs: FieldDocs | null;
   validation: Validation | null;
@@ -165,6 +168,7 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     searching: false,
     snap: true,
     sought: null,
+    secrets: null,
     fieldDocs: null,
     validation: null,
     checking: false,

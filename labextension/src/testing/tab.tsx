@@ -34,7 +34,8 @@ function fill(text: string, values: (string | number)[]): string {
 
 export const trans: Translation = {
   __: (text, ...values) => fill(text, values),
-  _n: (one, many, count, ...values) => fill(count === 1 ? one : many, values)
+  // As Lab does: the number is the first value.
+  _n: (one, many, count, ...values) => fill(count === 1 ? one : many, [count, ...values])
 };
 
 /** Shows the text of a bundle as it is. */
