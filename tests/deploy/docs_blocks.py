@@ -22,6 +22,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ class Reader:
     """Somebody who types a page's blocks one after another."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {"__name__": "__main__"}
+        main = types.ModuleType("__main__")
+        sys.modules["__main__"] = main  # where a notebook's names are, for those who look them up
+        self.names: dict[str, Any] = vars(main)
         self.loop = asyncio.new_event_loop()
 
     def python(self, text: str, name: str) -> None:
