@@ -17,6 +17,7 @@ import logging
 import os
 import shutil
 import stat
+import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -209,7 +210,8 @@ def _read_state(folder: Path, followed: fold.Folded | None) -> ExecutionState:
     state = refold(folder)
     state.files = written.files if written else 0
     if written is None and state.status in ENDED:
-        write_state(folder, state)
+        with contextlib.suppress(OSError):  # a full disk must not keep anybody from reading
+            write_state(folder, state)
     return state
 
 
@@ -264,7 +266,8 @@ def write_state(folder: Path, state: ExecutionState) -> None:
 
 def write_derived(path: Path, data: bytes) -> None:
     """Replace a file of which readers must see the old or the new one, and which the log can restore."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    # Two that read one for the first time both write it down: each under a name of its own.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     temporary.write_bytes(data)
     try:
         temporary.replace(path)

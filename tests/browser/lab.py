@@ -97,7 +97,9 @@ class Lab:
         self.card("agent").wait_for()
 
     def command(self, id: str, **args: Any) -> None:
-        self.page.evaluate("([id, args]) => window.jupyterapp.commands.execute(id, args)", [id, args])
+        self.page.evaluate(
+            "([id, args]) => window.jupyterapp.commands.execute(id, args).then(() => null)", [id, args]
+        )
 
     def theme(self, dark: bool) -> None:
         name = "JupyterLab Dark" if dark else "JupyterLab Light"

@@ -23,7 +23,7 @@ export interface ChartFrameProps {
   series: readonly Series[];
   kind: 'bars' | 'lines';
   format: (value: number) => string;
-  whole?: boolean;
+  steps?: 'whole' | 'time';
   /** What to say where there is nothing to draw. */
   nothing: string;
 }
@@ -79,7 +79,7 @@ function Numbers({ trans, title, data, series, format }: ChartFrameProps): JSX.E
 }
 
 export function Chart(props: ChartFrameProps): JSX.Element {
-  const { trans, title, sum, data, series, kind, format, whole, nothing } = props;
+  const { trans, title, sum, data, series, kind, format, steps, nothing } = props;
   const [numbers, setNumbers] = useState(false);
   const [element, width] = useWidth();
   const empty = data.every(point => series.every(each => !point.values[each.key]));
@@ -114,7 +114,7 @@ export function Chart(props: ChartFrameProps): JSX.Element {
               series={series}
               kind={kind}
               format={format}
-              whole={whole}
+              steps={steps}
               width={width}
               height={HEIGHT}
             />

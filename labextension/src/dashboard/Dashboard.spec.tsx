@@ -43,7 +43,7 @@ describe('dashboard', () => {
     expect(tile('Cost')).toBe('Cost$1.75$0.17 per execution');
     expect(tile('Executions')).toBe('Executions1087.5 % succeeded');
     expect(tile('Tokens')).toBe('Tokens19.7k19.3k in, 450 out');
-    expect(tile('Duration')).toBe('Duration12 smedian; 95 % within 1 min 1 s');
+    expect(tile('Duration')).toBe('Duration12 smedian · p95 1 min 1 s');
     expect(tile('Now')).toBe('Now3 running4 in the queue');
     expect(tile('Disk')).toBe('Disk310.0 MB21 GB free');
     const tools = screen.getByRole('region', { name: 'Most used tools' });

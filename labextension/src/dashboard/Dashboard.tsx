@@ -139,7 +139,7 @@ function Charts({ trans, metrics }: { trans: Translation; metrics: Metrics }): J
         ]}
         kind="bars"
         format={tokens}
-        whole
+        steps="whole"
         nothing={nothing}
       />
       <Chart
@@ -155,7 +155,7 @@ function Charts({ trans, metrics }: { trans: Translation; metrics: Metrics }): J
         ]}
         kind="bars"
         format={count}
-        whole
+        steps="whole"
         nothing={nothing}
       />
       <Chart
@@ -168,11 +168,12 @@ function Charts({ trans, metrics }: { trans: Translation; metrics: Metrics }): J
         ]}
         kind="lines"
         format={duration}
+        steps="time"
         nothing={trans.__('Nothing has completed in this window.')}
       />
       <Chart
         trans={trans}
-        title={trans.__('Most at once')}
+        title={trans.__('Queue length, and running')}
         data={queuePoints(metrics)}
         series={[
           { key: 'running', label: trans.__('running'), colour: 'var(--ca-accent)' },
@@ -180,7 +181,7 @@ function Charts({ trans, metrics }: { trans: Translation; metrics: Metrics }): J
         ]}
         kind="lines"
         format={count}
-        whole
+        steps="whole"
         nothing={nothing}
       />
     </>

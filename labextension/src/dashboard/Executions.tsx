@@ -33,7 +33,7 @@ export interface ExecutionsProps {
 /** When it was created: the time today, else the date and the time. */
 function when(moment: string, now: number): string {
   const date = new Date(moment);
-  const time = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+  const time = date.toLocaleTimeString(undefined, { hour: 'numeric', minute: '2-digit' });
   return date.toDateString() === new Date(now).toDateString()
     ? time
     : `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'short' })}, ${time}`;

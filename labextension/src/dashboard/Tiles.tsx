@@ -37,7 +37,7 @@ function tilesOf(trans: Translation, metrics: Metrics): Tile[] {
       aside:
         metrics.duration.p95_ms === null
           ? trans.__('median')
-          : trans.__('median; 95 % within %1', duration(metrics.duration.p95_ms ?? 0))
+          : trans.__('median · p95 %1', duration(metrics.duration.p95_ms ?? 0))
     },
     {
       label: trans.__('Now'),

@@ -6,7 +6,7 @@
 import { Bar, BarChart, CartesianGrid, Line, LineChart, Tooltip, XAxis, YAxis } from 'recharts';
 
 import type { Point, Series } from './series';
-import { most, ticks } from './series';
+import { most, ticks, timeTicks } from './series';
 
 export interface ChartProps {
   /** What it shows, for screen readers. */
@@ -15,8 +15,8 @@ export interface ChartProps {
   series: readonly Series[];
   kind: 'bars' | 'lines';
   format: (value: number) => string;
-  /** Whether there is nothing between whole numbers. */
-  whole?: boolean;
+  /** What the steps of the axis are: whole numbers, or those of a clock (milliseconds). */
+  steps?: 'whole' | 'time';
   width: number;
   height: number;
 }
@@ -57,8 +57,9 @@ const AXIS_WIDTH = 56;
 const BAR_WIDTH = 28;
 
 export function TimeChart(props: ChartProps): JSX.Element {
-  const { data, series, kind, format, whole = false, width, height, title } = props;
-  const marks = ticks(most(data, series, kind === 'bars'), whole);
+  const { data, series, kind, format, steps, width, height, title } = props;
+  const largest = most(data, series, kind === 'bars');
+  const marks = steps === 'time' ? timeTicks(largest) : ticks(largest, steps === 'whole');
   const Frame = kind === 'bars' ? BarChart : LineChart;
   const ink = { fill: 'var(--ca-muted)', fontSize: 12 };
   return (
@@ -85,7 +86,7 @@ export function TimeChart(props: ChartProps): JSX.Element {
         axisLine={false}
         ticks={marks}
         domain={[0, marks[marks.length - 1]]}
-        tickFormatter={format}
+        tickFormatter={mark => (mark === 0 ? '0' : format(mark))}
       />
       <Tooltip
         isAnimationActive={false}

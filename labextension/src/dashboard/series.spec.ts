@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
 import { METRICS } from '../testing/metrics';
-import { costPoints, durationPoints, most, queuePoints, statusPoints, ticks, tokenPoints } from './series';
+import {
+  costPoints,
+  durationPoints,
+  most,
+  queuePoints,
+  statusPoints,
+  ticks,
+  timeTicks,
+  tokenPoints
+} from './series';
 
 describe('figures as charts want them', () => {
   it('keep every bucket, in order, with what is in it', () => {
@@ -25,6 +34,9 @@ describe('figures as charts want them', () => {
     expect(ticks(1.25, false)).toEqual([0, 0.5, 1, 1.5]);
     expect(ticks(0.012, false)).toEqual([0, 0.005, 0.01, 0.015]);
     expect(ticks(0, false)).toEqual([0, 1]);
+    expect(timeTicks(560_000)).toEqual([0, 300_000, 600_000]);
+    expect(timeTicks(3_200)).toEqual([0, 1_000, 2_000, 3_000, 4_000]);
+    expect(timeTicks(0)).toEqual([0, 100]);
     for (const largest of [1, 3, 7, 12, 99, 12_345]) {
       const marks = ticks(largest, true);
       expect(marks[marks.length - 1]).toBeGreaterThanOrEqual(largest);

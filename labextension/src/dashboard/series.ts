@@ -26,7 +26,7 @@ export function bucketLabel(start: string, bucketS: number): string {
   const moment = new Date(start);
   return bucketS > HOUR_S
     ? moment.toLocaleDateString(undefined, { day: 'numeric', month: 'short' })
-    : moment.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+    : moment.toLocaleTimeString(undefined, { hour: 'numeric', minute: '2-digit' });
 }
 
 function points(metrics: Metrics, values: (bucket: Bucket) => Point['values']): Point[] {
@@ -87,6 +87,20 @@ export function ticks(most: number, whole: boolean): number[] {
   const step = whole ? Math.max(1, Math.ceil(nice * power)) : nice * power;
   const count = Math.max(1, Math.ceil(most / step - 1e-9));
   return Array.from({ length: count + 1 }, (_, place) => Number((place * step).toPrecision(12)));
+}
+
+const MINUTE_MS = 60_000;
+/** Steps of a clock, in milliseconds. */
+const CLOCK_MS = [
+  ...[0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30].map(seconds => seconds * 1_000),
+  ...[1, 2, 5, 10, 15, 30, 60, 120].map(minutes => minutes * MINUTE_MS)
+];
+
+/** Steps of a clock from 0 to at least `mostMs`, at most five of them. */
+export function timeTicks(mostMs: number): number[] {
+  const step = CLOCK_MS.find(each => each * 4 >= mostMs) ?? CLOCK_MS[CLOCK_MS.length - 1];
+  const count = Math.max(1, Math.ceil(mostMs / step));
+  return Array.from({ length: count + 1 }, (_, place) => place * step);
 }
 
 /** The largest value at one place; of a stack the largest sum. */

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cloutagent_ext.errors import CloutError, NotFound, UnreadableFile
-from cloutagent_ext.executions.records import SPEC, STATE, Records
+from cloutagent_ext.executions.records import SPEC, STATE, Records, write_derived
 
 from .conftest import Opens, bash
 
@@ -126,3 +127,16 @@ async def test_a_broken_spec_is_told_and_kept_and_hides_no_other_execution(open_
         (folder / SPEC).rmdir() if what == "folder" else (folder / SPEC).unlink()
         (folder / SPEC).write_bytes(text)
     assert (await Records(store).state(broken.execution_id)).status == "completed"
+
+
+async def test_several_who_write_down_one_state_at_once_are_not_in_each_others_way(tmp_path: Path) -> None:
+    """Two requests that read an execution whose `state.json` is lost both restore it."""
+    file = tmp_path / STATE
+
+    def restore() -> None:
+        for _ in range(200):
+            write_derived(file, b"{}" * 2000)
+
+    await asyncio.gather(*(asyncio.to_thread(restore) for _ in range(6)))
+    assert [each.name for each in tmp_path.iterdir()] == [STATE]
+    assert file.read_bytes() == b"{}" * 2000

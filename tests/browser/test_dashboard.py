@@ -1,0 +1,159 @@
+"""The dashboard in a real browser: from an empty server to charts, by mouse and keyboard, wide and narrow."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import NOTEBOOK, PANEL
+from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.past import server_with_a_past
+from tests.support.live_server import LiveServer, live_server
+
+AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
+
+
+def prepared(folder: Path) -> dict[str, str]:
+    """The environment in which Lab has the panel of this tree, and no news of its own."""
+    (folder / "config" / "labconfig").mkdir(parents=True)
+    (folder / "config" / "labconfig" / "page_config.json").write_text(
+        '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+    )
+    (folder / "panel" / "labextensions").mkdir(parents=True)
+    (folder / "panel" / "labextensions" / "cloutagent").symlink_to(PANEL)
+    return {"JUPYTER_PATH": str(folder / "panel")}
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("past")
+    env = prepared(folder)
+    options = ("--LabApp.expose_app_in_browser=True", "--CloutAgent.retention_h=0")
+    with server_with_a_past(folder, *options, env=env) as running:
+        shutil.copy(NOTEBOOK, running.root_dir)
+        yield running
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server on which nothing has happened."""
+    env = prepared(tmp_path)
+    options = ("--CloutAgent.simulated_pace=0", "--LabApp.expose_app_in_browser=True")
+    with live_server(tmp_path, *options, app="lab", env=env) as running:
+        yield running
+
+
+def complaints_of_axe(page: Page) -> list[str]:
+    """What axe finds in the dashboard, contrast included."""
+    page.add_script_tag(path=AXE)
+    found: dict[str, Any] = page.evaluate(
+        "() => axe.run('.ca-Dashboard', { rules: { region: { enabled: false } } })"
+    )
+    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+
+
+def added_up(server: LiveServer) -> dict[str, Any]:
+    """The figures of a month, once the ledger has all executions."""
+    for _ in range(300):
+        _, figures = server.request("GET", "metrics?window=30d")
+        if figures["complete"]:
+            break
+        time.sleep(0.1)
+    return dict(figures)
+
+
+def drawn(lab: Lab) -> None:
+    """All charts are there."""
+    dashboard = lab.page.locator(".ca-Dashboard")
+    expect(dashboard.locator(".recharts-surface").first).to_be_visible(timeout=SLOW_MS)
+    expect(dashboard.locator(".ca-Executions tbody tr").first).to_be_visible(timeout=SLOW_MS)
+
+
+def test_from_the_launcher_to_the_first_figures(chromium: Browser, fresh: LiveServer) -> None:
+    with Lab.opened(chromium, fresh) as lab:
+        lab.go()
+        lab.page.locator(".jp-LauncherCard", has_text="Agent Dashboard").click()
+        dashboard = lab.page.locator(".ca-Dashboard")
+        expect(dashboard).to_contain_text("Nothing has run yet")
+        assert complaints_of_axe(lab.page) == []
+        project = fresh.create_project("First steps", "empty")
+        status, said = fresh.request(
+            "POST", f"projects/{project['id']}/execute", {"prompt": "Go.", "wait": True}
+        )
+        assert status == 200, said
+        # It hears of the end by itself, and says that nobody was paid.
+        expect(dashboard).to_contain_text("nothing was charged", timeout=SLOW_MS)
+        row = dashboard.locator(".ca-Executions tbody tr")
+        expect(row).to_contain_text("First steps")
+        expect(row).to_contain_text("simulated")
+        row.click()
+        expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
+        expect(lab.monitor()).to_contain_text("completed", timeout=SLOW_MS)
+        lab.expect_quiet_console()
+
+
+def test_what_was_paid_for_is_drawn_and_read(chromium: Browser, past: LiveServer) -> None:
+    figures = added_up(past)
+    loaded: list[str] = []
+    with Lab.opened(chromium, past) as lab:
+        lab.page.on("requestfinished", lambda request: loaded.append(request.url))
+        lab.go()
+        assert not [url for url in loaded if "/extensions/cloutagent/" in url and "recharts" in url]
+        lab.command("cloutagent:open-dashboard")
+        drawn(lab)
+        dashboard = lab.page.locator(".ca-Dashboard")
+        dashboard.get_by_role("button", name="30 days").click()
+        tile = dashboard.locator(".ca-Tile", has=lab.page.locator("dt", has_text=re.compile("^Cost$")))
+        expect(tile).to_contain_text(f"${figures['cost_usd']:.2f}")
+        expect(dashboard.get_by_role("region", name="Most used tools")).to_contain_text("bash")
+        expect(dashboard.get_by_role("region", name="Cost by model")).to_contain_text("haiku 5.5")
+        assert complaints_of_axe(lab.page) == []
+        # By keyboard: to the filter, to a status, to the first execution, into its tab.
+        dashboard.locator(".ca-Executions select").focus()
+        lab.page.keyboard.type("failed")
+        expect(dashboard.locator(".ca-Executions tbody .ca-Dot:not([data-state=failed])")).to_have_count(0)
+        dashboard.locator(".ca-Executions-open").first.focus()
+        lab.page.keyboard.press("Enter")
+        expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
+        expect(lab.monitor()).to_contain_text(re.compile("cost limit|time limit|failed"), timeout=SLOW_MS)
+        # It is there again after a reload.
+        lab.wait_until_layout_names("dashboard")
+        lab.reload()
+        lab.page.get_by_role("tab", name="Agent dashboard").click()
+        drawn(lab)
+        lab.expect_quiet_console()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_screenshots_of_the_dashboard(chromium: Browser, past: LiveServer, dark: bool) -> None:
+    name = "dark" if dark else "light"
+    added_up(past)
+    with Lab.opened(chromium, past, height=1000) as lab:
+        lab.go()
+        lab.theme(dark)
+        lab.hide_sidebars()
+        lab.command("cloutagent:open-dashboard")
+        drawn(lab)
+        assert complaints_of_axe(lab.page) == []
+        lab.screenshot(f"dashboard-{name}")
+    with Lab.opened(chromium, past) as lab:
+        lab.go()
+        lab.theme(dark)
+        lab.hide_sidebars()
+        lab.command("cloutagent:open-dashboard")
+        lab.command(
+            "docmanager:open", path=NOTEBOOK.name, factory="Notebook", options={"mode": "split-right"}
+        )
+        lab.page.locator(".jp-NotebookPanel").wait_for()
+        drawn(lab)
+        width = lab.page.locator(".ca-Dashboard").evaluate("node => [node.scrollWidth, node.clientWidth]")
+        assert width[0] <= width[1], "something is wider than the tab"
+        lab.screenshot(f"dashboard-split-{name}")
+        lab.theme(False)
