@@ -9,6 +9,10 @@ export namespace CommandIDs {
   export const openProject = 'cloutagent:open-project';
   export const openFromUrl = 'cloutagent:open-from-url';
   export const run = 'cloutagent:run-project';
+  export const runWith = 'cloutagent:run-project-with';
+  export const runAgain = 'cloutagent:run-again';
+  export const openAsNotebook = 'cloutagent:open-execution-as-notebook';
+  export const addCell = 'cloutagent:add-cell';
   export const stop = 'cloutagent:stop-execution';
   export const check = 'cloutagent:check-project';
   export const save = 'cloutagent:save-project';
@@ -25,6 +29,13 @@ export namespace CommandIDs {
 
 /** No arguments. */
 export const NO_ARGS = { type: 'object', properties: {}, additionalProperties: false } as const;
+
+export const PROJECT_ARGS = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', description: 'Id of the project; the one in front when missing.' }
+  }
+} as const;
 
 export const NEW_PROJECT_ARGS = {
   type: 'object',

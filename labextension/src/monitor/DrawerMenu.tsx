@@ -19,6 +19,7 @@ export function DrawerMenu(): JSX.Element | null {
   }
   const ended = hasEnded(status);
   const at = executions.findIndex(each => each.execution_id === id);
+  const pinned = executions[at]?.pinned ?? false;
   const before = at < 0 ? undefined : executions[at + 1];
   const notYet = trans.__('Only when it has ended');
   const remove = async () => {
@@ -90,6 +91,19 @@ export function DrawerMenu(): JSX.Element | null {
       disabled: !ended,
       run: () =>
         void runs.keepCassette(true, trans.__('The cassette is kept. Choose it in "Run with…" to play it.'))
+    },
+    {
+      icon: 'pin',
+      label: pinned ? trans.__('Unpin') : trans.__('Pin'),
+      caption: pinned
+        ? trans.__('Let it go when its time is over, like the others')
+        : trans.__('Keep it for good; others are deleted some days after their end'),
+      run: () =>
+        void runs.pin(
+          id,
+          !pinned,
+          pinned ? trans.__('It is pinned no longer.') : trans.__('It is pinned: it is kept for good.')
+        )
     },
     {
       icon: 'trash',

@@ -23,6 +23,8 @@ function Row({ state, onClose }: { state: ExecutionState; onClose: () => void })
   const facts = [
     trans.__('v%1', state.version),
     originLabel(trans, state.origin),
+    ...(state.pinned ? [trans.__('pinned')] : []),
+    ...(state.expired ? [trans.__('expired: its log is gone')] : []),
     ...(state.simulated ? [trans.__('simulated')] : []),
     ...(hasEnded(state.status) ? [duration(state.duration_ms ?? 0)] : []),
     ...(state.status === 'queued' && state.position ? [trans.__('place %1', state.position)] : [])
@@ -33,6 +35,7 @@ function Row({ state, onClose }: { state: ExecutionState; onClose: () => void })
         type="button"
         className="ca-PickerRow-main"
         aria-current={shown || undefined}
+        disabled={state.expired}
         title={state.execution_id}
         onClick={() => {
           void actions.look(state.execution_id);
@@ -48,7 +51,7 @@ function Row({ state, onClose }: { state: ExecutionState; onClose: () => void })
       <button
         type="button"
         className="ca-Button"
-        disabled={shown}
+        disabled={shown || state.expired}
         aria-label={trans.__('Compare with that of %1', moment(state.created_at))}
         title={trans.__('Compare with the one that is shown')}
         onClick={() => {

@@ -2,6 +2,7 @@
  * Executions that go on, in Lab's own Running panel, with Shut Down.
  */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { showErrorMessage } from '@jupyterlab/apputils';
 import type { IRunningSessions } from '@jupyterlab/running';
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -45,10 +46,17 @@ class RunningAgents implements IRunningSessions.IManager {
       label: () => state.project_name,
       icon: () => agentIcon,
       labelTitle: () => state.execution_id,
-      detail: () => statusLabel(this._trans, state.status),
+      detail: () => [statusLabel(this._trans, state.status), state.current_step].filter(Boolean).join(' · '),
       open: () => this._open(state),
       shutdown: () =>
-        void this._agents.client.cancel(state.execution_id).then(each => this._agents.live.note(each))
+        this._agents.client.cancel(state.execution_id).then(
+          each => this._agents.live.note(each),
+          (error: unknown) =>
+            showErrorMessage(
+              this._trans.__('%1 was not stopped', state.project_name),
+              error instanceof Error ? error : String(error)
+            ).then(() => undefined)
+        )
     }));
   }
 

@@ -276,8 +276,7 @@ export class RunActions extends TabActions {
 
   async pin(id: string, pinned: boolean, note: string): Promise<void> {
     await this.attempt(async () => {
-      await this.client.pin(id, pinned);
-      this.live.note(await this.client.execution(id));
+      this.live.note(await this.client.pin(id, pinned));
       this._note({ note });
     });
   }

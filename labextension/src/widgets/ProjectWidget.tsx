@@ -80,6 +80,11 @@ export class ProjectWidget extends ReactWidget {
     return this.hasEdits || this.actions.store.getState().draft;
   }
 
+  /** The execution that it shows. */
+  get executionId(): string | null {
+    return this.actions.store.getState().executionId;
+  }
+
   /** Whether the execution that it shows goes on. */
   get isRunning(): boolean {
     return isActive(this.actions.store.getState());
