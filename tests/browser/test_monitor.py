@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import Any
@@ -45,6 +46,16 @@ def ended(lab: Lab) -> None:
 def menu(lab: Lab, entry: str) -> None:
     lab.monitor().get_by_role("button", name="More for this execution").click()
     lab.page.get_by_role("menuitem", name=entry).click()
+
+
+def settled(lab: Lab, server: LiveServer, project: str, count: int) -> list[dict[str, Any]]:
+    """The project's `count` executions, newest first, once all have ended."""
+    for _ in range(600):
+        items = server.request("GET", f"executions?project={project}")[1]["items"]
+        if len(items) == count and all(each["ended_at"] for each in items):
+            return list(items)
+        lab.page.wait_for_timeout(100)
+    raise AssertionError(f"{count} ended executions were awaited: {items}")
 
 
 def shown_events(lab: Lab) -> Locator:
@@ -97,3 +108,163 @@ def test_pictures_of_the_monitor(chromium: Browser, server: LiveServer, dark: bo
         tab(lab, "Events")
         lab.monitor().get_by_role("button", name="Filter and search").click()
         lab.screenshot(f"monitor-narrow-events-{theme}")
+
+
+def test_one_step_is_marked_in_tree_and_timeline_alike_by_mouse_and_by_keyboard(
+    lab: Lab, server: LiveServer
+) -> None:
+    lab.open_project(project(server, "Marked", bash("echo one"), bash("echo two"), {"text": "Both."}))
+    lab.hide_sidebars()
+    lab.run()
+    ended(lab)
+    monitor = lab.monitor()
+    # Wide enough: the timeline stands beside the tree.
+    timeline = monitor.get_by_role("listbox", name="Timeline of the execution")
+    bars = timeline.get_by_role("option")
+    expect(bars).to_have_count(6)  # the agent, three model calls, two commands
+    bars.filter(has_text="bash").nth(1).click()
+    marked = monitor.locator(".ca-Row[aria-selected=true]")
+    expect(marked).to_contain_text("echo two")
+    timeline.press("ArrowUp")
+    expect(monitor.locator(".ca-Row[aria-selected=true]")).to_contain_text("Turn 2")
+    timeline.press("ArrowUp")
+    expect(marked).to_contain_text("echo one")
+    marked.click()
+    marked.press("ArrowUp")
+    expect(timeline.locator("[aria-selected=true]")).to_have_count(0)  # text has no bar of its own
+    tab(lab, "Timeline")
+    monitor.get_by_role("listbox", name="Timeline of the execution").press("End")
+    expect(monitor.locator(".ca-Bar[aria-selected=true]")).to_contain_text("model")
+    monitor.get_by_role("listbox", name="Timeline of the execution").press("Enter")
+    expect(monitor.locator(".ca-Row[aria-selected=true]")).to_contain_text("Turn 3")
+
+
+def test_the_log_is_searched_copied_downloaded_and_opened_as_a_notebook(
+    chromium: Browser, server: LiveServer
+) -> None:
+    made = project(server, "Kept", bash("echo needle"), bash("echo hay"), {"text": "Done."})
+    with Lab.opened(chromium, server) as lab:
+        lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        lab.open_project(made)
+        lab.run()
+        ended(lab)
+        monitor = lab.monitor()
+        tab(lab, "Events")
+        count = server.request("GET", "executions?limit=1")[1]["items"][0]["last_event_id"]
+        expect(monitor.get_by_role("option").last).to_have_attribute("data-event", str(count))
+        monitor.press("/")
+        monitor.get_by_role("searchbox").fill("NEEDLE")
+        expect(monitor.get_by_text("2 events")).to_be_visible()
+        monitor.get_by_role("button", name="Tools").click()
+        expect(monitor.get_by_text("Nothing fits the filter.")).to_be_visible()
+        monitor.get_by_role("button", name="Tools").click()
+        shown_events(lab).first.click()
+        monitor.get_by_role("listbox", name="Events of the execution").press("c")
+        copied = lab.page.evaluate("async () => JSON.parse(await navigator.clipboard.readText())")
+        assert (copied["type"], copied["input"]) == ("tool_call", {"command": "echo needle"})
+        # The same words filter the tree, until the filter is closed.
+        tab(lab, "Steps")
+        expect(monitor.get_by_role("treeitem")).to_have_count(3)
+        monitor.get_by_role("button", name="Close the filter").click()
+        expect(monitor.get_by_role("treeitem").filter(has_text="echo hay")).to_have_count(1)
+
+        with lab.page.expect_download() as download:
+            menu(lab, "Download the log (JSONL)")
+        lines = download.value.path().read_text().splitlines()
+        assert [json.loads(line)["id"] for line in lines] == list(range(1, count + 1))
+
+        menu(lab, "Open as a notebook")
+        expect(lab.page.locator(".jp-NotebookPanel")).to_contain_text("echo needle", timeout=SLOW_MS)
+        assert [path.name for path in server.root_dir.glob("Kept *.ipynb")]
+
+
+def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveServer) -> None:
+    variables = {"word": {"description": "", "default": None, "required": True}}
+    task = {"task": "Say {{word}}."}
+    made = project(server, "Again", bash("date +%N"), {"text": "Said."}, variables=variables, agent=task)
+    lab.open_project(made)
+    lab.run()
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Run")).to_be_disabled()
+    dialog.get_by_label("word").fill("hello")
+    dialog.get_by_role("button", name="Run").click()
+    ended(lab)
+
+    def started(execution: str) -> dict[str, Any]:
+        items = server.request("GET", f"executions/{execution}/events")[1]["items"]
+        return next(event for event in items if event["type"] == "agent_start")
+
+    menu(lab, "Run again")
+    again = started(settled(lab, server, made, 2)[0]["execution_id"])
+    assert (again["prompt"], again["variables"]) == ("Say hello.", {"word": "hello"})
+
+    menu(lab, "Compare with the one before")
+    comparison = lab.page.get_by_role("dialog", name="Two executions compared")
+    expect(comparison).to_contain_text("differs")  # no two moments have the same nanosecond
+    expect(comparison.locator("[data-first-difference]")).to_contain_text("first difference")
+    expect(comparison.locator("[data-first-difference]")).to_contain_text("bash")
+    comparison.press("Escape")
+    expect(comparison).to_have_count(0)
+
+    menu(lab, "Edit and run")
+    expect(dialog.get_by_label("word")).to_have_value("hello")
+    dialog.get_by_label("What shall it do?").fill("Whisper {{word}}.")
+    dialog.get_by_label("word").fill("psst")
+    dialog.get_by_role("button", name="Run").click()
+    assert started(settled(lab, server, made, 3)[0]["execution_id"])["prompt"] == "Whisper psst."
+    ended(lab)
+
+    # A fork with another result of the command: that turn is kept, and the model sees the new text.
+    row = lab.monitor().get_by_role("treeitem").filter(has_text="date +%N")
+    row.click()
+    row.press("f")
+    fork = lab.page.get_by_role("dialog", name="Fork")
+    fork.get_by_label(re.compile("Another result of bash")).check()
+    fork.get_by_label("Result", exact=True).fill("a quarter past never")
+    fork.get_by_role("button", name="Fork").click()
+    expect(fork).to_have_count(0)
+    newest = settled(lab, server, made, 4)[0]
+    assert newest["forked_from"]
+
+
+def test_a_cassette_is_kept_and_played_from_run_with(lab: Lab, server: LiveServer) -> None:
+    made = project(server, "Taped", bash("echo once"), {"text": "Taped."})
+    lab.open_project(made)
+    lab.run()
+    ended(lab)
+    menu(lab, "Save as a cassette: replies and tools")
+    expect(lab.page.get_by_text("The cassette is kept.")).to_be_visible()
+    lab.page.get_by_role("button", name="Run with…").click()
+    dialog = lab.page.get_by_role("dialog")
+    dialog.get_by_text("Version, cassette, steps").click()
+    cassette = dialog.get_by_label("Cassette")
+    cassette.select_option(index=1)
+    expect(dialog).to_contain_text("nothing is charged")
+    dialog.get_by_role("button", name="Run").click()
+    assert settled(lab, server, made, 2)[0]["replay"]
+
+
+def test_an_execution_is_pinned_deleted_and_chosen_among_others(lab: Lab, server: LiveServer) -> None:
+    made = project(server, "Several", bash("echo here"), {"text": "Here."})
+    for _ in range(3):
+        server.request("POST", f"projects/{made}/execute", {"wait": True})
+    lab.open_project(made)
+    ended(lab)
+    menu(lab, "Pin")
+    expect(lab.page.get_by_text("It is pinned: it is kept for good.")).to_be_visible()
+    picker = lab.monitor().get_by_role("button", name=re.compile("Execution shown"))
+    picker.click()
+    listed = lab.page.get_by_role("dialog", name="Executions of this project")
+    expect(listed.get_by_role("listitem")).to_have_count(3)
+    expect(listed.get_by_role("listitem").first).to_contain_text("pinned")
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("Enter")
+    expect(listed).to_have_count(0)
+    ids = [each["execution_id"] for each in server.request("GET", f"executions?project={made}")[1]["items"]]
+    ended(lab)
+    menu(lab, "Delete…")
+    lab.page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()
+    expect(lab.page.locator(".jp-Dialog")).to_have_count(0)
+    left = [each["execution_id"] for each in settled(lab, server, made, 2)]
+    assert left == [ids[0], ids[2]]
+    assert server.request("GET", f"executions/{ids[0]}")[1]["pinned"]

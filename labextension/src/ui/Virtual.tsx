@@ -9,15 +9,17 @@ const MARGIN = 12;
 /** Rows that are drawn before the height of the view is known. */
 const UNKNOWN = 60;
 
+/** Which rows are in view; `present`: whether the scroller is in the page yet. */
 export function useWindow(
   scroller: RefObject<HTMLElement>,
   count: number,
-  rowHeight: number
+  rowHeight: number,
+  present = true
 ): { first: number; last: number } {
   const [view, setView] = useState({ top: 0, height: 0 });
   useEffect(() => {
     const node = scroller.current;
-    if (!node) {
+    if (!node || !present) {
       return;
     }
     const read = () =>
@@ -34,7 +36,7 @@ export function useWindow(
       observer.disconnect();
       node.removeEventListener('scroll', read);
     };
-  }, [scroller]);
+  }, [scroller, present]);
   const first = Math.max(0, Math.floor(view.top / rowHeight) - MARGIN);
   const shown = view.height ? Math.ceil(view.height / rowHeight) : UNKNOWN;
   return { first, last: Math.min(count, first + shown + 2 * MARGIN) };

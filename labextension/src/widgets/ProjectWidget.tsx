@@ -32,6 +32,7 @@ const DRAGS = ['lm-dragenter', 'lm-dragleave', 'lm-dragover', 'lm-drop'];
 /** What a drag of Lumino's carries. */
 interface FileDrag extends Event {
   dropAction?: string;
+  proposedAction?: string;
   mimeData?: { hasData(type: string): boolean; getData(type: string): unknown };
 }
 
@@ -131,9 +132,9 @@ export class ProjectWidget extends ReactWidget {
     event.stopPropagation();
     this.toggleClass('ca-mod-drop', event.type === 'lm-dragenter' || event.type === 'lm-dragover');
     if (event.type === 'lm-dragover') {
-      drag.dropAction = 'copy';
+      drag.dropAction = drag.proposedAction;
     } else if (event.type === 'lm-drop') {
-      drag.dropAction = 'copy';
+      drag.dropAction = drag.proposedAction;
       this.actions.runs.offer(drag.mimeData.getData(FILES) as string[]);
       this.activate();
     }
