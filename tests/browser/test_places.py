@@ -87,6 +87,7 @@ def test_a_file_dragged_from_the_file_browser_goes_with_the_run(
         lab.open_project(made)
         lab.command("filebrowser:activate")
         file = lab.page.locator(".jp-DirListing-item", has_text="dragged.csv")
+        expect(file).to_be_visible()
         box = file.bounding_box()
         target = lab.card("agent").bounding_box()
         assert box
@@ -108,7 +109,11 @@ def test_a_file_dragged_from_the_file_browser_goes_with_the_run(
         dialog.get_by_label("Cost at most").fill("0.5")
         dialog.get_by_role("button", name="Run").click()
         settled(lab, server, made, 2)
-        lab.wait_until_layout_names(made)
+        lab.page.wait_for_function(
+            """async workspace => (await (await fetch(`/lab/api/workspaces/${workspace}`)).text())
+                 .includes('Read it again.')""",
+            arg=lab.workspace,
+        )
         lab.reload()
         lab.card("agent").wait_for()
         ended(lab)
@@ -127,10 +132,11 @@ def test_a_cell_that_calls_the_project_is_added_to_the_open_notebook_and_runs(
     lab.page.evaluate(run, ["notebook:create-new", {"kernelName": "python3"}])
     notebook = lab.page.locator(".jp-NotebookPanel")
     notebook.locator(".jp-Cell").first.wait_for()
+    indicator = notebook.locator(".jp-Notebook-ExecutionIndicator")
+    expect(indicator).to_have_attribute("data-status", "idle", timeout=SLOW_MS)
     lab.page.evaluate(run, ["cloutagent:add-cell", {"id": made}])
     cell = notebook.locator(".jp-Cell").nth(1)
     expect(cell).to_contain_text('connect()["Called"].run()')
-    expect(notebook.locator(".jp-Toolbar-kernelName, .jp-KernelName").first).to_contain_text("Python")
     cell.locator(".cm-content").press("Shift+Enter")
     assert settled(lab, server, made, 1)[0]["origin"] == "notebook"
     lab.complaints.clear()

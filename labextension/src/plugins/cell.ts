@@ -51,6 +51,7 @@ export const cell: JupyterFrontEndPlugin<void> = {
           return null;
         }
         const definition = definitionOf((await agents.client.project(id)).project);
+        await panel.context.ready;
         const { NotebookActions } = await import('@jupyterlab/notebook');
         NotebookActions.insertBelow(panel.content);
         const added = panel.content.activeCell;

@@ -84,7 +84,7 @@ export class RunActions extends TabActions {
   }
 
   private get _key(): string {
-    return `run:${this.state.projectId}`;
+    return this.state.projectId;
   }
 
   /** Recall what was typed before the last run of this project. */

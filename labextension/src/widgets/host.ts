@@ -21,7 +21,8 @@ export interface LabHostOptions {
   translator: ITranslator;
 }
 
-const PREFIX = 'cloutagent:';
+/** Not the tabs' own namespace: what stands there is restored as a tab. */
+const PREFIX = 'cloutagent-runs:';
 
 async function asBase64(data: Blob): Promise<string> {
   const bytes = new Uint8Array(await data.arrayBuffer());
