@@ -25,8 +25,6 @@ import type {
   ExecutionState,
   FileRow,
   ForkRequest,
-  Metrics,
-  MetricsWish,
   ModelList,
   Page,
   PartialLimits,
@@ -261,11 +259,6 @@ export class Client extends Requests {
   upload(project: string, data: Blob): Promise<Upload> {
     const headers = { 'Content-Type': 'application/octet-stream' };
     return this._json(`projects/${project}/uploads`, { method: 'POST', body: data, headers });
-  }
-
-  /** Figures of a window, from the server's ledger. */
-  metrics(wish: MetricsWish): Promise<Metrics> {
-    return this._json(`metrics${query({ ...wish })}`);
   }
 
   executionFiles(id: string): Promise<Page<FileRow>> {

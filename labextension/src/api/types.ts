@@ -41,15 +41,6 @@ export type Queue = Schemas['Queue'];
 export type TemplateRow = Schemas['TemplateRow'];
 export type ToolRow = Schemas['ToolRow'];
 export type ModelRow = Schemas['ModelRow'];
-export type Metrics = Schemas['Metrics'];
-/** What figures are asked for. */
-export interface MetricsWish {
-  window: Metrics['window'];
-  project?: string;
-  simulated?: boolean;
-  /** Minutes that the reader's clock is ahead of UTC. */
-  utc_offset?: number;
-}
 export type ModelList = Schemas['ModelList'];
 export type FileRow = Schemas['FileRow'];
 export type Begun = Schemas['Begun'];
