@@ -30,7 +30,7 @@ export namespace CommandIDs {
 /** No arguments. */
 export const NO_ARGS = { type: 'object', properties: {}, additionalProperties: false } as const;
 
-export const PROJECT_ARGS = {
+export const CELL_ARGS = {
   type: 'object',
   properties: {
     id: { type: 'string', description: 'Id of the project; the one in front when missing.' }

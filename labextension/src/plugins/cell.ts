@@ -7,7 +7,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { definitionOf } from '../api/client';
-import { CommandIDs, PROJECT_ARGS } from '../commands';
+import { CommandIDs, CELL_ARGS } from '../commands';
 import { cellFor } from '../stores/cell';
 import { IAgents } from '../tokens';
 import { iconOf } from '../widgets/icons';
@@ -36,7 +36,7 @@ export const cell: JupyterFrontEndPlugin<void> = {
       label: trans.__('Add Cell That Calls This Agent Project'),
       caption: trans.__('Below the active cell of the notebook that was used last'),
       icon: iconOf('notebook'),
-      describedBy: { args: PROJECT_ARGS },
+      describedBy: { args: CELL_ARGS },
       isEnabled: () => notebooks.currentWidget !== null,
       execute: async args => {
         const panel = notebooks.currentWidget;
