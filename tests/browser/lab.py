@@ -107,6 +107,11 @@ class Lab:
         light = str(not dark).lower()
         self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
 
+    def high_contrast(self) -> None:
+        name = "JupyterLab Dark High Contrast"
+        self.command("apputils:change-theme", theme=name)
+        self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+
     def hide_sidebars(self) -> None:
         self.page.evaluate(
             "() => { window.jupyterapp.shell.collapseLeft(); window.jupyterapp.shell.collapseRight(); }"

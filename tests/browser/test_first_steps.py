@@ -72,6 +72,7 @@ def test_the_gallery_shows_templates_with_pictures_and_is_walked_by_keyboard(
     with Lab.opened(chromium, server) as lab:
         lab.go()
         lab.theme(dark)
+        lab.page.locator(".jp-LauncherCard").first.wait_for()  # Lab has come to rest
         lab.page.evaluate("() => void window.jupyterapp.commands.execute('cloutagent:new-project')")
         dialog = lab.page.locator(".jp-Dialog")
         expect(dialog.locator(".ca-Picture")).to_have_count(6)

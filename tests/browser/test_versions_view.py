@@ -123,7 +123,6 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
         expect(dialog).to_contain_text("1 field to choose")
         assert findings(lab.page, "[role=dialog]") == []
         contested = dialog.get_by_role("group", name=re.compile("System prompt"))
-        contested.get_by_role("button", name=re.compile("word by word")).click()
         expect(contested.locator(".cm-merge-b, .cm-editor").first).to_be_visible()
         lab.screenshot(f"conflict-{theme}")
         contested.get_by_role("radio", name=re.compile("^Mine")).check()
@@ -190,10 +189,19 @@ def test_versions_are_compared_labelled_published_and_restored(
         stored(page, server, project, lambda each: not each["hooks"])
         versions.get_by_role("button", name="Close versions").click()
         expect(lab.card("subagent:statistician")).to_be_visible()
-        page.set_viewport_size({"width": 600, "height": 800})
-        page.get_by_role("button", name="Versions", exact=True).click()
+        # Beside a notebook there is room for one button where there were three.
+        page.set_viewport_size({"width": 620, "height": 800})
+        expect(page.get_by_role("button", name="Versions", exact=True)).to_be_hidden()
+        page.get_by_role("button", name="Versions, API, export").click()
+        page.locator(".lm-Menu-item", has_text="Versions").click()
         versions.get_by_role("button", name=re.compile("^v2")).click()
         expect(versions).to_contain_text("v1 → v2")
+        expect(versions.locator(".ca-Marked[data-mark=removed]")).to_be_visible()
+        expect(versions.get_by_role("region", name="Changes")).to_contain_text("Sales analyst")
         lab.screenshot(f"versions-narrow-{theme}")
+        if dark:
+            lab.high_contrast()
+            assert findings(page, ".ca-Versions") == []
+            lab.screenshot("versions-contrast")
         lab.expect_quiet_console()
         lab.theme(False)

@@ -6,7 +6,7 @@ import type { Definition, Position } from '../api/types';
 import { cardOf, changesBetween } from './differences';
 import type { Card, Edge, Graph } from './graph';
 import { graphOf } from './graph';
-import { GRID } from './layout';
+import { CARD_WIDTH, GRID } from './layout';
 
 export type Mark = 'added' | 'removed' | 'changed';
 
@@ -17,18 +17,37 @@ export interface Comparison {
   marks: ReadonlyMap<string, Mark>;
 }
 
-/** Two cards nearer than this hide one another, in canvas units. */
-const WIDE = 13 * GRID;
-const TALL = 8 * GRID;
+/** Height of a card with its mark, about, in canvas units. */
+const TALL = 150;
+/** Room between a card that is gone and its neighbours, in canvas units. */
+const GAP = 2 * GRID;
 
-/** A place near `position` that no card of `taken` hides. */
-function uncovered(position: Position, taken: readonly Position[]): Position {
-  const { x } = position;
-  let { y } = position;
-  while (taken.some(each => Math.abs(each.x - x) < WIDE && Math.abs(each.y - y) < TALL)) {
-    y += GRID;
+interface Box extends Position {
+  width: number;
+  height: number;
+}
+
+function boxOf(card: Card): Box {
+  const size =
+    card.kind === 'note'
+      ? { width: card.item.width, height: card.item.height }
+      : { width: CARD_WIDTH[card.kind], height: TALL };
+  return { ...card.position, ...size };
+}
+
+/** A place at `card`'s or straight below it where none of `others` hides it. */
+function uncovered(card: Card, others: readonly Card[]): Position {
+  const box = boxOf(card);
+  const covers = (other: Box) =>
+    other.x < box.x + box.width + GAP &&
+    box.x < other.x + other.width + GAP &&
+    other.y < box.y + box.height + GAP &&
+    box.y < other.y + other.height + GAP;
+  const taken = others.map(boxOf);
+  for (let hit = taken.find(covers); hit; hit = taken.find(covers)) {
+    box.y = Math.ceil((hit.y + hit.height + GAP) / GRID) * GRID;
   }
-  return { x, y };
+  return { x: box.x, y: box.y };
 }
 
 export function compare(before: Definition, after: Definition): Comparison {
@@ -47,11 +66,7 @@ export function compare(before: Definition, after: Definition): Comparison {
   const cards: Card[] = [...now.cards];
   for (const card of old.cards.filter(each => !has(now.cards, each.id))) {
     marks.set(card.id, 'removed');
-    const position = uncovered(
-      card.position,
-      cards.map(each => each.position)
-    );
-    cards.push({ ...card, position });
+    cards.push({ ...card, position: uncovered(card, cards) });
   }
   const gone: Edge[] = old.edges.filter(edge => !has(now.edges, edge.id));
   gone.forEach(edge => marks.set(edge.id, 'removed'));

@@ -36,7 +36,8 @@ export function below(event: MouseEvent): { x: number; y: number } {
   return { x: box.left, y: box.bottom };
 }
 
-function ExportButton(): JSX.Element {
+/** Every form in which the project can leave. */
+function useExports(): MenuEntry[] {
   const { trans, client, shell } = useUi();
   const actions = useActions();
   const project = useProject(state => state.projectId);
@@ -49,7 +50,7 @@ function ExportButton(): JSX.Element {
       }
     });
   };
-  const entries: MenuEntry[] = [
+  return [
     { label: trans.__('Archive (.zip)'), icon: 'archive', run: () => write('zip') },
     { label: trans.__('Archive (.tar.gz)'), icon: 'archive', run: () => write('tar.gz') },
     { label: trans.__('Archive with executions (.zip)'), icon: 'archive', run: () => write('zip', true) },
@@ -72,50 +73,74 @@ function ExportButton(): JSX.Element {
       run: () => write('python')
     }
   ];
-  return (
-    <button
-      type="button"
-      className="ca-Button"
-      aria-haspopup="menu"
-      aria-label={trans.__('Export')}
-      title={trans.__('Export; secrets and keys never leave')}
-      onClick={event => shell.openMenu(entries, below(event))}
-    >
-      <Icon name="download" />
-      <span className="ca-Button-text">{trans.__('Export')}</span>
-    </button>
-  );
 }
 
 export function ProjectTools(): JSX.Element {
-  const { trans } = useUi();
+  const { trans, shell } = useUi();
   const actions = useActions();
   const cover = useProject(state => state.cover);
+  const exports = useExports();
+  const versions = () => actions.cover(cover === 'versions' ? null : 'versions');
+  const api = () => actions.cover('api');
   return (
     <>
-      <button
-        type="button"
-        className="ca-Button"
-        aria-label={trans.__('Versions')}
-        title={trans.__('Versions: compare, restore, publish')}
-        aria-pressed={cover === 'versions'}
-        onClick={() => actions.cover(cover === 'versions' ? null : 'versions')}
-      >
-        <Icon name="history" />
-        <span className="ca-Button-text">{trans.__('Versions')}</span>
-      </button>
-      <button
-        type="button"
-        className="ca-Button"
-        aria-label={trans.__('API')}
-        title={trans.__('Keys, and programs that call this project')}
-        aria-haspopup="dialog"
-        onClick={() => actions.cover('api')}
-      >
-        <Icon name="api" />
-        <span className="ca-Button-text">{trans.__('API')}</span>
-      </button>
-      <ExportButton />
+      <span className="ca-Tools-wide">
+        <button
+          type="button"
+          className="ca-Button"
+          aria-label={trans.__('Versions')}
+          title={trans.__('Versions: compare, restore, publish')}
+          aria-pressed={cover === 'versions'}
+          onClick={versions}
+        >
+          <Icon name="history" />
+          <span className="ca-Button-text">{trans.__('Versions')}</span>
+        </button>
+        <button
+          type="button"
+          className="ca-Button"
+          aria-label={trans.__('API')}
+          title={trans.__('Keys, and programs that call this project')}
+          aria-haspopup="dialog"
+          onClick={api}
+        >
+          <Icon name="api" />
+          <span className="ca-Button-text">{trans.__('API')}</span>
+        </button>
+        <button
+          type="button"
+          className="ca-Button"
+          aria-haspopup="menu"
+          aria-label={trans.__('Export')}
+          title={trans.__('Export; secrets and keys never leave')}
+          onClick={event => shell.openMenu(exports, below(event))}
+        >
+          <Icon name="download" />
+          <span className="ca-Button-text">{trans.__('Export')}</span>
+        </button>
+      </span>
+      {/* The same, where there is no room for three buttons. */}
+      <span className="ca-Tools-narrow">
+        <button
+          type="button"
+          className="ca-Button"
+          aria-haspopup="menu"
+          aria-label={trans.__('Versions, API, export')}
+          title={trans.__('Versions, API, export')}
+          onClick={event =>
+            shell.openMenu(
+              [
+                { label: trans.__('Versions'), icon: 'history', run: versions },
+                { label: trans.__('API'), icon: 'api', run: api },
+                { label: trans.__('Export'), icon: 'download', entries: exports }
+              ],
+              below(event)
+            )
+          }
+        >
+          <Icon name="more" />
+        </button>
+      </span>
     </>
   );
 }

@@ -30,19 +30,15 @@ export const preferences: JupyterFrontEndPlugin<PreferencesStore> = {
     const store: PreferencesStore = createPreferences({
       // Settings that cannot be read leave the defaults in place; Lab itself says what is wrong with them.
       ready: loading?.then(
-        () => undefined,
+        settings => {
+          const update = () => store.setState(read(settings));
+          settings.changed.connect(update, settings);
+          update();
+        },
         () => undefined
       ),
       keep: (name, value) => void loading?.then(settings => settings.set(name, value))
     });
-    loading?.then(
-      settings => {
-        const update = () => store.setState(read(settings));
-        settings.changed.connect(update, settings);
-        update();
-      },
-      () => undefined
-    );
     return store;
   }
 };

@@ -25,7 +25,7 @@ function DifferenceRow(props: {
   const { trans } = useUi();
   const { difference, chosen, onChoose } = props;
   const { place, kind, by, base, mine, theirs } = difference;
-  const [comparing, setComparing] = useState(false);
+  const [comparing, setComparing] = useState(by === 'both');
   const label = fieldLabel(trans, place, kind) || trans.__('The whole card');
   const who =
     by === 'both'

@@ -159,7 +159,14 @@ export function Versions({ definition }: { definition: Definition }): JSX.Elemen
   };
   const trouble = list.trouble ?? definitions.trouble;
   return (
-    <div className="ca-Versions" role="region" aria-label={trans.__('Versions of %1', definition.name)}>
+    // Escape goes back to the canvas.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
+    <div
+      className="ca-Versions"
+      role="region"
+      aria-label={trans.__('Versions of %1', definition.name)}
+      onKeyDown={event => event.key === 'Escape' && actions.cover(null)}
+    >
       <VersionList rows={rows} chosen={chosen} onChoose={choose} onMade={list.reload} />
       <div className="ca-Versions-main">
         <div className="ca-Versions-head">

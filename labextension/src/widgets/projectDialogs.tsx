@@ -50,10 +50,11 @@ export async function chooseTemplate(
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.okButton({ label: trans.__('Create') })
-    ],
-    focusNodeSelector: 'input[type=radio]:checked'
+    ]
   });
   dialog.addClass('ca-GalleryDialog');
+  // The dialog puts the focus on its button when it is drawn, which may be after the templates have come.
+  void dialog.ready.then(() => dialog.node.querySelector<HTMLElement>('input[type=radio]:checked')?.focus());
   const answer = await dialog.launch();
   return answer.button.accept ? choice : null;
 }
