@@ -43,6 +43,8 @@ class Serving:
         """What came of each call, by its id: a call is run once here, however often it is asked for."""
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._task = asyncio.get_running_loop().create_task(self._serve(), name=f"tools of {run.id}")
+        transport.background.add(self._task)
+        self._task.add_done_callback(transport.background.discard)
 
     async def _serve(self) -> None:
         try:

@@ -51,6 +51,8 @@ class Transport:
     def __init__(self, url: str, client: httpx2.AsyncClient) -> None:
         self.url = url
         self._client = client
+        self.background: set[asyncio.Task[None]] = set()
+        """What works for its caller as long as it is open; `close` ends it."""
 
     @classmethod
     async def open(
@@ -77,6 +79,10 @@ class Transport:
         return cls(url, await asyncio.to_thread(client))
 
     async def close(self) -> None:
+        left = list(self.background)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._client.aclose()
 
     async def request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from cloutagent_ext.client import Client, Project, Run, connect
+from cloutagent_ext.client import Client, Project, Run, aconnect, connect
 from cloutagent_ext.errors import CloutError, InvalidRequest
 from tests.support.live_server import LiveServer, free_port, live_server
 
@@ -226,6 +227,28 @@ def test_an_answer_that_is_too_large_is_said_to_be(project: Project) -> None:
     [result] = results(run)
     assert result.is_error
     assert "could not be sent" in said(result)
+
+
+def test_a_client_that_closes_leaves_no_task_behind(server: LiveServer) -> None:
+    script(server, "Closing", turn(("fetch", {})), turn(text="x"))
+
+    async def main() -> set[asyncio.Task[Any]]:
+        async with await aconnect(server.url, token=server.token) as client:
+            project = await client.project("Closing")
+
+            @project.tool
+            async def fetch() -> str:
+                """Fetch."""
+                return "fetched"
+
+            run = await project.run("Go", step=True, attended=True)
+            async for event in run:
+                if event.type == "approval_required":
+                    break
+            await run.cancel()
+        return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+
+    assert asyncio.run(main()) == set()
 
 
 def test_a_notebook_calls_back_into_its_own_kernel_while_the_cell_waits(

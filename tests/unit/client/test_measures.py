@@ -30,6 +30,11 @@ def test_tries_that_agree_are_worth_no_more_than_their_row() -> None:
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
 
 
+def test_tries_that_all_agree_in_all_rows_prove_no_more_than_their_rows() -> None:
+    assert measures.worth({"a": [1.0] * 9, "b": [1.0] * 9, "c": [1.0] * 9}) == 3
+    assert measures.rate({"a": [1.0] * 9, "b": [1.0] * 9}).low == pytest.approx(measures.wilson(1.0, 2)[0])
+
+
 def test_tries_that_know_nothing_of_each_other_are_worth_as_many_trials() -> None:
     chance = random.Random(7)
     rows = {str(n): [float(chance.random() < 0.5) for _ in range(10)] for n in range(200)}
