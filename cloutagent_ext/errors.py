@@ -21,7 +21,8 @@ CloutError                        code, HTTP status, a sentence that says how to
 ├── UnsupportedMediaType  415     UNSUPPORTED_MEDIA_TYPE
 ├── BadArchive            422     BAD_ARCHIVE
 ├── RateLimited           429     RATE_LIMITED
-├── Unavailable           503     QUEUE_FULL, TOO_MANY_STREAMS, SHUTTING_DOWN, READ_ONLY (with Retry-After)
+├── Unavailable           503     QUEUE_FULL, TOO_MANY_STREAMS, SHUTTING_DOWN, READ_ONLY, OVERLOADED
+│                                 (with Retry-After)
 ├── BadGateway            502     MODEL_UNAVAILABLE, MCP_CONNECTION_FAILED
 ├── GatewayTimeout        504     TIMEOUT, QUEUE_TIMEOUT
 ├── DiskFull              507     DISK_FULL

@@ -34,6 +34,7 @@ _BY_STATUS: dict[int, tuple[type[CloutError], str]] = {
 }
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_SCARCE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -45,6 +46,10 @@ def as_error(failure: BaseException | None, status: int = 500) -> CloutError:
         return invalid_request(failure)
     if isinstance(failure, OSError) and failure.errno in _FULL:
         return DiskFull("The disk of the data folder is full; make room and try again.")
+    if isinstance(failure, OSError) and failure.errno in _SCARCE:
+        return Unavailable(
+            "The server has no files, memory or processes left; try again in a moment.", code="OVERLOADED"
+        )
     if isinstance(failure, OSError) and failure.errno in _READ_ONLY:
         return Unavailable("The data folder cannot be written; its owner must mend that.", code="READ_ONLY")
     if isinstance(failure, HTTPError):

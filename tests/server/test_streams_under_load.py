@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -94,7 +95,7 @@ def _fill(path: Path) -> None:
         file.write(logfile.sealed(line(end | {"duration_ms": 1, "result": None})[:-1]))
 
 
-async def _stall(server: Caller, path: str) -> tuple[asyncio.StreamWriter, int]:
+async def _stall(server: Caller, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, int]:
     """Reads a little of a stream, then nothing; the id of the last event that came whole."""
     url = server.http.build_request("GET", server.path(path)).url
     sock = socket.socket()
@@ -109,7 +110,7 @@ async def _stall(server: Caller, path: str) -> tuple[asyncio.StreamWriter, int]:
     while received.count(b"\n\nid:") < 2:
         received += await reader.read(4096)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
-    return writer, 1
+    return reader, writer, 1
 
 
 @pytest.mark.timeout(180)
@@ -139,8 +140,14 @@ async def test_readers_that_stall_are_dropped_cost_little_and_can_go_on_where_th
     async with asyncio.timeout(60):
         while slots.open:
             await asyncio.sleep(0.05)
-    for writer, last in stalled[:3]:
-        assert writer.transport is not None
+    for reader, writer, last in stalled[:3]:
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        left = 0
+        async with asyncio.timeout(20):
+            with contextlib.suppress(ConnectionError):
+                while data := await reader.read(65536):
+                    left += len(data)
+        assert left < 8 * 1024 * 1024, "its connection was cut, not served to its end"
         rest = []
         async with server.stream(where, headers={"Last-Event-ID": str(last)}) as (_, found):
             async for frame in found:
@@ -148,7 +155,7 @@ async def test_readers_that_stall_are_dropped_cost_little_and_can_go_on_where_th
                 if len(rest) == 300:
                     break
         assert rest == list(range(last + 1, last + 301))
-    for writer, _ in stalled:
+    for _, writer, _ in stalled:
         writer.close()
 
 
