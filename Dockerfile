@@ -26,10 +26,10 @@ RUN useradd --uid 1000 --user-group --create-home --shell /bin/bash clout \
     && install --directory --owner=clout --group=clout /data /work \
     && install --directory --owner=clout --group=clout --mode=0700 /keys
 COPY --from=build /dist/*.whl /tmp/dist/
-# `demo`: pandas, matplotlib and a small MCP server, which the starter projects use. The version is the wheel's own.
+# `demo`: what the starter projects and notebooks use; `telemetry`: OpenTelemetry. The version is the wheel's own.
 # hadolint ignore=DL3013
 RUN wheel="$(ls /tmp/dist/*.whl)" \
-    && pip install --no-cache-dir "${wheel}[demo]" \
+    && pip install --no-cache-dir "${wheel}[demo,telemetry]" \
     && rm -r /tmp/dist
 COPY jupyter-config/container/ /etc/jupyter/
 

@@ -14,9 +14,11 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ..support.live_server import bare_environment
 from .conftest import Built
+from .hub import REPOSITORY
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -73,6 +75,8 @@ def test_the_wheel_brings_the_panel_the_server_configuration_and_nothing_to_buil
         name.removeprefix(f"{panel}static/") for name in names
     }
     assert package["version"] == told["Version"], "panel and server say different versions"
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert (citation["version"], citation["license"]) == (told["Version"], told["License-Expression"])
     assert told["License-Expression"] == "BSD-3-Clause"
     assert told["Requires-Python"] == ">=3.11"
     assert told["Description-Content-Type"] == "text/markdown"
