@@ -30,6 +30,7 @@ from ..schema.base import JsonObject, timestamp
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin, Spec
 from ..schema.project import Definition, Folder, Limits, PartialLimits, Problem, Validation
 from ..settings import Settings
+from ..telemetry import context
 from . import callers
 from .batches import Batches, scope_of
 from .cassettes import Cassettes
@@ -141,6 +142,7 @@ class Acceptance:
             client_tools=request.client_tools,
             files=request.files,
             metadata=request.metadata,
+            traceparent=context.CALLER.get(),
             created_at=timestamp(made_at(execution_id)),
         )
         if spec.batch is not None:

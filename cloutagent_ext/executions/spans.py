@@ -7,17 +7,20 @@ that of another server which goes on with it. Not here: what an event means (`tr
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ..engine.text import clean
 from ..schema.base import timestamp
 from ..schema.execution import Usage
 from ..schema.trace import Moment, Span, SpanKind, SpanStatus
 
 _MAX_TEXT = 300
 """Longest text of a message or attribute, in characters: names that a model made up can be any length."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_MOMENTS = 128
 """Most moments of one span; of a run with more, the first ones are kept and the rest counted."""
 
@@ -111,6 +114,8 @@ def usage_of(value: Any) -> Usage:
 
 
 def short(value: Any) -> Any:
+    """Of a text, at most its first 300 characters, without what moves a terminal's cursor."""
+    value = _CONTROL.sub(" ", clean(value)) if isinstance(value, str) else value
     return value if not isinstance(value, str) or len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 1] + "…"
 
 

@@ -94,6 +94,7 @@ class TraceFold:
                 "cloutagent.batch.id": spec.batch.id if spec.batch else None,
                 "cloutagent.resumed_from": spec.resumed_from, "cloutagent.forked_from": spec.forked_from,
                 "cloutagent.continued_from": spec.continued_from,
+                "cloutagent.caller.traceparent": spec.traceparent,
             },
         )  # fmt: skip
 

@@ -280,6 +280,8 @@ class Spec(Model):
     forked_at: int | None = None
     """Event of that one up to which the history is shared."""
     continued_from: ExecutionId | None = None
+    traceparent: str | None = None
+    """The caller's own span, where its request named one (W3C); the trace links to it."""
     created_at: Timestamp
 
 

@@ -134,6 +134,7 @@ class Endpoint(APIHandler):
     async def prepare(self) -> None:  # type: ignore[override]
         """Judge the caller. A refusal waits until the body has passed by, so that it is heard."""
         context.REQUEST.set(self.request_id)
+        context.CALLER.set(context.traceparent(self.header("traceparent")))
         try:
             await self._judge()
         except Exception as refusal:

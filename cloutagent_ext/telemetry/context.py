@@ -5,12 +5,22 @@ Carried by context variables, so that every line of a task says it, whoever writ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 EXECUTION: ContextVar[str | None] = ContextVar("cloutagent_execution", default=None)
+CALLER: ContextVar[str | None] = ContextVar("cloutagent_caller", default=None)
+"""The span of another program that a request is part of, as its `traceparent` header names it."""
 REQUEST: ContextVar[str | None] = ContextVar("cloutagent_request", default=None)
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def traceparent(header: str | None) -> str | None:
+    """W3C's `traceparent`, where it is one."""
+    return header if header is not None and _TRACEPARENT.fullmatch(header) else None
 
 
 @contextmanager

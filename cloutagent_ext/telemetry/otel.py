@@ -155,9 +155,20 @@ class Otel:
                 self._sdk_trace.Event(each.name, self._plain(each.attributes), _nanos(each.ts))
                 for each in span.moments
             ],
+            links=self._links(span),
             start_time=_nanos(span.start),
             end_time=_nanos(span.end or span.start),
         )
+
+    def _links(self, span: Span) -> list[Any]:
+        """To the span of the program that asked for the execution."""
+        caller = span.attributes.get("cloutagent.caller.traceparent")
+        if not isinstance(caller, str):
+            return []
+        _, trace_id, span_id, flags = caller.split("-")
+        told = self._trace.TraceFlags(int(flags, 16))
+        there = self._trace.SpanContext(int(trace_id, 16), int(span_id, 16), True, told)
+        return [self._trace.Link(there)]
 
     def _context(self, trace_id: str, span_id: str) -> Any:
         return self._trace.SpanContext(

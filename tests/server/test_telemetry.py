@@ -138,6 +138,23 @@ class TestWithACollector:
         names = {span["name"].split()[0] for span in collector.spans}
         assert names == {"execution", "invoke_agent", "chat", "execute_tool"}
 
+    async def test_a_callers_own_span_is_linked_and_a_header_that_is_none_is_not(
+        self, server: Caller, collector: Receiver
+    ) -> None:
+        project = await server.create("Odd \x1b[2Jname")
+        caller = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+        for header in (f"00-{'-'.join(caller)}-01", f"00-{'0' * 32}-{'0' * 16}-01", "x", "ff-1-2-3"):
+            answer = await server.call(
+                "POST", f"projects/{project['id']}/execute", json={"prompt": "Go."},
+                headers={"traceparent": header},
+            )  # fmt: skip
+            assert answer.status_code == 202, answer.text
+            await server.ended(answer.json()["execution_id"])
+        await until(lambda: len([each for each in collector.spans if each["parent_id"] is None]) == 4)
+        roots = [each for each in collector.spans if each["parent_id"] is None]
+        assert [each["links"] for each in roots] == [[caller], [], [], []]
+        assert {each["name"] for each in roots} == {"execution Odd  [2Jname"}
+
     async def test_a_collector_that_never_answers_holds_nothing_up(
         self, server: Caller, collector: Receiver
     ) -> None:

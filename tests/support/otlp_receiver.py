@@ -82,6 +82,7 @@ def _span(span: Any, scope: str) -> dict[str, Any]:
         "start": span.start_time_unix_nano, "end": span.end_time_unix_nano,
         "status": span.status.code, "message": span.status.message,
         "attributes": attributes(span.attributes), "events": [event.name for event in span.events],
+        "links": [(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
     }  # fmt: skip
 
 

@@ -4767,6 +4767,12 @@ export interface components {
              */
             step: boolean;
             /**
+             * Traceparent
+             * @description The caller's own span, where its request named one (W3C); the trace links to it.
+             * @default null
+             */
+            traceparent: string | null;
+            /**
              * Variables
              * @description Every declared variable that has a value, defaults included.
              */
