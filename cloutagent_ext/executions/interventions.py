@@ -1,4 +1,4 @@
-"""What people do to an execution while it is not over: stop it, answer its question.
+"""What people do to an execution while it is not over: stop it, answer its questions; and let go of it.
 
 Whoever asks may come to a process that does not hold it; then it is taken over where nobody owns it, and
 refused where somebody else does. Not here: how one stops (`scheduler`), how an answer is kept (`questions`).
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from ..engine.ports import Decision
 from ..errors import Conflict, DiskFull
+from ..schema.client_tools import ClientAnswer, ClientCallTaken
 from ..schema.execution import ENDED, ExecutionState
 from . import history
 from .fates import Fates
@@ -18,7 +19,7 @@ from .scheduler import Scheduler
 
 
 class Interventions:
-    """Both, on the executions of one service."""
+    """All of it, on the executions of one service."""
 
     def __init__(
         self, fates: Fates, scheduler: Scheduler, state: Callable[[str], Awaitable[ExecutionState]]
@@ -37,6 +38,30 @@ class Interventions:
             raise Conflict("Another process runs this execution; cancel it there.", status=state.status)
         await self._scheduler.cancel(live, by)
         return live.snapshot()
+
+    async def answer(self, execution_id: str, call_id: str, answer: ClientAnswer) -> ClientCallTaken:
+        """See `Executions.answer`."""
+        live = self._scheduler.live.get(execution_id)
+        if live is None:
+            status = (await self._state(execution_id)).status
+            raise Conflict("This execution does not run here: nobody waits for an answer.", status=status)
+        return live.calls.take(call_id, answer)
+
+    async def let_go(self, execution_id: str) -> ExecutionState:
+        """Nobody holds it when this returns, so that it can be removed; how it stood.
+
+        Raises Conflict while it runs or waits, NotFound, Expired.
+        """
+        live = await self._fates.hold(execution_id)
+        state = live.snapshot() if live else await self._state(execution_id)
+        if state.status not in ENDED and (live is None or state.status != "interrupted"):
+            raise Conflict("This execution has not ended; cancel it first.", status=state.status)
+        if live is not None:
+            if live.task is not None:
+                await live.done.wait()
+            else:
+                await self._scheduler.release(live)
+        return state
 
     async def decide(self, execution_id: str, call_id: str, decision: Decision) -> ExecutionState:
         """See `Executions.decide`."""

@@ -19,7 +19,7 @@ from ..engine.ports import Clock, Decision, Kernels
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..engine.tools.registry import builtin
-from ..errors import Conflict, Expired, NotFound
+from ..errors import Expired, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import Page
 from ..schema.client_tools import ClientAnswer, ClientCallTaken
@@ -382,11 +382,7 @@ class Executions:
 
     async def answer(self, execution_id: str, call_id: str, answer: ClientAnswer) -> ClientCallTaken:
         """What the caller says to a call of its own tool. Raises NotFound, Conflict; see `Calls.take`."""
-        live = self._scheduler.live.get(execution_id)
-        if live is None:
-            status = (await self.state(execution_id)).status
-            raise Conflict("This execution does not run here: nobody waits for an answer.", status=status)
-        return live.calls.take(call_id, answer)
+        return await self._interventions.answer(execution_id, call_id, answer)
 
     async def delete(self, execution_id: str) -> None:
         """Remove it with its log and workspace, or what is kept of one that has expired.
@@ -394,17 +390,9 @@ class Executions:
         What it cost stays in the ledger. Raises Conflict while it runs or waits, NotFound.
         """
         try:
-            live = await self._fates.hold(execution_id)
+            state = await self._interventions.let_go(execution_id)
         except Expired:
             return await self.books.ledger.forget(execution_id)
-        state = live.snapshot() if live else await self.state(execution_id)
-        if state.status not in ENDED and (live is None or state.status != "interrupted"):
-            raise Conflict("This execution has not ended; cancel it first.", status=state.status)
-        if live is not None:
-            if live.task is not None:
-                await live.done.wait()
-            else:
-                await self._scheduler.release(live)
         await self.books.ledger.leave(execution_id, state.project_id)
         await self._records.delete(execution_id)
         self._repeats.forget(execution_id)
