@@ -21,7 +21,7 @@ from tests.server.test_access import PUBLIC, UNKNOWN, address, live_routes, send
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 EXECUTES = {
     "backtest_hook", "upload", "execute", "cancel_execution", "decide_approval", "resume_execution",
-    "fork_execution", "test_mcp",
+    "fork_execution", "test_mcp", "answer_call",
 }  # fmt: skip
 """Routes that start, stop or go on with something; the right to change a project is not enough for them."""
 READS = {"validate_project"}
