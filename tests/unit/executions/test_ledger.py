@@ -203,6 +203,8 @@ async def test_damage_while_it_is_open_is_found_and_mended(office: Office) -> No
         side.rename(side.with_name(side.name.replace("ledger.sqlite", "elsewhere")))
     await office.run(project)
     assert (await caught_up(office)).executions.completed == 2
+    folder = office.services.settings.data_dir
+    assert await asyncio.to_thread(rows, folder, "SELECT COUNT(*) FROM executions") == [(2,)]
 
 
 async def test_two_servers_write_one_ledger(open_office: Opens) -> None:
