@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.support.live_server import LiveServer
@@ -21,6 +22,8 @@ SLOW_MS = 60_000
 _ROOT = Path(__file__).parents[2]
 SCREENSHOTS = _ROOT / (os.environ.get("CLOUTAGENT_SCREENSHOTS") or "test-results")
 """Where pictures go; `make screenshots` puts them into the documentation."""
+THEMES = (pytest.param(False, id="light"), pytest.param(True, id="dark", marks=pytest.mark.nightly))
+"""For tests that take pictures: the light theme each time, the dark one at night."""
 # Lab's own noise, which no extension can stop.
 _NOT_OURS = (
     "webpack",

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.axe import findings
-from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.lab import SLOW_MS, THEMES, Lab
 from tests.support.live_server import LiveServer
 
 MOST_CLICKS = 25
@@ -64,7 +64,7 @@ def test_a_newcomer_builds_and_runs_an_agent_with_a_subagent_and_a_server_in_few
     assert hand.clicks < MOST_CLICKS
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_the_gallery_shows_templates_with_pictures_and_is_walked_by_keyboard(
     chromium: Browser, server: LiveServer, dark: bool
 ) -> None:
@@ -88,7 +88,7 @@ def test_the_gallery_shows_templates_with_pictures_and_is_walked_by_keyboard(
         lab.theme(False)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_the_tour_points_at_four_things_can_be_skipped_and_does_not_come_back(
     chromium: Browser, server: LiveServer, dark: bool
 ) -> None:

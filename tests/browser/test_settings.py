@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import findings
-from tests.browser.lab import Lab
+from tests.browser.lab import THEMES, Lab
 from tests.support.live_server import LiveServer
 
 
@@ -107,7 +107,7 @@ def test_an_imported_project_starts_nothing_before_its_programs_were_agreed_to(
     expect(trust).to_contain_text("Trusted" if trusted else "Not trusted yet")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_settings_look_right_and_are_open_to_everybody(
     chromium: Browser, server: LiveServer, dark: bool
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import findings
-from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.lab import SLOW_MS, THEMES, Lab
 from tests.support.live_server import LiveServer
 
 
@@ -96,7 +96,7 @@ def test_closing_with_edits_that_only_the_tab_has_asks(lab: Lab, server: LiveSer
     assert (saved["agent"]["task"], saved["version"]) == ("Say hello.", 2)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
     chromium: Browser, server: LiveServer, dark: bool
 ) -> None:
@@ -134,7 +134,7 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
         lab.theme(False)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_versions_are_compared_labelled_published_and_restored(
     chromium: Browser, server: LiveServer, dark: bool
 ) -> None:
@@ -196,8 +196,11 @@ def test_versions_are_compared_labelled_published_and_restored(
         page.locator(".lm-Menu-item", has_text="Versions").click()
         versions.get_by_role("button", name=re.compile("^v2")).click()
         expect(versions).to_contain_text("v1 → v2")
-        expect(versions.locator(".ca-Marked[data-mark=removed]")).to_be_visible()
-        expect(versions.get_by_role("region", name="Changes")).to_contain_text("Sales analyst")
+        expect(versions.locator(".ca-Marked[data-mark=removed]")).to_be_in_viewport()
+        expect(page.get_by_role("button", name="Properties", exact=True)).to_be_in_viewport(ratio=1)
+        changes = versions.get_by_role("region", name="Changes")
+        expect(changes).to_contain_text("Sales analyst")
+        expect(changes).to_be_in_viewport()
         lab.screenshot(f"versions-narrow-{theme}")
         if dark:
             lab.high_contrast()

@@ -105,4 +105,13 @@ describe('export', () => {
       asked.indexOf(`GET projects/${ID}/export?format=zip&executions=true`)
     );
   });
+
+  it('stands with versions and API in one menu, for where there is little room', () => {
+    const tab = show();
+    fireEvent.click(screen.getByLabelText('Versions, API, export'));
+    expect(tab.shell.menu.map(entry => entry.label)).toEqual(['Versions', 'API', 'Export']);
+    expect(tab.shell.menu[2].entries).toHaveLength(6);
+    tab.shell.menu[0].run!();
+    expect(tab.state().cover).toBe('versions');
+  });
 });
