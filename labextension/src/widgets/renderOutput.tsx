@@ -15,18 +15,7 @@ import { useEffect, useRef } from 'react';
 import type { Client } from '../api/client';
 import type { RenderOutput } from '../ui/context';
 
-/** Marks a picture that is a file of the execution; a browser that meets it loads nothing. */
-const FILE = 'data:,';
-const RELATIVE_IMAGE = /(<img\b[^>]*?\ssrc=")(?![a-z][a-z0-9+.-]*:|\/\/|#)([^"]*")/gi;
-
-/** Lab's sanitizer, and after it the mark, so that no relative picture is asked of the wrong address. */
-function marking(sanitizer: IRenderMime.ISanitizer): IRenderMime.ISanitizer {
-  return {
-    sanitize: (dirty, options) => sanitizer.sanitize(dirty, options).replace(RELATIVE_IMAGE, `$1${FILE}$2`),
-    getAutolink: () => sanitizer.getAutolink?.() ?? true,
-    allowNamedProperties: sanitizer.allowNamedProperties
-  };
-}
+import { FILE, sealing } from './sealed';
 
 function asDataUrl(blob: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -97,7 +86,7 @@ export function renderOutputWith(registry: IRenderMimeRegistry, client: Client):
       }
       const made = registry
         .clone({
-          sanitizer: marking(registry.sanitizer),
+          sanitizer: sealing(registry.sanitizer),
           resolver: executionId ? filesOf(client, executionId) : undefined,
           linkHandler: linksTo(path => show.current?.(path))
         })
