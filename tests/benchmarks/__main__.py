@@ -19,6 +19,7 @@ ALL = (
     "servers",
     "start",
     "panel",
+    "browser",
     "client",
     "telemetry",
 )

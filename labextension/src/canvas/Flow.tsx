@@ -10,7 +10,6 @@ import {
   ReactFlow,
   SelectionMode,
   applyNodeChanges,
-  useReactFlow,
   useStore
 } from '@xyflow/react';
 import { useCallback, useEffect, useMemo, useState } from 'react';
@@ -19,7 +18,6 @@ import type { Definition, Position } from '../api/types';
 import { titleOf } from '../graph/find';
 import type { CardKind, Graph } from '../graph/graph';
 import { graphOf } from '../graph/graph';
-import type { NewKind } from '../graph/items';
 import { GRID } from '../graph/layout';
 import { useActions, useProject, useUi } from '../ui/context';
 import { kindLabel } from '../ui/labels';
@@ -31,9 +29,10 @@ import { FirstSteps } from './FirstSteps';
 import { FAR, farness } from './fit';
 import { nodesOf, wiresOf } from './nodes';
 import { Overview } from './Overview';
-import { DRAGGED, newName, Palette } from './Palette';
+import { Palette } from './Palette';
 import { Refused } from './Refused';
 import { RunPill } from './RunPill';
+import { useHandlers } from './useHandlers';
 import { useKeys } from './useKeys';
 import { useSnap } from './useSnap';
 import { useOldView, useSought } from './useSought';
@@ -41,8 +40,11 @@ import { useView } from './useView';
 import { EDGE_TYPES } from './WireEdge';
 import { ZoomControls } from './ZoomControls';
 
-/** From so many cards on, only those in view are rendered. */
-const MANY = 100;
+/**
+ * From so many cards on, only those in view are rendered. Below, drawing all of them once costs less than
+ * making and dropping cards with every step of a pan.
+ */
+const MANY = 400;
 interface Props {
   definition: Definition;
 }
@@ -95,7 +97,6 @@ export function Flow({ definition }: Props): JSX.Element {
     },
     [actions, graph]
   );
-  const flow = useReactFlow();
   const keys = useKeys();
   const valid = useCallback<IsValidConnection>(
     ({ source, target }) => actions.refusal(source, target) === null,
@@ -111,6 +112,24 @@ export function Flow({ definition }: Props): JSX.Element {
   );
   const far = useStore(state => farness(state.transform[2]));
   const scale = useStore(state => (state.transform[2] < FAR ? Math.round(state.transform[2] * 20) / 20 : 1));
+  const handlers = useHandlers(remember);
+  const texts = useMemo(() => ariaTexts(trans), [trans]);
+  // A card that is dragged is drawn with each frame: what floats beside it is not.
+  const floating = useMemo(
+    () => (
+      <>
+        <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.2} />
+        <ZoomControls room={room} fit={fit} moved={remember} />
+        {!frozen && <Palette room={room} />}
+        <CardTools definition={definition} />
+        <Refused />
+        <FirstSteps definition={definition} />
+        <RunPill />
+        {hasMap && <Overview />}
+      </>
+    ),
+    [room, fit, remember, frozen, definition, hasMap]
+  );
 
   return (
     <div
@@ -125,39 +144,10 @@ export function Flow({ definition }: Props): JSX.Element {
         nodeTypes={CARD_TYPES}
         edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
-        onNodeClick={(event, node) => {
-          if (!event.shiftKey && !event.ctrlKey && !event.metaKey) {
-            actions.select(node.id);
-          }
-        }}
         onSelectionChange={onPicked}
-        onNodeDoubleClick={(_, node) => actions.openProperties(node.id)}
-        onPaneClick={() => actions.select(null)}
-        onMoveEnd={event => event && remember()}
+        {...handlers}
         {...keys}
-        onConnect={({ source, target }) => actions.connect(source, target)}
-        onConnectEnd={(_, { isValid, fromNode, toNode }) => {
-          if (isValid === false && fromNode && toNode) {
-            actions.connect(fromNode.id, toNode.id);
-          }
-        }}
         isValidConnection={valid}
-        onDragOver={event => {
-          if (event.dataTransfer.types.includes(DRAGGED)) {
-            event.preventDefault();
-            event.dataTransfer.dropEffect = 'copy';
-          }
-        }}
-        onDrop={event => {
-          const kind = event.dataTransfer.getData(DRAGGED) as NewKind | '';
-          if (kind) {
-            event.preventDefault();
-            const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
-            actions.add(kind, newName(trans, kind), at);
-            // Whoever puts a card somewhere wants it there, not a view that jumps.
-            remember();
-          }
-        }}
         defaultViewport={definition.ui.viewport ?? undefined}
         connectionMode={ConnectionMode.Loose}
         connectionRadius={28}
@@ -172,18 +162,11 @@ export function Flow({ definition }: Props): JSX.Element {
         maxZoom={2}
         onlyRenderVisibleElements={nodes.length > MANY}
         colorMode={dark ? 'dark' : 'light'}
-        ariaLabelConfig={ariaTexts(trans)}
+        ariaLabelConfig={texts}
         proOptions={ATTRIBUTION}
         aria-label={trans.__('Canvas of %1', definition.name)}
       >
-        <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.2} />
-        <ZoomControls room={room} fit={fit} moved={remember} />
-        {!frozen && <Palette room={room} />}
-        <CardTools definition={definition} />
-        <Refused />
-        <FirstSteps definition={definition} />
-        <RunPill />
-        {hasMap && <Overview />}
+        {floating}
       </ReactFlow>
     </div>
   );

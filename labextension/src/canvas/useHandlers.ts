@@ -1,0 +1,74 @@
+/**
+ * What a person does with the mouse on the canvas, as handlers that stay the same functions: React Flow hands
+ * them to every card, and a new one would draw all cards anew with each frame of a drag.
+ */
+import type { ReactFlowProps } from '@xyflow/react';
+import { useReactFlow } from '@xyflow/react';
+import { useMemo, useRef } from 'react';
+
+import type { NewKind } from '../graph/items';
+import { useActions, useUi } from '../ui/context';
+
+import { DRAGGED, newName } from './Palette';
+
+type Handlers = Required<
+  Pick<
+    ReactFlowProps,
+    | 'onNodeClick'
+    | 'onNodeDoubleClick'
+    | 'onPaneClick'
+    | 'onMoveEnd'
+    | 'onConnect'
+    | 'onConnectEnd'
+    | 'onDragOver'
+    | 'onDrop'
+  >
+>;
+
+export function useHandlers(moved: () => void): Handlers {
+  const { trans } = useUi();
+  const actions = useActions();
+  const flow = useReactFlow();
+  const latest = useRef({ moved, trans, flow });
+  latest.current = { moved, trans, flow };
+  return useMemo(
+    () => ({
+      onNodeClick: (event, node) => {
+        if (!event.shiftKey && !event.ctrlKey && !event.metaKey) {
+          actions.select(node.id);
+        }
+      },
+      onNodeDoubleClick: (_, node) => actions.openProperties(node.id),
+      onPaneClick: () => actions.select(null),
+      onMoveEnd: event => {
+        // Without an event nobody moved it: it was fitted.
+        if (event) {
+          latest.current.moved();
+        }
+      },
+      onConnect: ({ source, target }) => actions.connect(source, target),
+      onConnectEnd: (_, { isValid, fromNode, toNode }) => {
+        if (isValid === false && fromNode && toNode) {
+          actions.connect(fromNode.id, toNode.id);
+        }
+      },
+      onDragOver: event => {
+        if (event.dataTransfer.types.includes(DRAGGED)) {
+          event.preventDefault();
+          event.dataTransfer.dropEffect = 'copy';
+        }
+      },
+      onDrop: event => {
+        const kind = event.dataTransfer.getData(DRAGGED) as NewKind | '';
+        if (kind) {
+          event.preventDefault();
+          const at = latest.current.flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
+          actions.add(kind, newName(latest.current.trans, kind), at);
+          // Whoever puts a card somewhere wants it there, not a view that jumps.
+          latest.current.moved();
+        }
+      }
+    }),
+    [actions]
+  );
+}
