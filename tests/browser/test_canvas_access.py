@@ -56,9 +56,7 @@ def test_axe_finds_nothing_on_canvas_outline_and_properties(
         lab.theme(False)
 
 
-def test_at_two_hundred_per_cent_everything_can_be_reached(
-    chromium: Browser, server: LiveServer
-) -> None:
+def test_at_two_hundred_per_cent_everything_can_be_reached(chromium: Browser, server: LiveServer) -> None:
     """A window of 1280 × 800 at 200 % is one of 640 × 400."""
     project = big_project(server, "Twice as large", 2)
     with Lab.opened(chromium, server, width=640, height=400) as lab:
