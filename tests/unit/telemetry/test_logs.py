@@ -67,7 +67,11 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize("said", INJECTIONS)
-def test_nothing_that_is_said_ends_a_line_forges_one_or_moves_a_cursor(desk: Desk, said: str) -> None:
+def test_nothing_that_is_said_ends_a_line_forges_one_or_moves_a_cursor(
+    desk: Desk, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pytest would keep it for its own report, which cannot be sent between its processes.
+    monkeypatch.setattr(logging.getLogger("cloutagent"), "propagate", False)
     LOG.info("Named %s", said, extra={"fields": {"name": said, "inner": {said: [said]}}})
     LOG.error("And %s", said)
     found = desk.lines()
