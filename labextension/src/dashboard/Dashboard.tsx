@@ -3,6 +3,7 @@
  */
 import '../../style/shared.css';
 import '../../style/dashboard.css';
+import '../../style/dashboard-tables.css';
 
 import { useEffect } from 'react';
 import { useStore } from 'zustand';

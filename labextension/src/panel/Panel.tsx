@@ -13,6 +13,7 @@ import '../../style/far.css';
 import '../../style/views.css';
 import '../../style/properties.css';
 import '../../style/fields.css';
+import '../../style/choosers.css';
 import '../../style/prompt.css';
 import '../../style/monitor.css';
 import '../../style/tree.css';
