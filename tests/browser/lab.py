@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,15 +81,25 @@ class Lab:
 
     def wait_until_layout_names(self, text: str) -> None:
         """Lab saves its layout a moment after a change; this is what a reload comes back to."""
-        self.page.wait_for_function(
-            """async ([workspace, text]) => {
-                 const answer = await fetch(`/lab/api/workspaces/${workspace}`);
-                 const data = (await answer.json()).data ?? {};
-                 const layout = JSON.stringify(data['layout-restorer:data']?.main ?? null);
-                 return layout.includes(text) && Object.keys(data).some(key => key.endsWith(text));
-               }""",
-            arg=[self.workspace, text],
-        )
+
+        def names(data: dict[str, Any]) -> bool:
+            layout = json.dumps((data.get("layout-restorer:data") or {}).get("main"))
+            return text in layout and any(key.endswith(text) for key in data)
+
+        self._until_saved(names)
+
+    def wait_until_workspace_has(self, text: str) -> None:
+        """The same for what else Lab keeps between two visits."""
+        self._until_saved(lambda data: text in json.dumps(data))
+
+    def _until_saved(self, there: Callable[[dict[str, Any]], bool]) -> None:
+        # Not `wait_for_function`: to that a promise is as good as true.
+        ask = "async path => (await fetch(path, {cache: 'no-store'})).json()"
+        for _ in range(SLOW_MS // 100):
+            if there(self.page.evaluate(ask, f"/lab/api/workspaces/{self.workspace}").get("data") or {}):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("Lab did not save it")
 
     def wait_for_lab(self) -> None:
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW_MS)

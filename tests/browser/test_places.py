@@ -109,11 +109,7 @@ def test_a_file_dragged_from_the_file_browser_goes_with_the_run(
         dialog.get_by_label("Cost at most").fill("0.5")
         dialog.get_by_role("button", name="Run").click()
         settled(lab, server, made, 2)
-        lab.page.wait_for_function(
-            """async workspace => (await (await fetch(`/lab/api/workspaces/${workspace}`)).text())
-                 .includes('Read it again.')""",
-            arg=lab.workspace,
-        )
+        lab.wait_until_workspace_has("Read it again.")
         lab.reload()
         lab.card("agent").wait_for()
         ended(lab)
@@ -137,6 +133,12 @@ def test_a_cell_that_calls_the_project_is_added_to_the_open_notebook_and_runs(
     lab.page.evaluate(run, ["cloutagent:add-cell", {"id": made}])
     cell = notebook.locator(".jp-Cell").nth(1)
     expect(cell).to_contain_text('connect()["Called"].run()')
-    cell.locator(".cm-content").press("Shift+Enter")
+    # Lab says "idle" a moment before the new notebook has its kernel, and then runs nothing.
+    prompt = cell.locator(".jp-InputPrompt")
+    for _ in range(20):
+        cell.locator(".cm-content").press("Shift+Enter")
+        lab.page.wait_for_timeout(1000)
+        if prompt.inner_text() != "[ ]:":
+            break
     assert settled(lab, server, made, 1)[0]["origin"] == "notebook"
     lab.complaints.clear()
