@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,8 +67,11 @@ def _anew(server: LiveServer) -> tuple[str, str]:
     for run in server.request("GET", "executions")[1]["items"]:
         if run["status"] not in {"completed", "failed", "cancelled"}:
             server.request("POST", f"executions/{run['execution_id']}/cancel")
-    for row in server.request("GET", "projects")[1]["items"]:
-        server.request("DELETE", f"projects/{row['id']}")
+    deadline = time.monotonic() + 60
+    while rows := server.request("GET", "projects")[1]["items"]:  # some may still have a run that ends
+        assert time.monotonic() < deadline, rows
+        for row in rows:
+            server.request("DELETE", f"projects/{row['id']}")
     made = server.create_project("Sales analyst")
     return made["id"], made["api_key"]
 
