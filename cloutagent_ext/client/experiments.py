@@ -40,6 +40,8 @@ _WAIT_S = 50.0
 """Longest that one request waits for a trial's end: less than proxies are patient."""
 _FULL_S = 1.0
 """Pause after the queue was full."""
+_LATE_S = 0.3
+"""Seconds in which a request that nobody waits for any more has begun what it asks for."""
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}")
 
 
@@ -192,12 +194,22 @@ class AsyncExperiment:
 
     async def cancel(self) -> int:
         """Stop the trials that are on their way; how many. Those that are done stay."""
+        stopped = await self._cancel_found()
+        while True:
+            # A request that was on its way when `advance` was left begins an execution a moment later.
+            await asyncio.sleep(_LATE_S)
+            if not (late := await self._cancel_found()):
+                return stopped
+            stopped += late
+
+    async def _cancel_found(self) -> int:
         await self.find()
         stopped = 0
         for trial in self.trials:
-            if trial.state is not None and trial.state.status not in ENDED:
+            state = trial.state
+            if state is not None and state.status not in ENDED and not state.cancelling:
                 with contextlib.suppress(Conflict):  # it ended in the same moment
-                    trial.state = await AsyncRun(self._transport, trial.state.execution_id).cancel()
+                    trial.state = await AsyncRun(self._transport, state.execution_id).cancel()
                     stopped += 1
         return stopped
 
