@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 STRIP := $(shell env | sed -n 's/^\(\(ANTHROPIC\|CLAUDE\|OPENAI\)_[A-Z0-9_]*\)=.*/-u \1/p')
 CLEAN_ENV := env $(STRIP)
 
-PANEL_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/lib/*' -not -name '*.tsbuildinfo' 2>/dev/null)
+PANEL_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/.yarn/*' -not -path '*/lib/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 
 .PHONY: help demo test lint types bench screenshots nightly docs format clean setup-demo setup-test test-lint test-panel test-python test-browser
 
