@@ -23,7 +23,10 @@ def expect_clean(lab: Lab, view: str) -> None:
     assert complaints == [], f"{view}: {complaints}"
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
+@pytest.mark.parametrize(
+    "theme",
+    ["Light", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("Dark", "Dark High Contrast"))],
+)
 def test_axe_finds_nothing_on_canvas_outline_and_properties(
     chromium: Browser, server: LiveServer, theme: str
 ) -> None:
