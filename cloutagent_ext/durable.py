@@ -43,7 +43,7 @@ _MAX_OPEN = 128
 
 _CHUNK = 1024 * 1024
 _OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 """The process has too little of something for a moment; nothing is wrong with the disk."""
 _MEANINGFUL = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -62,7 +62,7 @@ def _translated(path: Path) -> Iterator[None]:
                 f"No room left on the disk to write {path.name}. Free some space, then try again."
             ) from error
         reason = os.strerror(error.errno) if error.errno else str(error)
-        if error.errno in _SCARCE:
+        if error.errno in SCARCE:
             raise Unavailable(
                 f"{path.name} could not be written now: {reason}. Try again in a moment.", code="OVERLOADED"
             ) from error

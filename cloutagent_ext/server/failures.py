@@ -7,6 +7,7 @@ import errno
 from pydantic import ValidationError
 from tornado.web import HTTPError
 
+from ..durable import SCARCE
 from ..errors import (
     CloutError,
     DiskFull,
@@ -34,7 +35,6 @@ _BY_STATUS: dict[int, tuple[type[CloutError], str]] = {
 }
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_SCARCE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -46,7 +46,7 @@ def as_error(failure: BaseException | None, status: int = 500) -> CloutError:
         return invalid_request(failure)
     if isinstance(failure, OSError) and failure.errno in _FULL:
         return DiskFull("The disk of the data folder is full; make room and try again.")
-    if isinstance(failure, OSError) and failure.errno in _SCARCE:
+    if isinstance(failure, OSError) and failure.errno in SCARCE:
         return Unavailable(
             "The server has no files, memory or processes left; try again in a moment.", code="OVERLOADED"
         )

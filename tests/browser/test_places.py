@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -137,8 +138,8 @@ def test_a_cell_that_calls_the_project_is_added_to_the_open_notebook_and_runs(
     prompt = cell.locator(".jp-InputPrompt")
     for _ in range(20):
         cell.locator(".cm-content").press("Shift+Enter")
-        lab.page.wait_for_timeout(1000)
-        if prompt.inner_text() != "[ ]:":
+        with contextlib.suppress(AssertionError):
+            expect(prompt).not_to_have_text("[ ]:", timeout=2000)
             break
     assert settled(lab, server, made, 1)[0]["origin"] == "notebook"
     lab.complaints.clear()

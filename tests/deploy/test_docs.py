@@ -76,18 +76,7 @@ def _anew(server: LiveServer) -> tuple[str, str]:
     return made["id"], made["api_key"]
 
 
-_EACH_TIME = ("README.md", "tutorial.md", "guide.md", "http-api.md")
-"""Pages of which `make test` runs the code; the others' at night, and whoever changes them."""
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=[] if page.name in _EACH_TIME else [pytest.mark.nightly])
-        for page in WITH_CODE
-    ],
-    ids=lambda page: page.name,
-)
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(server: LiveServer, page: Path, tmp_path: Path) -> None:
     project, key = _anew(server)
     env = server.env | {

@@ -219,6 +219,8 @@ def test_stopping_ends_the_trials_on_their_way_and_keeps_the_others(
     while project.executions_df()["status"].isin(["running", "queued"]).any():
         assert time.monotonic() < deadline
     assert set(project.executions_df()["status"]) <= {"completed", "cancelled"}
+    experiment.find()
+    assert {trial.state.status for trial in experiment.trials if trial.state} <= {"completed", "cancelled"}
 
 
 def test_a_notebook_shows_one_progress_bar_that_changes(
