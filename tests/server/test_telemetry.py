@@ -119,7 +119,7 @@ class TestWithACollector:
             "queued", "start", "complete",
         ]  # fmt: skip
         everything = b"".join(collector.raw)
-        for secret in (SECRET, server.app.identity_provider.token, project["api_key"].split("_")[2]):
+        for secret in (SECRET, server.app.identity_provider.token, project["api_key"].split("_", 2)[2]):
             assert secret.encode() not in everything
         assert {path for path, _ in collector.requests} == {"/v1/traces", "/v1/metrics", "/v1/logs"}
 

@@ -48,4 +48,4 @@ def test_keys_secrets_and_restores_from_a_shell_are_told(
     assert found[0]["key_id"] == found[1]["key_id"] == key["id"]
     text = path.read_text()
     assert VALUE not in text
-    assert key["api_key"].split("_")[2] not in text
+    assert key["api_key"].split("_", 2)[2] not in text
