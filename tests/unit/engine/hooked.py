@@ -20,6 +20,14 @@ from cloutagent_ext.engine.tools.isolation import Isolation
 from cloutagent_ext.engine.tools.mcp_process import Sandbox
 from cloutagent_ext.schema.project import Hook
 
+from ...support.messages_api import Call, MessagesApi, Say
+from .harness import Bench, Echo, live
+
+DENY = '{"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "not here"}}'
+ASK = '{"hookSpecificOutput": {"permissionDecision": "ask"}}'
+ALLOW = '{"hookSpecificOutput": {"permissionDecision": "allow"}}'
+NOTHING = "{}"
+
 
 def script(
     id: str, text: str, event: str = "PreToolUse", *, run: str = "bash", **more: Any
@@ -87,3 +95,35 @@ def survivors(execution_id: str) -> list[str]:
         except (psutil.Error, OSError):
             continue
     return found
+
+
+@asynccontextmanager
+async def bench(
+    api: MessagesApi, workspace: Path, *hooks: dict[str, Any], **more: Any
+) -> AsyncIterator[Bench]:
+    async with live(api.url, workspace) as made, actions(workspace, *hooks, **more) as bound:
+        made.hooks = bound
+        yield made
+
+
+def last_user(api: MessagesApi) -> list[dict[str, Any]]:
+    return api.requests[-1]["messages"][-1]["content"]
+
+
+def result_text(block: dict[str, Any]) -> str:
+    return "".join(part["text"] for part in block["content"])
+
+
+async def call_echo(
+    tmp_path: Path, *hooks: dict[str, Any], tool: Echo | None = None, agent: Any = None, **more: Any
+) -> tuple[Bench, MessagesApi, Echo]:
+    """One call of `echo` past `hooks`, then an answer."""
+    tool = tool or Echo()
+    async with (
+        MessagesApi([Call("echo", {"text": "hello"}, id="c1"), Say("Done.")]) as api,
+        bench(api, tmp_path, *hooks) as made,
+    ):
+        if "decision" in more:
+            made.approvals.decision = more.pop("decision")
+        await made.run({"agent": {"tools": ["echo"], **(agent or {})}, "hooks": list(hooks)}, tools=[tool])
+    return made, api, tool

@@ -6,25 +6,16 @@ import base64
 import gzip
 import json
 import sys
-import zlib
-from collections import deque
 from collections.abc import AsyncIterator
-from itertools import groupby
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from cloutagent_ext.engine.models import cassette as tapes
-from cloutagent_ext.errors import BadArchive, Conflict, InvalidRequest, NotFound, TooLarge
-from cloutagent_ext.schema.execution import ExecutionState
-from cloutagent_ext.schema.project import Definition, McpServer, Subagent
+from cloutagent_ext.schema.project import McpServer, Subagent
 from tests.support.messages_api import Call, Calls, Failure, Json, MessagesApi, Reply, Say, Scripted
 
 from .conftest import Office, Opens, agent
-
-KEY = "key-" + "k" * 40
+from .studio import KEY, Studio, project, told
 
 
 @pytest.fixture
@@ -33,82 +24,9 @@ async def api() -> AsyncIterator[MessagesApi]:
         yield api
 
 
-class Studio:
-    """Records with a model, replays in a service that has neither key nor address of one."""
-
-    def __init__(self, opens: Opens, api: MessagesApi) -> None:
-        self._opens = opens
-        self.api = api
-
-    async def record(
-        self,
-        definition: Definition,
-        script: list[Scripted] | Any,
-        *,
-        tools: bool = False,
-        files: dict[str, bytes] | None = None,
-        secrets: dict[str, str] | None = None,
-        prompt: str | None = None,
-        status: str = "completed",
-    ) -> tuple[str, ExecutionState, list[Json], str]:
-        """Project, final state, events and cassette of one run."""
-        self.api._script = script if callable(script) else deque(script)
-        office = await self._opens(api_key=KEY, base_url=self.api.url)
-        stored = await office.services.store.create(definition, files=files or {})
-        project = str(stored.project.id)
-        for name, value in (secrets or {}).items():
-            await office.services.secrets.set(project, name, value)
-        state = await office.run(project, **({"prompt": prompt} if prompt else {}))
-        assert state.status == status, state.error
-        events = await office.events(state.execution_id)
-        cassette = await office.executions.record(state.execution_id, tools=tools)
-        await office.services.stop(0)
-        return project, state, events, cassette
-
-    async def player(self) -> Office:
-        return await self._opens(api_key=None, base_url=None)
-
-
 @pytest.fixture
 def studio(open_office: Opens, api: MessagesApi) -> Studio:
     return Studio(open_office, api)
-
-
-def project(**fields: Any) -> Definition:
-    return Definition(name="Recorded", **{"agent": agent(), **fields})
-
-
-_OWN = ("id", "ts", "execution_id", "duration_ms", "total_cost_usd", "turn_cost_usd", "percent_of_limit")
-
-
-_NOTES = ("REPLAYED", "NOT_ISOLATED", "SIMULATED")
-"""Warnings about what plays and what runs, not about what is told."""
-
-
-def told(events: list[Json]) -> dict[str, list[Json]]:
-    """What each agent did, in order; pieces of text put together, times, prices and marks left out."""
-    agents: dict[str, list[Json]] = {}
-    for event in events:
-        kind = event["type"]
-        if kind in ("queued", "start", "complete", "error") or event.get("code") in _NOTES:
-            continue
-        own = (*_OWN, "usage") if kind == "cost_update" else _OWN  # the sum of agents that run side by side
-        known = {name: value for name, value in event.items() if name not in own}
-        mine = agents.setdefault(event["agent"], [])
-        if kind in ("text", "thinking") and mine and mine[-1]["type"] == kind and not mine[-1]["final"]:
-            mine[-1] |= {"content": mine[-1]["content"] + event["content"], "final": event["final"]}
-        else:
-            mine.append(known)
-    return {agent: _settled(mine) for agent, mine in agents.items()}
-
-
-def _settled(events: list[Json]) -> list[Json]:
-    """Results of one turn come as the tools end: those beside each other in the order of their ids."""
-    found: list[Json] = []
-    for kind, group in groupby(events, key=lambda event: event["type"]):
-        beside = list(group)
-        found += sorted(beside, key=lambda event: event["call_id"]) if kind == "tool_result" else beside
-    return found
 
 
 THINKING = {"type": "thinking", "thinking": "It is a file. " * 40, "signature": "sig-1"}
@@ -437,119 +355,3 @@ async def test_no_secret_is_on_a_cassette_in_any_spelling(studio: Studio) -> Non
     # The same secrets in today's requests are no difference.
     again = await player.run(project_id, replay=cassette)
     assert (again.status, again.error) == ("completed", None)
-
-
-# ---------------------------------------------------------------- keeping them
-
-
-async def test_only_what_has_ended_and_asked_a_model_is_recorded(office: Office) -> None:
-    project_id = await office.project({"tools": [{"name": "bash", "input": {"command": "sleep 30"}}]})
-    accepted = await office.accept(project_id)
-    await office.until(accepted.execution_id, "tool_call")
-    with pytest.raises(Conflict, match="has not ended"):
-        await office.executions.record(accepted.execution_id, tools=False)
-    await office.executions.cancel(accepted.execution_id, "ada")
-    await office.executions.wait(accepted.execution_id)
-    assert await office.executions.record(accepted.execution_id, tools=False)
-    with pytest.raises(NotFound):
-        await office.executions.record("00000000-0000-7000-8000-000000000000", tools=False)
-
-
-async def test_cassettes_are_listed_handed_out_taken_in_and_deleted(office: Office) -> None:
-    project_id, other = await office.project({"text": "Hello."}), await office.project({"text": "Hello."})
-    state = await office.run(project_id)
-    shelf = office.executions.cassettes
-    first = await office.executions.record(state.execution_id, tools=False)
-    second = await office.executions.record(state.execution_id, tools=True)
-    rows = await shelf.rows(project_id)
-    assert {row.id for row in rows} == {first, second}
-    assert rows[0].id == second
-    data = await shelf.read(project_id, first)
-    assert rows[1].size == len(data)
-    taken = await shelf.take(other, data)
-    assert (taken.id != first, taken.execution_id) == (True, state.execution_id)
-    assert (await office.run(other, replay=taken.id)).status == "completed"
-    await shelf.delete(project_id, first)
-    assert [row.id for row in await shelf.rows(project_id)] == [second]
-    with pytest.raises(NotFound):
-        await shelf.delete(project_id, first)
-    with pytest.raises(InvalidRequest, match="no cassette"):
-        await office.accept(project_id, replay=first)
-    for odd in ("../../etc/passwd", "", "A" * 16, "0123456789abcde/"):
-        with pytest.raises(NotFound):
-            await shelf.read(project_id, odd)
-
-
-def packed(*lines: Any, header: Json | None = None) -> bytes:
-    head = {
-        "format": "cloutagent-cassette", "format_version": 1,
-        "execution_id": "0" * 8 + "-0000-7000-8000-" + "0" * 12, "project_name": "P", "version": 1,
-        "model": "m", "prompt": "p", "variables": {}, "status": "completed",
-        "replies": 1, "tool_results": None, "created_at": "2026-11-22T08:00:00.000Z", **(header or {}),
-    }  # fmt: skip
-    return gzip.compress("\n".join([json.dumps(head), *map(json.dumps, lines), ""]).encode(), mtime=0)
-
-
-CONVERSATION = {
-    "kind": "conversation",
-    "of": "main",
-    "agent": "main",
-    "frozen": {"model": "m"},
-    "messages": [],
-}
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"", b"no gzip", packed()[:-4], packed() + b"more", gzip.compress(b"{}\n", mtime=0),
-        gzip.compress(b"[" * 100_000, mtime=0),
-        packed(header={"format_version": 2}), packed(header={"prompt": None}),
-        packed(header={"variables": [1]}),
-        packed({"kind": "reply", "of": "main", "content": []}), packed({"kind": "odd"}), packed([1]),
-        packed(CONVERSATION, {"kind": "reply", "of": "main", "content": "text"}),
-        packed({"kind": "tool", "call_id": "a", "is_error": False, "output": 5, "images": {}}),
-    ],
-)  # fmt: skip
-async def test_what_is_no_cassette_is_refused_and_nothing_kept(office: Office, data: bytes) -> None:
-    project_id = await office.project({"text": "Hello."})
-    with pytest.raises(BadArchive):
-        await office.executions.cassettes.take(project_id, data)
-    assert await office.executions.cassettes.rows(project_id) == []
-
-
-async def test_a_bomb_is_refused_without_being_unpacked(office: Office) -> None:
-    project_id = await office.project({"text": "Hello."})
-    pack = zlib.compressobj(9, wbits=31)
-    piece = b" " * (1024 * 1024)
-    bomb = b"".join([*(pack.compress(piece) for _ in range(tapes.MAX_BYTES // len(piece) + 2)), pack.flush()])
-    assert len(bomb) < 1024 * 1024
-    with pytest.raises(BadArchive, match="longer than"):
-        await office.executions.cassettes.take(project_id, bomb)
-    with pytest.raises(TooLarge):
-        await office.executions.cassettes.take(project_id, b"x" * (51 * 1024 * 1024))
-
-
-async def test_a_hostile_cassette_writes_no_picture_outside_the_workspace(
-    office: Office, tmp_path: Path
-) -> None:
-    looking = {"text": "I look.", "tools": [{"name": "view", "input": {"path": "a"}}]}
-    project_id = await office.project(looking, agent=agent(tools=["view"]))
-    state = await office.run(project_id)
-    cassette = await office.executions.record(state.execution_id, tools=True)
-    lines = (
-        gzip.decompress(await office.executions.cassettes.read(project_id, cassette)).decode().splitlines()
-    )
-    target = tmp_path / "out.png"
-    for path in (f"../../../../{target.name}", str(target), "a/../../../out.png"):
-        hostile = []
-        for line in map(json.loads, lines):
-            if line.get("kind") == "tool":
-                part = {"type": "image", "media_type": "image/png", "path": path, "alt": ""}
-                line |= {"output": [part], "images": {path: "aGVsbG8="}}
-            hostile.append(json.dumps(line))
-        row = await office.executions.cassettes.take(
-            project_id, gzip.compress("\n".join([*hostile, ""]).encode())
-        )
-        await office.run(project_id, replay=row.id)
-        assert list(tmp_path.rglob("*out.png")) == []

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from cloutagent_ext.schema.project import Definition
 from cloutagent_ext.store.projects import ProjectStore
+from cloutagent_ext.store.secrets import Secrets
 from cloutagent_ext.store.stored import Stored
 from tests.support.definitions import whole
+
+from .safe import VALUE, Safe
 
 
 @pytest.fixture
@@ -40,3 +44,18 @@ def pid(stored: Stored) -> str:
 def folder(data_dir: Path, pid: str) -> Path:
     """Where that project lies."""
     return data_dir / "projects" / pid
+
+
+@pytest.fixture
+async def safe(store: ProjectStore, data_dir: Path) -> Safe:
+    one, two = [str((await store.create(Definition(name=name))).project.id) for name in ("One", "Two")]
+    return Safe(data_dir, one, two)
+
+
+@pytest.fixture
+async def kept(safe: Safe) -> Secrets:
+    """Two secrets in project one, under the key file's key."""
+    secrets = safe.secrets()
+    await secrets.set(safe.one, "TOKEN", VALUE)
+    await secrets.set(safe.one, "OTHER", "another value")
+    return secrets
