@@ -66,7 +66,8 @@ def killed_while_writing(data_dir: Path, after_s: float) -> int | None:
     return int(lines[-1]) if lines else None
 
 
-async def _check(data_dir: Path, pid: str, acknowledged: int) -> int:
+async def _check(data_dir: Path, pid: str, acknowledged: int, since: int = 1) -> int:
+    """What was acknowledged is there, and the versions from `since` on are whole. Returns the last number."""
     before = number_of((await ProjectStore(data_dir).read(pid)).project)
     store = ProjectStore(data_dir)
     await store.open()
@@ -74,7 +75,7 @@ async def _check(data_dir: Path, pid: str, acknowledged: int) -> int:
     number = number_of(project)
     assert number == before, "recovery changed what readers saw"
     assert number in (acknowledged, acknowledged + 1)
-    numbers = [number_of((await store.freeze(pid, version=n))[0]) for n in range(1, project.version + 1)]
+    numbers = [number_of((await store.freeze(pid, version=n))[0]) for n in range(since, project.version + 1)]
     assert numbers == sorted(set(numbers))
     folder = data_dir / "projects" / pid
     assert not (folder / ".staging").exists()
@@ -88,11 +89,13 @@ def test_nothing_acknowledged_is_lost_to_sigkill(tmp_path: Path, rounds: int) ->
     data_dir = tmp_path / "data"
     pid = asyncio.run(_begin(data_dir))
     instants = random.Random(7)
-    number = 0
+    number, version = 0, 1
     for _ in range(rounds):
         acknowledged = killed_while_writing(data_dir, instants.uniform(0, 0.15))
-        number = asyncio.run(_check(data_dir, pid, number if acknowledged is None else acknowledged))
+        number = asyncio.run(_check(data_dir, pid, number if acknowledged is None else acknowledged, version))
+        version = asyncio.run(ProjectStore(data_dir).read(pid)).project.version
     assert number >= rounds
+    assert asyncio.run(_check(data_dir, pid, number)) == number, "an older version was harmed"
 
 
 def test_two_processes_lose_no_update_of_each_other(tmp_path: Path) -> None:
