@@ -265,6 +265,14 @@ def read_request(control: int) -> Any:
     return json.loads(data)
 
 
+def said(control: int) -> bytes:
+    """The owner says nothing but good-bye; a byte before it means that there is no time."""
+    try:
+        return os.read(control, 1)
+    except OSError:
+        return b""  # it died, and what we had answered was never read
+
+
 def main() -> None:
     """Request: `argv`, `cwd`, `fallback` (cwd if that one is gone), `timeout_s`, `max_output`,
     `max_processes`, `max_memory` (bytes of all together), `disk` and `max_disk` (a folder and the
@@ -334,8 +342,7 @@ def main() -> None:
                 if not each.open:
                     poller.unregister(each.pipe)
         if control in ready or owner in ready:
-            # The owner says nothing but good-bye; a byte before it means that there is no time.
-            hurried = control in ready and os.read(control, 1) != b""
+            hurried = control in ready and said(control) != b""
             end_everything(statuses, TERM_GRACE_S if hurried else request.get("grace_s", TERM_GRACE_S))
             return
         any_left = reap(statuses)
@@ -387,4 +394,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        # Whatever went wrong here, also what nobody thought of: nothing stays behind.
+        end_everything({})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -19,6 +21,7 @@ import pytest
 from cloutagent_ext.engine.tools import processes
 from cloutagent_ext.engine.tools.environment import MARKER
 from cloutagent_ext.engine.tools.isolation import Isolation
+from cloutagent_ext.engine.tools.supervision import spawn
 
 from .conftest import Box, living, survivors, with_and_without_a_sandbox
 
@@ -177,6 +180,26 @@ async def test_the_kernel_dies_when_the_server_is_killed_and_the_sweep_finds_its
         await asyncio.sleep(0.05)
     assert await processes.end_all(execution_id) == 1
     assert living(n) == []
+
+
+def test_an_owner_that_dies_with_its_answer_unread_leaves_nothing_either(tmp_path: Path) -> None:
+    """Data that nobody read makes of a hang-up a broken connection."""
+    n = number()
+    script = f"import subprocess; subprocess.Popen(['sleep', '{n}'], start_new_session=True)"
+    request = {
+        "argv": [sys.executable, "-c", script], "cwd": str(tmp_path), "fallback": "/", "timeout_s": 60,
+        "max_output": 1000, "max_processes": 64, "max_memory": 2**30, "disk": "", "max_disk": 0, "limits": {},
+        "report_fd": 0, "stdin": "", "kept": 100, "apart": False, "may_go_on": False,
+    }  # fmt: skip
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = spawn(theirs, dict(os.environ))
+        ours.sendall(json.dumps(request).encode() + b"\n")
+        assert ours.recv(1, socket.MSG_PEEK), "it has answered"
+        assert living(n)
+    process.wait(10)
+    assert not living(n)
 
 
 async def test_the_sweep_finds_what_lost_its_supervisor(box: Box) -> None:
