@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import date
@@ -18,24 +15,13 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from cloutagent_ext.client import Client, Project, Run, aconnect, connect
-from cloutagent_ext.errors import CloutError, InvalidRequest
-from tests.support.live_server import LiveServer, free_port, live_server
+from cloutagent_ext.client import Client, Project, aconnect
+from cloutagent_ext.errors import InvalidRequest
+from tests.support.live_server import LiveServer
+
+from .scripted import results, said, script, turn
 
 SALES = pd.DataFrame({"region": ["South", "North"] * 500, "value": range(1000), "secret": "hush-hush"})
-
-
-def turn(*calls: tuple[str, dict[str, Any]], text: str = "I use it.") -> dict[str, Any]:
-    tools = [{"name": name, "as": f"r{n}", "input": given} for n, (name, given) in enumerate(calls)]
-    return {"text": text, "tools": tools} if tools else {"text": text}
-
-
-def script(server: LiveServer, name: str, *turns: dict[str, Any]) -> str:
-    """A project whose simulated model takes these turns; its id."""
-    made = server.create_project(name, template="empty")
-    scenario = {"schema_version": 1, "agents": {"main": list(turns)}}
-    server.put_file(made["id"], "scenario.json", scenario)
-    return str(made["id"])
 
 
 @pytest.fixture
@@ -64,14 +50,6 @@ CALLS: dict[str, list[list[tuple[str, dict[str, Any]]]]] = {
     "test_async_functions_and_questions_work": [[("count", {})]],
     "test_an_answer_that_is_too_large_is_said_to_be": [[("large", {})]],
 }
-
-
-def results(run: Run) -> list[Any]:
-    return [event for event in run if event.type == "tool_result"]
-
-
-def said(result: Any) -> str:
-    return "\n".join(part.text for part in result.output if part.type == "text")
 
 
 def test_tables_travel_by_handle_and_their_rows_stay_in_the_kernel(project: Project) -> None:
@@ -264,178 +242,3 @@ def test_a_notebook_calls_back_into_its_own_kernel_while_the_cell_waits(
     there = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(book, timeout=60, kernel_name="python3", resources=there).execute(env=server.env)
     assert book.cells[2].outputs[0]["data"]["text/plain"] == "('42', 42)"
-
-
-# ---------------------------------------------------------------- whoever dies
-
-
-def offered(**more: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": {}}
-    return {"name": "fetch", "description": "Fetch.", "input_schema": schema, **more}
-
-
-def execute(server: LiveServer, project: str, **tool: Any) -> str:
-    status, answer = server.request(
-        "POST", f"projects/{project}/execute", {"prompt": "Go", "client_tools": [offered(**tool)]}
-    )
-    assert status == 202, answer
-    return str(answer["execution_id"])
-
-
-def call_id(run: Run) -> str:
-    return str(next(event.call_id for event in run if event.type == "client_call"))
-
-
-@pytest.mark.parametrize("taken", [False, True])
-def test_a_caller_that_is_gone_is_a_named_error_and_the_run_goes_on(
-    server: LiveServer, client: Client, taken: bool
-) -> None:
-    project = script(server, f"Gone {taken}", turn(("fetch", {})), turn(text="Without it."))
-    run = client.execution(execute(server, project, silence_s=1.0))
-    if taken:
-        path = f"executions/{run.id}/calls/{call_id(run)}"
-        status, answer = server.request("POST", path, {"caller": "a", "status": "working"})
-        assert (status, answer["call_id"]) == (200, call_id(run))
-        status, answer = server.request("POST", path, {"caller": "b", "status": "working"})
-        assert (status, answer["error"]["code"]) == (409, "CONFLICT")
-    assert run.wait(60).status == "completed"
-    text = said(results(run)[0])
-    assert ("outcome unknown" in text) is taken
-    assert ("It was not run" in text) is not taken
-    late = {"caller": "a", "status": "done", "outputs": [{"text/plain": "late"}]}
-    status, _ = server.request("POST", f"executions/{run.id}/calls/{call_id(run)}", late)
-    assert status == 409
-
-
-def test_another_kernel_takes_over_what_a_killed_one_had_offered(server: LiveServer, client: Client) -> None:
-    script(server, "Handed on", turn(("fetch", {})), turn(text="{{result.r0}}"))
-    code = (
-        "import time\nfrom cloutagent_ext import connect\np = connect()['Handed on']\n"
-        "@p.tool(ask=True)\ndef fetch() -> str:\n    'Fetch.'\n    return 'from the dead'\n"
-        "run = p.run('Go', attended=True)\nrun.wait(60)\nprint(run.id, flush=True)\ntime.sleep(60)\n"
-    )
-    kernel = subprocess.Popen([sys.executable, "-c", code], env=server.env, stdout=subprocess.PIPE, text=True)
-    assert kernel.stdout is not None
-    with kernel.stdout:
-        run = client.execution(kernel.stdout.readline().strip())
-        kernel.send_signal(signal.SIGKILL)
-        kernel.wait()
-
-    @run.tool
-    def fetch() -> str:
-        """Fetch."""
-        return "from the living"
-
-    run.allow(run.approvals()[0])
-    assert run.wait(60).status == "completed"
-    assert run.result.text.strip() == "from the living"
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> tuple[Any, str]:
-    """Starts a server on the same folder, port and token each time it is called."""
-    port, token = free_port(), "mortal"
-
-    def start() -> Any:
-        options = ("--CloutAgent.simulated_pace=0",)
-        return live_server(tmp_path / "server", *options, port=port, token=token)
-
-    return start, f"http://127.0.0.1:{port}"
-
-
-@pytest.mark.parametrize("read_only", [False, True])
-def test_after_a_servers_death_a_function_is_not_called_again_unless_it_only_reads(
-    mortal: tuple[Any, str], read_only: bool
-) -> None:
-    start, url = mortal
-    calls: list[float] = []
-    begun, release = threading.Event(), threading.Event()
-    with start() as server:
-        script(server, "Mortal", turn(("fetch", {})), turn(text="{{result.r0}}"))
-        client = connect(url, token="mortal")
-        project = client["Mortal"]
-
-        @project.tool(read_only=read_only)
-        def fetch() -> str:
-            """Fetch."""
-            calls.append(time.monotonic())
-            begun.set()
-            release.wait(60)
-            return "fetched"
-
-        run = project.run("Go")
-        assert begun.wait(30)
-        server.process.kill()
-        server.process.wait()
-    release.set()
-    with start():
-        deadline = time.monotonic() + 90
-        # Interrupted for the moment between the new server's start and its taking over.
-        while (status := run.wait(90).status) == "interrupted":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert status == "completed"
-        [result] = results(run)
-        if read_only:
-            assert said(result).strip() == "fetched"
-        else:
-            assert "outcome unknown" in said(result)
-        assert len(calls) == 1, "the answer that was made is given, the function is not called again"
-        client.close()
-
-
-# ---------------------------------------------------------------- what is refused
-
-
-@pytest.mark.parametrize(
-    ("tool", "why"),
-    [
-        (offered(name="bash"), "another tool has this name"),
-        (offered(name="mcp__x__y"), "another tool has this name"),
-        (offered(input_schema={"type": "string"}), "no JSON schema"),
-        (offered(input_schema={"type": "object", "properties": 3}), "no JSON schema"),
-        (offered(input_schema={"type": "object", "description": "x" * 70_000}), "longer than"),
-    ],
-)
-def test_a_tool_that_cannot_be_is_refused_before_anything_starts(
-    server: LiveServer, tool: dict[str, Any], why: str
-) -> None:
-    project = server.create_project("Refusing", template="empty")["id"]
-    body = {"prompt": "Go", "client_tools": [tool]}
-    status, answer = server.request("POST", f"projects/{project}/execute", body)
-    assert (status, why in answer["error"]["message"]) == (400, True), answer
-    assert server.request("GET", f"executions?project={project}")[1]["items"] == []
-
-
-def test_keys_bring_no_tools_and_answer_none(server: LiveServer, client: Client) -> None:
-    project = script(server, "Keyed", turn(("fetch", {})), turn(text="x"))
-    key = client["Keyed"].create_key("outside").api_key
-    headers = {"X-API-Key": key, "Authorization": ""}
-    body = {"prompt": "Go", "client_tools": [offered()]}
-    assert server.request("POST", f"projects/{project}/execute", body, **headers)[0] == 403
-    run = client.execution(execute(server, project, silence_s=2.0))
-    path = f"executions/{run.id}/calls/{call_id(run)}"
-    assert server.request("POST", path, {"caller": "k", "status": "working"}, **headers)[0] == 403
-    run.cancel()
-
-
-def test_functions_that_no_tool_can_be_made_of_are_refused_at_once(
-    client: Client, server: LiveServer
-) -> None:
-    script(server, "Strict", turn(text="x"))
-    project = client["Strict"]
-
-    def undescribed(a: int) -> int:
-        return a
-
-    def spread(*names: str) -> None:
-        """Spread."""
-
-    def odd(sock: threading.Event) -> None:
-        """Odd."""
-
-    for function, why in ((undescribed, "no docstring"), (spread, "by name"), (odd, "No JSON")):
-        with pytest.raises(CloutError, match=why):
-            project.tool(function)
-    with pytest.raises(InvalidRequest, match="no name for a tool"):
-        project.tool(name="two words")(lambda: 1)

@@ -1,7 +1,7 @@
 """Looking after projects from a shell and from Python: at a real server, and the shell without one too.
 
 The same sentences are said to both desks: what a script relies on must not depend on whether a server
-happens to run. Runs of executions are in `test_from_outside`.
+happens to run. Runs of executions are in `test_command_line`.
 """
 
 from __future__ import annotations
