@@ -9,6 +9,7 @@ new executions and those that somebody lets go on (`arrivals`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 from ..errors import Unavailable
@@ -21,6 +22,8 @@ from .workspace import Workspace
 
 UNFINISHED = frozenset({"queued", "running", "waiting"})
 """Statuses in which somebody must own an execution."""
+_DECISION_S = 10.0
+"""Longest that a question waits for a fate that is just being decided."""
 
 
 class Fates:
@@ -34,8 +37,13 @@ class Fates:
         self._data_dir = data_dir
         self._adopt = adopt
         self._taking_over = asyncio.Lock()
+        self._decided = asyncio.Event()
         self.read_only: str | None = None
         """Why nothing is taken over (locks that do not work, so that nobody's owner can be told)."""
+
+    def decided(self) -> None:
+        """What the start had to decide is decided, or is not this process's to decide."""
+        self._decided.set()
 
     async def give_all(self) -> None:
         """Give everything that nobody owns its fate, oldest first; `pump` starts what may start."""
@@ -47,9 +55,16 @@ class Fates:
 
     async def state(self, execution_id: str) -> ExecutionState:
         """How it stands, once it has its fate if nobody owned it. Raises NotFound, UnreadableFile."""
-        if (live := self._scheduler.live.get(execution_id)) is not None:
-            return live.snapshot()
-        state = await self._records.state(execution_id)
+        state = await self._seen(execution_id)
+        if state.status == "interrupted" and not self._scheduler.stopping:
+            # Said so a moment ago, and perhaps about to go on: nobody must take that for its end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DECISION_S):
+                    await self._decided.wait()
+                    async with self._taking_over:
+                        state = await self._seen(execution_id)
+        if execution_id in self._scheduler.live:
+            return state
         if state.status in UNFINISHED and not self._scheduler.stopping:
             # Another process runs it, or none any more.
             _, folder = await self._records.find(execution_id)
@@ -58,6 +73,10 @@ class Fates:
                 live = self._scheduler.live.get(execution_id)
                 return live.snapshot() if live else await self._records.state(execution_id)
         return state
+
+    async def _seen(self, execution_id: str) -> ExecutionState:
+        live = self._scheduler.live.get(execution_id)
+        return live.snapshot() if live is not None else await self._records.state(execution_id)
 
     async def hold(self, execution_id: str) -> Live | None:
         """The execution, if this process holds it or can, because it has not ended and nobody owns it.

@@ -68,6 +68,26 @@ async def test_a_stop_leaves_the_running_interrupted_and_the_waiting_for_the_nex
     assert (states[0].started_at or "") < (states[1].started_at or "")
 
 
+async def test_who_asks_while_a_server_starts_is_not_told_that_what_goes_on_is_left_interrupted(
+    open_office: Opens, tmp_path: Path
+) -> None:
+    first, gate = await open_office(), tmp_path / "gate"
+    accepted = await first.accept(await first.project(bash(gated(gate))))
+    await first.until(accepted.execution_id, "tool_call")
+    await first.services.stop(0)
+    await open_(gate)
+    second = Office(tmp_path / "data")
+    asked = asyncio.create_task(second.executions.state(accepted.execution_id))
+    log = await second.executions.log(accepted.execution_id)
+    assert "interrupted" in (await log.page())[0][-1]["type"], "all that there is to be read"
+    try:
+        await second.services.start()
+        assert (await asked).status in ("queued", "running")
+        assert (await second.executions.wait(accepted.execution_id)).status == "completed"
+    finally:
+        await second.services.stop(0)
+
+
 async def test_a_short_run_may_finish_within_the_grace(open_office: Opens) -> None:
     office = await open_office()
     accepted = await office.accept(await office.project(bash("sleep 0.5")))
