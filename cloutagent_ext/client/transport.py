@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -25,6 +26,8 @@ LONGEST_PAUSE_S = 10.0
 """A server that asks for a longer pause gets its error raised instead."""
 READ_TIMEOUT_S = 60.0
 """Silence after which a connection counts as dead; streams carry a sign of life every 15 s."""
+HELD_S = 60.0
+"""How long no stream is tried after one was held back."""
 LARGEST_EVENT = 64 * 1024 * 1024
 """Bytes of one event; a tool call's input may be large."""
 
@@ -53,6 +56,18 @@ class Transport:
         self._client = client
         self.background: set[asyncio.Task[None]] = set()
         """What works for its caller as long as it is open; `close` ends it."""
+        self.held_until = 0.0
+        """Until when (monotonic) streams count as held back on the way, because one was."""
+        self._held = 0
+
+    def held_back(self) -> None:
+        """A stream was opened and nothing came: for a while none is tried, the longer the more often."""
+        self.held_until = time.monotonic() + HELD_S * 2 ** min(self._held, 4)
+        self._held += 1
+
+    def passes(self) -> None:
+        """A stream has come through."""
+        self.held_until, self._held = 0.0, 0
 
     @classmethod
     async def open(

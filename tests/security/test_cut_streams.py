@@ -6,12 +6,13 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
 
+from cloutagent_ext.client.runs import AsyncRun
 from cloutagent_ext.client.stream import follow
 from cloutagent_ext.client.transport import Transport
 from tests.server.caller import DEADLINE_S, Caller
@@ -229,3 +230,32 @@ async def test_a_buffering_proxy_passes_on_what_asks_for_it_and_loses_nothing_wh
             events = await following
     assert events == (await server.get(f"executions/{execution}/events"))["items"]
     assert events[-1]["type"] == "cancelled"
+
+
+async def test_behind_a_proxy_that_holds_streams_back_the_python_client_reads_page_by_page(
+    server: Caller,
+) -> None:
+    """It is told of each event while the run goes on, loses none, and tries no stream again at once."""
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    execution = await server.execute(project["id"])
+    await until_running(server, execution)
+    async with Proxy(port(server), buffering="deaf") as proxy, asyncio.timeout(DEADLINE_S):
+        url = str(server.http.base_url.copy_with(port=proxy.port))
+        transport = await Transport.open(url, token=server.app.identity_provider.token)
+        seen: list[Any] = []
+        async with aclosing(follow(transport, execution, quiet_s=0.5)) as events:
+            async for event in events:
+                seen.append(event)
+                if event.type == "tool_call":
+                    state = await server.get(f"executions/{execution}")
+                    assert state["status"] == "running", "it was told while it runs"
+                    await server.call("POST", f"executions/{execution}/cancel")
+        assert seen[-1].type == "cancelled"
+        run = AsyncRun(transport, execution)
+        assert (await run.wait()).status == "cancelled"
+        assert [event.id async for event in run.events(from_event=2)] == [event.id for event in seen[1:]]
+        assert [event async for event in run.events(from_event=seen[-1].id + 1)] == []
+        await transport.close()
+    log = (await server.get(f"executions/{execution}/events"))["items"]
+    assert [event.id for event in seen] == [event["id"] for event in log]

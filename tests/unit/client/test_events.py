@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 
+import httpx2
 import pytest
 
 from cloutagent_ext.client import AsyncClient, connect
@@ -11,7 +13,7 @@ from cloutagent_ext.client.stream import follow
 from cloutagent_ext.errors import ApprovalNeeded, Forbidden, Unreachable
 from tests.support.scripted_http import Answer, ScriptedHttp, Stream
 
-from .conftest import API, NOW, RUN, event, refusal, state
+from .conftest import API, NOW, RUN, event, page, refusal, state
 
 STREAM = f"GET {API}/executions/{RUN}/stream"
 
@@ -149,3 +151,51 @@ def test_an_answer_is_sent_to_its_call_and_gives_the_state(server: ScriptedHttp,
         assert answer(client.execution(RUN)).status == "running"
     (asked,) = server.asked(route)
     assert json.loads(asked.body) == body
+
+
+EVENTS = f"GET {API}/executions/{RUN}/events"
+
+
+async def test_a_stream_that_is_held_back_is_read_page_by_page_and_not_tried_again_at_once(
+    server: ScriptedHttp,
+) -> None:
+    """The connection stands, the server speaks, a proxy keeps it for itself."""
+    gate = threading.Event()
+    server.routes[STREAM] = Stream([], hold=gate)
+    server.routes[EVENTS] = [page(event(1)), page(), page(event(2), event(3, "complete"))]
+    async with await AsyncClient.connect(server.url) as client:
+        transport = client._transport
+        assert [e.id async for e in follow(transport, RUN, quiet_s=0.2)] == [1, 2, 3]
+        assert [r.query for r in server.asked(EVENTS)] == ["from_event=1", "from_event=2", "from_event=2"]
+        server.routes[EVENTS] = page(event(1), event(2), event(3, "complete"))
+        run = await client.execution(RUN)
+        assert [e.id async for e in run] == [1, 2, 3]
+        assert len(server.asked(STREAM)) == 1
+
+        transport.held_until = 0.0  # its time is over: once more the stream, which comes through now
+        server.routes[STREAM] = Stream([event(1), event(2, "complete")])
+        assert [e.id async for e in run] == [1, 2]
+        assert len(server.asked(STREAM)) == 2
+    gate.set()
+
+
+async def test_a_stream_that_falls_silent_is_read_page_by_page(server: ScriptedHttp) -> None:
+    """Not even the sign of life comes that a server gives every few seconds."""
+    gate = threading.Event()
+    server.routes[STREAM] = Stream([event(1)], hold=gate)
+    server.routes[EVENTS] = [Answer(502), page(event(2, "complete"))]
+    async with await AsyncClient.connect(server.url) as client:
+        client._transport._client.timeout = httpx2.Timeout(0.3)
+        assert [e.id async for e in follow(client._transport, RUN)] == [1, 2]
+    gate.set()
+
+
+async def test_nothing_more_to_see_ends_the_reading_of_pages_too(server: ScriptedHttp) -> None:
+    server.routes[EVENTS] = page()
+    server.routes[f"GET {API}/executions/{RUN}"] = [
+        Answer(200, state("running", last_event_id=8)),
+        Answer(200, state(last_event_id=9)),
+    ]
+    async with await AsyncClient.connect(server.url) as client:
+        client._transport.held_back()
+        assert [e async for e in follow(client._transport, RUN, from_event=10)] == []
