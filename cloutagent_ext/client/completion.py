@@ -1,4 +1,5 @@
-"""What Tab offers on a `%%cloutagent` line: projects, their variables, options; in the cell `{{variables}}`.
+"""What Tab offers on a `%%cloutagent` line: projects, their variables, options, functions behind `--tools`;
+in the cell `{{variables}}`.
 
 What the server says is kept for some seconds: nobody waits for a list at each letter. A server
 that does not answer offers nothing, and says nothing. Not here: the magic (`magics`).
@@ -63,7 +64,11 @@ class Completion:
     def _on_the_line(self, line: str, token: str) -> list[str]:
         from .magics import OPTIONS
 
-        word = line.rpartition(" ")[2]
+        rest, _, word = line.rpartition(" ")
+        if rest.rstrip().endswith("--tools"):
+            first = word.rpartition(",")[0]
+            before = f"{first}," if first else ""
+            return self._ending(token, [f"{before}{name}" for name in self._magics.functions()], word)
         if word.startswith("-"):
             return self._ending(token, list(OPTIONS), word)
         project = self._project_of(line)

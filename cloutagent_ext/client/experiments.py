@@ -2,8 +2,9 @@
 
 Trials go through the project's queue a few at a time, and the server keeps them: whoever
 builds the same experiment again, in another kernel or next week, finds those that were made
-by their metadata and makes only the missing ones. Not here: what came out (`outcomes`),
-how sure that is (`measures`), the plain face (`sync_experiments`).
+by their metadata and makes only the missing ones. Functions of the notebook are called as in
+any execution, by each trial over values of its own. Not here: what came out (`outcomes`), how sure
+that is (`measures`), rows and variants (`design`), the plain face (`sync_experiments`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,10 @@ from uuid import uuid4
 
 from ..errors import CloutError, Conflict, InvalidRequest, NotFound, Unreachable
 from ..schema.execution import ENDED, ExecutionState
-from ..schema.project import PartialLimits
 from .answers import moment, pages, parse
 from .asking import request_body
+from .design import Variants, filled, plain, rows_of, variants_of
+from .kernel_tools import Tool, Toolset
 from .outcomes import Outcomes, Score, Trial
 from .runs import AsyncRun
 from .transport import Transport, segment
@@ -42,23 +44,6 @@ _FULL_S = 1.0
 """Pause after the queue was full."""
 _LATE_S = 0.3
 """Seconds in which a request that nobody waits for any more has begun what it asks for."""
-_PLACE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """What is different: any of these, in place of the project's own."""
-
-    prompt: str | None = None
-    """`{{column}}` stands for the row's value."""
-    variables: Mapping[str, Any] | None = None
-    """Before the row's columns of the same names."""
-    model: str | None = None
-    version: int | str | None = None
-    limits: PartialLimits | Mapping[str, Any] | None = None
-
-
-Variants = Mapping[str, Variant | Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -90,6 +75,7 @@ class AsyncExperiment:
         *,
         repeats: int = 1,
         scores: Mapping[str, Score] | None = None,
+        tools: Iterable[Tool] | None = None,
         max_cost_usd: float | None = None,
         id: str | None = None,
         at_once: int | None = None,
@@ -106,13 +92,20 @@ class AsyncExperiment:
             raise InvalidRequest("An experiment's id has 1 to 50 letters, digits and the signs . : - _")
         self.max_cost_usd = max_cost_usd
         self._at_once = at_once
-        self._rows = _rows(rows)
-        self._variants = _variants(variants)
-        self._repeats = repeats
+        self._rows = rows_of(rows)
+        self._variants = variants_of(variants)
+        self._tools = {
+            name: project.tools.chosen(tools if each.tools is None else each.tools)
+            for name, each in self._variants.items()
+        }
+        self._served: dict[str, AsyncRun] = {}
+        """Executions whose calls of the notebook's functions are answered here."""
         self._declared: frozenset[str] | None = None
         self._stopped = ""
         self.outcomes = Outcomes(self._rows, list(self._variants), repeats, dict(scores or {}))
         """Its trials and what came of them; tables and figures are made of this."""
+        for trial in self.trials:
+            trial.values = self._project.values.room()
 
     @property
     def trials(self) -> list[Trial]:
@@ -227,7 +220,7 @@ class AsyncExperiment:
     async def _make(self, trial: Trial) -> None:
         """Have it executed, once, whatever happens to connections; its state when it has ended."""
         if trial.state is not None and trial.state.status not in ENDED:
-            trial.state = await self._ended(trial.state.execution_id)
+            trial.state = await self._ended(trial, trial.state.execution_id)
             return
         body = await self._body(trial)
         key = f"experiment/{self.id}/{_digest([trial.row, trial.variant, trial.repeat, trial.attempts])}"
@@ -235,38 +228,47 @@ class AsyncExperiment:
         trial.attempts += 1
         while True:
             try:
-                answer = await self._transport.json(
-                    "POST",
-                    f"{self._path}/execute",
-                    body={**body, "wait": True},
-                    headers=headers,
-                    tries=1,
-                    silence_s=_WAIT_S,
-                )
-                trial.state = parse(ExecutionState, answer)
-            except Unreachable:
-                # It may have begun: the same key finds it, or begins it, and then it is followed.
-                answer = await self._transport.json(
-                    "POST", f"{self._path}/execute", body=body, headers=headers, repeatable=True
-                )
-                trial.state = await self._ended(answer["execution_id"])
+                # Who waits for the answer does not know yet whose calls to answer.
+                trial.state = await self._begun(trial, body, headers, wait="client_tools" not in body)
             except CloutError as error:
                 if error.error_code in ("QUEUE_FULL", "RATE_LIMITED", "SHUTTING_DOWN"):
                     await asyncio.sleep(_FULL_S)
                     continue
                 if "execution_id" not in error.details:
                     raise
-                trial.state = await self._ended(error.details["execution_id"])
+                trial.state = await self._ended(trial, error.details["execution_id"])
             return
 
-    async def _ended(self, execution_id: str) -> ExecutionState:
-        run = AsyncRun(self._transport, execution_id)
+    async def _begun(
+        self, trial: Trial, body: dict[str, Any], headers: dict[str, str], *, wait: bool
+    ) -> ExecutionState:
+        path = f"{self._path}/execute"
+        if wait:
+            try:
+                answer = await self._transport.json(
+                    "POST", path, body={**body, "wait": True}, headers=headers, tries=1, silence_s=_WAIT_S
+                )
+                return parse(ExecutionState, answer)
+            except Unreachable:
+                pass  # it may have begun: the same key finds it, or begins it, and then it is followed
+        answer = await self._transport.json("POST", path, body=body, headers=headers, repeatable=True)
+        return await self._ended(trial, answer["execution_id"])
+
+    async def _ended(self, trial: Trial, execution_id: str) -> ExecutionState:
+        run = self._served.get(execution_id) or AsyncRun(self._transport, execution_id)
+        if tools := self._own(trial):
+            run._serve(tools)
+            self._served[execution_id] = run
         try:
             return await run.wait()
         except NotFound:
             raise Conflict(
                 f"The trial's execution {execution_id} was deleted; build the experiment anew."
             ) from None
+
+    def _own(self, trial: Trial) -> Toolset:
+        """Its functions, over its own values: what other trials make has no part in it."""
+        return self._tools[trial.variant].over(trial.values)
 
     async def _body(self, trial: Trial) -> dict[str, Any]:
         body = await self._asked(trial)
@@ -279,19 +281,20 @@ class AsyncExperiment:
 
     async def _asked(self, trial: Trial) -> dict[str, Any]:
         """What the trial asks for, as it comes of its row and its variant."""
-        variant, row = self._variants[trial.variant], self._rows[trial.row]
+        variant, row = self._variants[trial.variant], trial.values.told(self._rows[trial.row])
         if self._declared is None:
             self._declared = frozenset((await self._project.definition()).variables)
         values = {name: value for name, value in row.items() if name in self._declared and value is not None}
         values |= {
-            name: _filled(value, row) if isinstance(value, str) else value
+            name: filled(value, row) if isinstance(value, str) else value
             for name, value in (variant.variables or {}).items()
         }
         return await request_body(
             self._transport,
             self._path,
-            variables={name: _plain(value) for name, value in values.items()},
-            prompt=None if variant.prompt is None else _filled(variant.prompt, row),
+            variables={name: plain(value) for name, value in trial.values.told(values).items()},
+            client_tools=self._tools[trial.variant].offer(),
+            prompt=None if variant.prompt is None else filled(variant.prompt, row),
             model=variant.model,
             version=variant.version,
             limits=variant.limits,
@@ -332,54 +335,6 @@ def _is_due(trial: Trial, *, retry: bool) -> bool:
     if trial.state is None or trial.state.status not in ENDED:
         return True
     return retry and trial.state.status != "completed"
-
-
-def _rows(rows: Any) -> dict[str, dict[str, Any]]:
-    """Rows by their label: of a DataFrame its index, of a list the place."""
-    if hasattr(rows, "to_dict") and hasattr(rows, "index"):
-        labels = [str(label) for label in rows.index]
-        records: list[dict[str, Any]] = rows.to_dict(orient="records")
-        listed: Sequence[tuple[str, Mapping[str, Any]]] = list(zip(labels, records, strict=True))
-    elif isinstance(rows, Mapping):
-        listed = [(str(label), row) for label, row in rows.items()]
-    else:
-        listed = [(str(place), row) for place, row in enumerate(rows)]
-    found = {label: {str(name): _scalar(value) for name, value in row.items()} for label, row in listed}
-    if not found:
-        raise InvalidRequest("An experiment needs at least one row.")
-    if len(found) != len(listed):
-        raise InvalidRequest("Two rows have the same label: give the DataFrame an index without repeats.")
-    return found
-
-
-def _variants(variants: Variants | None) -> dict[str, Variant]:
-    given = variants or {"as it is": Variant()}
-    try:
-        return {
-            str(name): each if isinstance(each, Variant) else Variant(**each) for name, each in given.items()
-        }
-    except TypeError as error:
-        raise InvalidRequest(
-            "A variant has `prompt`, `variables`, `model`, `version` and `limits`, each of them if it is "
-            f"different: {error}."
-        ) from None
-
-
-def _scalar(value: Any) -> Any:
-    """numpy's numbers as Python's; a missing value as None."""
-    if hasattr(value, "item") and not hasattr(value, "__len__"):
-        value = value.item()
-    missing = value is None or (isinstance(value, float) and value != value) or str(value) in ("<NA>", "NaT")
-    return None if missing else value
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | bool | int | float) else str(value)
-
-
-def _filled(text: str, row: Mapping[str, Any]) -> str:
-    """`text` with the row's values; places that are no column are the project's."""
-    return _PLACE.sub(lambda place: str(row[place[1]]) if place[1] in row else place[0], text)
 
 
 def _digest(value: Any) -> str:

@@ -5,10 +5,9 @@ Not here: what a tool is (`kernel_tools`), what a table becomes (`values`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .values import Handle, Values, kind_of
+from .values import Handle, Values
 
 if TYPE_CHECKING:
     from .kernel_tools import Toolset
@@ -53,7 +52,3 @@ class HoldsTools:
     def values(self) -> Values:
         """What was shared, and what tools have returned, by handle: `values["df#2"]` is the table itself."""
         return self.tools.values
-
-    def by_handle(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Tables among the variables stay here; the model is told their handles, columns and first rows."""
-        return {name: str(self.share(value)) if kind_of(value) else value for name, value in values.items()}

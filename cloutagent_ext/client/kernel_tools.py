@@ -20,7 +20,7 @@ import sys
 import traceback
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,8 @@ from ..errors import InvalidRequest, NotFound
 from ..schema.base import JsonObject
 from .values import TABLES, Handle, Values, bundles
 
+Tool = str | Callable[..., Any]
+"""A tool by the name it was given, or a function: decorated before, or made a tool as it is."""
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,63}")
 
 
@@ -66,16 +68,66 @@ class KernelTool:
         }
 
 
+class _Worker:
+    """The one thread that functions run in, made when the first is called."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def pool(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="cloutagent-tools")
+        return self._pool
+
+
 class Toolset:
     """The tools of one project's handle, and the values they work with."""
 
-    def __init__(self) -> None:
+    def __init__(self, values: Values | None = None, worker: _Worker | None = None) -> None:
         self.tools: dict[str, KernelTool] = {}
-        self.values = Values()
-        self._worker: ThreadPoolExecutor | None = None
+        self.values = Values() if values is None else values
+        self._worker = worker or _Worker()
 
     def __bool__(self) -> bool:
         return bool(self.tools)
+
+    def __iter__(self) -> Iterator[KernelTool]:
+        return iter(self.tools.values())
+
+    def offer(self) -> list[JsonObject] | None:
+        """As a request has it; None where there is none."""
+        return [tool.offer() for tool in self] or None
+
+    def chosen(self, wanted: Iterable[Tool] | None) -> Toolset:
+        """Those of `wanted`, all without it; the same values, one thread for all.
+
+        Raises `InvalidRequest` for a name that no tool has, and for what no tool can be made of.
+        """
+        if wanted is None:
+            return self
+        if isinstance(wanted, str) or callable(wanted):
+            wanted = [wanted]
+        chosen = Toolset(self.values, self._worker)
+        for each in wanted:
+            tool = self._found(each)
+            chosen.tools[tool.name] = tool
+        return chosen
+
+    def _found(self, wanted: Tool) -> KernelTool:
+        if not isinstance(wanted, str):
+            known = next((tool for tool in self if tool.function is wanted), None)
+            return known or described(wanted)
+        if wanted not in self.tools:
+            there = ", ".join(self.tools) or "none yet"
+            raise InvalidRequest(f"There is no tool {wanted!r} here. There are: {there}.")
+        return self.tools[wanted]
+
+    def over(self, values: Values) -> Toolset:
+        """The same functions, over other values."""
+        moved = Toolset(values, self._worker)
+        moved.tools = self.tools
+        return moved
 
     def tool(self, function: Any = None, **options: Any) -> Any:
         """See `HoldsTools.tool`."""
@@ -89,9 +141,8 @@ class Toolset:
 
     async def call(self, name: str, arguments: JsonObject) -> list[dict[str, Any]]:
         """Run one, in the tools' own thread; mime bundles of what it gave. Raises `CallFailed`."""
-        if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, thread_name_prefix="cloutagent-tools")
-        return await asyncio.get_running_loop().run_in_executor(self._worker, self._run, name, arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker.pool, self._run, name, arguments)
 
     def _run(self, name: str, arguments: JsonObject) -> list[dict[str, Any]]:
         tool = self.tools[name]

@@ -1,16 +1,20 @@
 """An event loop in a thread of its own, so that the plain face works inside a running loop.
 
 A notebook's cell runs inside the kernel's loop, where `asyncio.run` is refused. One
-thread per client; it ends with the client or the interpreter.
+thread per client; it ends with the client or the interpreter. `plain` makes a method that awaits one
+that does not: what it does is written once, in the async face.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
+A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -67,3 +71,23 @@ class LoopThread:
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+class Plain(Generic[A]):
+    """A face without `await` over one with it, whose coroutines run in the client's loop."""
+
+    def __init__(self, loop: LoopThread, awaited: A) -> None:
+        self._loop = loop
+        self._awaited = awaited
+
+
+def plain(
+    method: Callable[Concatenate[A, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Plain[A], P], T]:
+    """The method of the same name, without `await`: same parameters, same documentation."""
+
+    @functools.wraps(method)
+    def called(self: Plain[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._loop.call(method(self._awaited, *args, **kwargs))
+
+    return called

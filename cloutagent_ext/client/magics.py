@@ -5,8 +5,9 @@
 
 The cell is the prompt; an empty one means the project's task (`%cloutagent Sales analyst` does the
 same on one line). Variables of the project that are not given take the notebook's variables of the
-same name; other `{{names}}` in the cell are filled in from the notebook. Not here: completion
-(`completion`), the view of what happens (`monitor`).
+same name; other `{{names}}` in the cell are filled in from the notebook, tables by handle. Functions
+that the notebook has decorated for the project come along, or those that `--tools` names. Not here:
+completion (`completion`), the view of what happens (`monitor`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import CloutError, InvalidRequest
+from .kernel_tools import Tool, Toolset
+from .values import kind_of
 
 if TYPE_CHECKING:
     from .sync import Client
@@ -29,7 +33,10 @@ _GIVEN = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _TAKEN = (str, int, float, bool, PurePath)
 """What a notebook's variable may be to be taken for a project's."""
-OPTIONS = ("--max-cost", "--model", "--version", "--replay", "--into", "--quiet", "--url", "--api-key")
+OPTIONS = (
+    *("--max-cost", "--model", "--version", "--replay", "--tools", "--no-tools"),
+    *("--into", "--quiet", "--url", "--api-key"),
+)
 
 
 class Usage(CloutError):
@@ -56,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model", help="in place of the project's")
     made.add_argument("--version", help="in place of the saved state")
     made.add_argument("--replay", metavar="CASSETTE", help="a recording that plays the model's part")
+    made.add_argument("--tools", metavar="NAME,…", help="functions of the notebook that it may call")
+    made.add_argument("--no-tools", action="store_true", help="none, though some are decorated for it")
     made.add_argument("--into", default="run", metavar="NAME", help="the notebook's variable for the run")
     made.add_argument("--quiet", action="store_true", help="show nothing, wait for nothing")
     made.add_argument("--url", help="of another server than the notebook's own")
@@ -79,6 +88,14 @@ class Magics:
             self._clients[key] = connect(url, api_key=api_key)
         return self._clients[key]
 
+    def functions(self) -> list[str]:
+        """Names of the notebook's own functions, those with a docstring: others cannot be tools."""
+        return [
+            name
+            for name, value in self._shell.user_ns.items()
+            if isinstance(value, FunctionType) and value.__doc__ and name not in self._shell.user_ns_hidden
+        ]
+
     def __call__(self, line: str, cell: str | None = None) -> Run | None:
         """`%cloutagent` and `%%cloutagent`."""
         words = shlex.split(line)
@@ -100,9 +117,12 @@ class Magics:
         project_name, given = split(asked.words)
         client = self.client(asked.url, key)
         project = client.project(project_name or None)
+        if not asked.api_key:  # a key brings no functions
+            project = own_handle(project, names)
         run = project.run(
-            prompt(cell, names, given) or None,
+            prompt(cell, names, given, project.share) or None,
             values=variables(project, names, given),
+            tools=() if asked.no_tools else tools(asked.tools, project.tools, names),
             limits={"max_cost_usd": asked.max_cost} if asked.max_cost is not None else None,
             model=asked.model,
             version=asked.version,
@@ -128,12 +148,61 @@ def split(words: Sequence[str]) -> tuple[str, dict[str, str]]:
     return " ".join(name), given
 
 
-def prompt(cell: str | None, names: Mapping[str, Any], given: Mapping[str, str]) -> str:
-    """The cell with the notebook's values filled in; what is no variable of the notebook stays."""
+def own_handle(project: Project, names: Mapping[str, Any]) -> Project:
+    """The notebook's own handle of this project, where functions were decorated on one; else `project`.
+
+    Raises `Usage` where several have functions: which is meant, and whose tables?
+    """
+    from .sync_projects import Project
+
+    found: dict[int, tuple[str, Project]] = {}
+    for name, value in names.items():
+        if isinstance(value, Project) and value.tools and not name.startswith("_") and value.is_as(project):
+            found[id(value.tools)] = name, value
+    if len(found) > 1:
+        among = ", ".join(name for name, _ in found.values())
+        raise Usage(
+            f"Several handles of {project.name} have tools here: {among}. Decorate functions on one of them, "
+            "and delete the others (`del …`)."
+        )
+    return next((handle for _, handle in found.values()), project)
+
+
+def tools(wanted: str | None, decorated: Toolset, names: Mapping[str, Any]) -> list[Tool] | None:
+    """What `--tools` names: tools by their names, else functions of the notebook; None without it."""
+    if wanted is None:
+        return None
+    chosen: list[Tool] = []
+    for name in filter(None, wanted.split(",")):
+        if name in decorated.tools:
+            chosen.append(name)
+        elif callable(names.get(name)):
+            chosen.append(names[name])
+        else:
+            there = ", ".join(decorated.tools) or "none yet"
+            raise Usage(
+                f"--tools names functions of this notebook; {name!r} is none. "
+                f"Decorated for this project: {there}."
+            )
+    return chosen
+
+
+def prompt(
+    cell: str | None,
+    names: Mapping[str, Any],
+    given: Mapping[str, str],
+    share: Callable[[Any, str], str],
+) -> str:
+    """The cell with the notebook's values filled in; what is no variable of the notebook stays.
+
+    Of a table, what `share` says of it stands there: its rows stay in the kernel.
+    """
 
     def filled(place: re.Match[str]) -> str:
         name = place[1]
-        return str(names[name]) if name in names and name not in given else place[0]
+        if name not in names or name in given:
+            return place[0]
+        return share(names[name], name) if kind_of(names[name]) else str(names[name])
 
     return _PLACE.sub(filled, (cell or "").strip())
 
@@ -142,8 +211,13 @@ def variables(project: Project, names: Mapping[str, Any], given: Mapping[str, st
     """Values for the project's variables: those given, then the notebook's of the same name."""
     found: dict[str, Any] = dict(given)
     for name in project.definition().variables:
-        if name not in found and isinstance(names.get(name), _TAKEN):
-            found[name] = names[name]
+        value = names.get(name)
+        if name in found or value is None:
+            continue
+        if kind_of(value):
+            found[name] = str(project.share(value, name))
+        elif isinstance(value, _TAKEN):
+            found[name] = value
     return found
 
 

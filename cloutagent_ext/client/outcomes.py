@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from ..errors import InvalidRequest
 from ..schema.execution import ENDED, ExecutionState
 from . import measures
 from .optional import need
+from .values import Values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,8 @@ class Trial:
     state: ExecutionState | None = None
     """Its execution as last seen; None before it was made."""
     attempts: int = 0
+    values: Values = field(default_factory=Values, repr=False)
+    """What was shared for it, and what functions of this notebook have made in it, by handle."""
 
     @property
     def ended(self) -> bool:

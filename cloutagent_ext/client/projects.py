@@ -6,7 +6,7 @@ Not here: finding projects (`handles`), executions (`runs`), the plain face (`sy
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -22,7 +22,7 @@ from . import display
 from .answers import moment, pages, parse, rows
 from .asking import Files, request_body
 from .holding import HoldsTools
-from .kernel_tools import Toolset
+from .kernel_tools import Tool, Toolset
 from .runs import AsyncRun, latest
 from .tables import executions_frame
 from .transport import Transport, file_path, segment
@@ -30,7 +30,8 @@ from .transport import Transport, file_path, segment
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .experiments import AsyncExperiment, Variants
+    from .design import Variants
+    from .experiments import AsyncExperiment
     from .outcomes import Score
 
 Form = Literal["zip", "tar.gz", "claude", "python"]
@@ -84,6 +85,7 @@ class AsyncProject(HoldsTools):
         continue_from: AsyncRun | str | None = None,
         step: bool = False,
         attended: bool | None = None,
+        tools: Iterable[Tool] | None = None,
         batch: Batch | Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
@@ -97,18 +99,20 @@ class AsyncProject(HoldsTools):
         workspace name → such a name, a `Path` of this machine, or bytes. `version` and `model` stand in
         place of the project's; `replay` is a cassette that plays the model's part, at no cost and without a
         key; `continue_from` is a finished run whose conversation `prompt` goes on with. With `step` every
-        tool call asks; `attended=False` says that nobody will answer one that asks. `batch` is a ceiling
-        shared with others (`{"id": …, "max_cost_usd": …}`), `metadata` anything of yours. The same
-        `idempotency_key` within a day gives the first execution again.
+        tool call asks; `attended=False` says that nobody will answer one that asks. `tools`: which functions
+        of this notebook it may call, by name or the functions themselves; without it all that `tool` has
+        decorated. `batch` is a ceiling shared with others (`{"id": …, "max_cost_usd": …}`), `metadata`
+        anything of yours. The same `idempotency_key` within a day gives the first execution again.
         Raises what the server refuses, before anything has started.
         """
+        offered = self.tools.chosen(tools)
         body = await request_body(
             self._transport,
             self._path,
             files=files,
             batch=batch,
-            variables=self.by_handle({**(values or {}), **variables}),
-            client_tools=[tool.offer() for tool in self.tools.tools.values()] or None,
+            variables=self.values.told({**(values or {}), **variables}),
+            client_tools=offered.offer(),
             prompt=prompt or None,
             limits=limits or None,
             version=version,
@@ -129,7 +133,7 @@ class AsyncProject(HoldsTools):
             repeatable=True,
         )
         run = AsyncRun(self._transport, parse(Accepted, answer).execution_id, project_name=self.name)
-        run._serve(self.tools)
+        run._serve(offered)
         if wait:
             await run.wait()
         return run
@@ -314,6 +318,7 @@ class AsyncProject(HoldsTools):
         *,
         repeats: int = 1,
         scores: Mapping[str, Score] | None = None,
+        tools: Iterable[Tool] | None = None,
         max_cost_usd: float | None = None,
         id: str | None = None,
         at_once: int | None = None,
@@ -321,10 +326,12 @@ class AsyncProject(HoldsTools):
         """Each row of `rows` (a DataFrame, or mappings) under each variant, `repeats` times: not yet begun.
 
         Columns named like the project's variables are their values; a variant's `prompt` and `variables`
-        take any column as `{{column}}`. Variants also differ in `model`, `version` and `limits`. `scores`
-        are functions of `output`, `row`, `data` or `state` that give a truth value or a number.
-        `max_cost_usd` is one ceiling for all trials together. With the `id` of an earlier one it goes on
-        with that. `at_once`: most trials on their way; without it what the project runs and ten that wait.
+        take any column as `{{column}}`. Variants also differ in `model`, `version`, `tools` and `limits`.
+        `scores` are functions of `output`, `row`, `data` or `state` that give a truth value or a number.
+        `tools`: functions of this notebook that each trial may call, as for `run`; a trial has its own
+        handles, and what it made is in its `values`. `max_cost_usd` is one ceiling for all trials together.
+        With the `id` of an earlier one it goes on with that. `at_once`: most trials on their way; without it
+        what the project runs and ten that wait.
         """
         from .experiments import AsyncExperiment
 
@@ -335,6 +342,7 @@ class AsyncProject(HoldsTools):
             variants,
             repeats=repeats,
             scores=scores,
+            tools=tools,
             max_cost_usd=max_cost_usd,
             id=id,
             at_once=at_once,

@@ -50,40 +50,65 @@ class Handle(str):
 class Values(Mapping[str, Any]):
     """The values by their handles. `values["df#1"]` is the table itself."""
 
-    def __init__(self, sample_rows: int = SAMPLE_ROWS) -> None:
+    def __init__(self, sample_rows: int = SAMPLE_ROWS, beneath: Values | None = None) -> None:
         self._values: dict[str, Any] = {}
+        self._made: set[str] = set()
+        self._beneath = beneath
         self.sample_rows = sample_rows
         """Rows of a table that the model sees; 0 for none."""
 
+    def room(self) -> Values:
+        """A room over these: it sees what was shared here, not what tools made, and nobody sees into it."""
+        return Values(self.sample_rows, self)
+
+    def _all(self) -> dict[str, Any]:
+        """A copy: another thread may put one in meanwhile."""
+        return {**(self._beneath._shared() if self._beneath is not None else {}), **self._values}
+
+    def _shared(self) -> dict[str, Any]:
+        return {name: value for name, value in self._all().items() if name not in self._made}
+
     def __getitem__(self, handle: str) -> Any:
-        try:
-            return self._values[handle]
-        except KeyError:
-            there = ", ".join(self._values) or "none yet"
-            raise NotFound(f"There is no value with the handle {handle!r}. There are: {there}.") from None
+        known = self._all()
+        if handle not in known:
+            there = ", ".join(known) or "none yet"
+            raise NotFound(f"There is no value with the handle {handle!r}. There are: {there}.")
+        return known[handle]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._all())
 
     def __repr__(self) -> str:
-        return f"<Values {', '.join(self._values) or 'none yet'}>"
+        return f"<Values {', '.join(self) or 'none yet'}>"
 
-    def put(self, value: Any, name: str | None = None) -> Handle:
-        """Keep it under `name`, or under a handle made up; the same value keeps its handle."""
+    def put(self, value: Any, name: str | None = None, *, made: bool = False) -> Handle:
+        """Keep it under `name`, or under a handle made up; the same value keeps its handle. `made`: by a tool."""
+        known = self._all()
         if name is None:
-            known = next((handle for handle, each in self._values.items() if each is value), None)
-            name = known or self._next(_PREFIX.get(kind_of(value) or "", "value"))
-        self._values[name] = value
+            name = next((handle for handle, each in known.items() if each is value), None)
+        if name is None:
+            name = _next(_PREFIX.get(kind_of(value) or "", "value"), known)
+        if name not in known or known[name] is not value:
+            self._values[name] = value
+            if made:
+                self._made.add(name)
+        if not made:
+            self._made.discard(name)
         return Handle(name, card(name, value, self.sample_rows))
 
-    def _next(self, prefix: str) -> str:
-        number = 1
-        while f"{prefix}#{number}" in self._values:
-            number += 1
-        return f"{prefix}#{number}"
+    def told(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Tables among `values` are kept here; in their place stand their handles, columns and first rows."""
+        return {name: str(self.put(value)) if kind_of(value) else value for name, value in values.items()}
+
+
+def _next(prefix: str, known: Mapping[str, Any]) -> str:
+    number = 1
+    while f"{prefix}#{number}" in known:
+        number += 1
+    return f"{prefix}#{number}"
 
 
 def card(name: str, value: Any, sample_rows: int = SAMPLE_ROWS) -> str:
@@ -129,7 +154,7 @@ def bundles(value: Any, values: Values) -> list[dict[str, Any]]:
     if isinstance(value, tuple) and any(kind_of(each) or _picture(each) for each in value):
         return [bundle for each in value for bundle in bundles(each, values)]
     if kind_of(value) is not None:
-        bundle: dict[str, Any] = {"text/plain": str(values.put(value))}
+        bundle: dict[str, Any] = {"text/plain": str(values.put(value, made=True))}
         if kind_of(value) == "DataFrame" and values.sample_rows:
             bundle["text/html"] = value.head(values.sample_rows).to_html(max_cols=MOST_COLUMNS)
         return [bundle]
@@ -137,7 +162,7 @@ def bundles(value: Any, values: Values) -> list[dict[str, Any]]:
         text = f"A picture ({type(value).__name__})."
         return [{"image/png": base64.b64encode(picture).decode(), "text/plain": text}]
     if isinstance(value, bytes):
-        return [{"text/plain": f"{len(value):,} bytes, kept as {values.put(value).name}"}]
+        return [{"text/plain": f"{len(value):,} bytes, kept as {values.put(value, made=True).name}"}]
     if hasattr(value, "model_dump"):
         value = value.model_dump(mode="json")
     try:

@@ -120,7 +120,8 @@ def test_the_magic_runs_a_cell_with_the_notebooks_variables(server: LiveServer, 
 @pytest.fixture(scope="module")
 def kernel(server: LiveServer) -> Iterator[BlockingKernelClient]:
     manager, client = start_new_kernel(kernel_name="python3", env=server.env)
-    client.execute_interactive("%load_ext cloutagent_ext", timeout=60)
+    code = "%load_ext cloutagent_ext\ndef orders() -> int:\n    'Orders.'\ndef ordinary():\n    pass"
+    client.execute_interactive(code, timeout=60)
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -140,13 +141,17 @@ def offered(kernel: BlockingKernelClient, code: str) -> list[str]:
         ("%%cloutagent Sales an", "%%cloutagent Sales analyst"),
         ("%cloutagent Sales analyst fi", "%cloutagent Sales analyst file="),
         ("%%cloutagent Asker --ma", "%%cloutagent Asker --max-cost"),
+        ("%%cloutagent Asker --tools ord", "%%cloutagent Asker --tools orders"),
+        ("%%cloutagent Asker --tools best,ord", "%%cloutagent Asker --tools best,orders"),
         ("%%cloutagent Sales analyst\nStudy {{fi", "%%cloutagent Sales analyst\nStudy {{file}}"),
     ],
 )
 def test_tab_completes_projects_variables_and_options(
     kernel: BlockingKernelClient, typed: str, wanted: str
 ) -> None:
-    assert wanted in offered(kernel, typed)
+    made = offered(kernel, typed)
+    assert wanted in made
+    assert not any("ordinary" in each for each in made), "what has no docstring can be no tool"
 
 
 def test_everything_an_execution_says_is_escaped(client: Client) -> None:

@@ -86,6 +86,9 @@ def test_the_kernel_is_a_tool_and_its_table_stays_there(server: LiveServer, tmp_
     done = played("04_your_kernel_as_a_tool", server.env, tmp_path)
     assert "The leading region is East" in text(done, "back")
     assert "57994" in text(done, "values")
+    assert "`sales`: a DataFrame of 1,200 rows" in text(done, "prompt")
+    assert "The leading month is" in text(done, "experiment")
+    assert "month" in text(done, "trial")
 
 
 def test_the_experiment_says_how_sure_it_is(server: LiveServer, tmp_path: Path) -> None:
