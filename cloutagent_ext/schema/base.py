@@ -89,7 +89,8 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
-def _advice(name: str) -> str:
+def advice(name: str) -> str:
+    """What is said of a field that does not exist: what stands in its place, where something does."""
     if name in _MOVED:
         return f"unknown field: {_MOVED[name]}"
     if (snake := _snake(name)) != name:
@@ -111,7 +112,7 @@ def field_errors(error: ValidationError) -> list[FieldError]:
     found = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         path = ".".join(str(part) for part in item["loc"])
-        message = _advice(str(item["loc"][-1])) if item["type"] == "extra_forbidden" else item["msg"]
+        message = advice(str(item["loc"][-1])) if item["type"] == "extra_forbidden" else item["msg"]
         found.append(FieldError(path=path, message=message.removeprefix("Value error, ")))
     return found
 

@@ -26,6 +26,7 @@ from typing import BinaryIO, Literal
 
 from .. import durable
 from ..errors import BadArchive, NotFound, TooLarge, UnreadableFile
+from ..schema.base import advice
 from ..schema.project import Definition
 from . import claude_code, claude_export, layout, project_files, tree
 from .commit import recover
@@ -228,6 +229,7 @@ def _ours(root: Path) -> Arrived:
     for name in _NEVER:
         if (root / name).exists():
             warnings.append(f"{name} was left out: it belongs to the project it came from.")
+    warnings += [f"{AGENT}: `{name}` does nothing: {advice(name)}." for name in layout.unread(loaded.tree)]
     known = {*content, GITIGNORE}
     others = [
         path

@@ -95,6 +95,11 @@ class Loaded:
 # ---------------------------------------------------------------- reading
 
 
+def unread(tree: Tree) -> list[str]:
+    """Names in the agent's file that mean nothing here."""
+    return [name for name in _object(tree, AGENT) if name not in {*_AgentFile.model_fields, "system_prompt"}]
+
+
 def parse(tree: Tree) -> Loaded:
     """What the files in `tree` say. Raises `UnreadableFile` (file, line, reason), `NewerFormat`."""
     tree = migrations.upgraded(tree)

@@ -84,8 +84,11 @@ async def test_without_the_canvas_there_is_no_ui_folder(store: ProjectStore, pid
 
 async def test_unknown_fields_survive_export_and_import(store: ProjectStore, pid: str, folder: Path) -> None:
     path = folder / "agent.config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"x_mine": [1, 2]}))
-    again, _ = await imported(store, await exported(store, pid))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"x_mine": [1, 2], "temperature": 0.2}))
+    again, warnings = await imported(store, await exported(store, pid))
+    told = "; ".join(warnings)
+    assert "`x_mine` does nothing: unknown field." in told
+    assert "`temperature` does nothing: unknown field: the model service refuses `temperature`; set" in told
     assert json.loads((folder.parent / again / "agent.config.json").read_text())["x_mine"] == [1, 2]
 
 
