@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,6 +88,20 @@ def test_the_image_runs_as_nobody_special_without_node_and_is_asked_for_its_heal
     assert given["PORT"] == "3000"
     assert given["CLOUTAGENT_DATA_DIR"].startswith("/data/")
     assert given["CLOUTAGENT_ENCRYPTION_KEY_FILE"].startswith("/keys/")
+
+
+def test_the_image_takes_what_the_package_and_binder_take() -> None:
+    """Extras that exist, a Python that the package runs on, and one Node.js for every build."""
+    package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    runs = " ".join(rest for kind, rest in instructions() if kind == "RUN")
+    [extras] = re.findall(r"\$\{wheel\}\[([\w,]+)\]", runs)
+    assert set(extras.split(",")) <= set(package["optional-dependencies"])
+    bases = [rest for kind, rest in instructions() if kind == "FROM"]
+    pythons = {found for base in bases for found in re.findall(r"^python:(\d+\.\d+)", base)}
+    assert pythons == {package["requires-python"].removeprefix(">=")}
+    binder = (REPOSITORY / "binder" / "environment.yml").read_text()
+    assert f"python={pythons.pop()}\n" in binder
+    assert re.findall(r"^node:(\d+)", bases[0]) == re.findall(r"nodejs=(\d+)", binder)
 
 
 def test_compose_keeps_data_and_keys_apart_and_listens_to_this_machine_only() -> None:
