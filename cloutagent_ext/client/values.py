@@ -85,7 +85,10 @@ class Values(Mapping[str, Any]):
         return f"<Values {', '.join(self) or 'none yet'}>"
 
     def put(self, value: Any, name: str | None = None, *, made: bool = False) -> Handle:
-        """Keep it under `name`, or under a handle made up; the same value keeps its handle. `made`: by a tool."""
+        """Keep it under `name`, or under a handle made up; the same value keeps its handle.
+
+        `made`: by a tool.
+        """
         known = self._all()
         if name is None:
             name = next((handle for handle, each in known.items() if each is value), None)
