@@ -94,6 +94,7 @@ def initial(spec: Spec) -> Folded:
         replay=spec.replay,
         origin=spec.origin,
         client_tools=[tool.name for tool in spec.client_tools],
+        inputs=spec.files,
         limits=spec.limits,
         resumed_from=spec.resumed_from,
         forked_from=spec.forked_from,

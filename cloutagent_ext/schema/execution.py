@@ -304,6 +304,8 @@ class ExecutionState(Model):
     origin: Origin
     client_tools: list[str] = []
     """Names of the functions that its caller brought."""
+    inputs: list[InputFile] = []
+    """The files that it was given, as the request named them; uploads are kept for a day."""
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
     continued_from: ExecutionId | None = None

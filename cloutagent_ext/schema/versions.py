@@ -71,6 +71,62 @@ class VersionDiff(Model):
     fields: list[FieldChange]
 
 
+class HookProgram(Model):
+    """A hook that would run: its command, or the address that is called."""
+
+    id: str
+    name: str
+    event: str
+    command: list[str] | None = None
+    url: str | None = None
+    headers: list[str] = []
+    """Names; values are never shown."""
+    env: list[str]
+    """Names."""
+
+
+class ServerProgram(Model):
+    """An MCP server that would be started or called."""
+
+    id: str
+    name: str
+    transport: str
+    command: str | None = None
+    args: list[str] = []
+    url: str | None = None
+    headers: list[str] = []
+    """Names."""
+    env: list[str]
+    """Names."""
+    credentials: dict[str, str] = {}
+    """Names of variables with the names of the secrets that they are given."""
+
+
+class ScriptFile(Model):
+    """A file of the project that these may run."""
+
+    path: str
+    sha256: str
+    executable: bool
+
+
+class WouldRun(Model):
+    """Exactly what a project would start or call."""
+
+    hooks: list[HookProgram] = []
+    mcps: list[ServerProgram] = []
+    scripts: list[ScriptFile] = []
+
+
+class Agreement(Model):
+    """What a project would run as it is saved, and whether a person has agreed to it."""
+
+    trusted: bool
+    hash: str | None
+    """Stands for exactly this; null where there is nothing to agree to."""
+    would_run: WouldRun
+
+
 class TrustConfirm(Model):
     """Body of POST …/trust: the hash that NOT_TRUSTED showed."""
 

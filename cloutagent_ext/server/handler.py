@@ -26,6 +26,7 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
+from .._version import __version__
 from ..auth.principal import Principal
 from ..errors import (
     CloutError,
@@ -320,6 +321,7 @@ class Endpoint(APIHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("X-Request-Id", self.request_id)
+        self.set_header("X-CloutAgent-Version", __version__)  # by this a page sees that it has grown old
 
     def set_cors_headers(self) -> None:
         if not cors.allow_listed(self) and (self.allow_origin or self.allow_origin_pat):

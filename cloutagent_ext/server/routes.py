@@ -56,7 +56,7 @@ from ..schema.query import (
     WatchQuery,
 )
 from ..schema.trace import Trace
-from ..schema.versions import TrustConfirm, Version, VersionCreate, VersionDiff, VersionRow
+from ..schema.versions import Agreement, TrustConfirm, Version, VersionCreate, VersionDiff, VersionRow
 from . import (
     archives,
     backups,
@@ -196,6 +196,8 @@ ROUTES: tuple[Route, ...] = (
           audit="version.unpublish"),
     Route("GET", f"{_VERSIONS}/{{version}}/diff/{{other}}", versions.diff_versions,
           "What differs, per file and per field", "versions", JUPYTER, "read", ok(VersionDiff)),
+    Route("GET", f"{_PROJECT}/trust", versions.show_trust, "What it would run, and whether that is agreed to",
+          "projects", JUPYTER, "read", ok(Agreement)),
     Route("POST", f"{_PROJECT}/trust", versions.confirm_trust, "Agree to what it would run", "projects",
           JUPYTER, "write", ok(Project, ETag=_ETAG), body=TrustConfirm,
           audit="trust.confirm"),

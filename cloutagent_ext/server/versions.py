@@ -67,6 +67,10 @@ async def diff_versions(call: Endpoint, project_id: str, version: str, other: st
     return Reply(await call.services.store.diff(project_id, _number(version), _number(other)))
 
 
+async def show_trust(call: Endpoint, project_id: str) -> Reply:
+    return Reply(await call.services.store.agreement(project_id))
+
+
 async def confirm_trust(call: Endpoint, project_id: str, body: TrustConfirm) -> Reply:
     """A person has seen what would run and agrees to exactly that."""
     call.noted["hash"] = body.hash

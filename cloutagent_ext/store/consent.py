@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import TooLarge
+from ..schema.versions import Agreement, WouldRun
 from . import history, project_files, trust
 from .layout import Loaded
 
@@ -30,6 +31,22 @@ class Consent:
         except TooLarge:  # put there by hand; what cannot be looked through is not trusted
             return False
         return self._agreed.holds(project_id, loaded.definition, files, loaded.metadata.trust)
+
+    def shown(self, project_id: str, loaded: Loaded) -> Agreement:
+        """What the live state would start, with the hash that stands for it. Raises `TooLarge`."""
+        definition = loaded.definition
+        files = self._live(project_id) if trust.starts_anything(definition) else {}
+        return Agreement(
+            trusted=self._agreed.holds(project_id, definition, files, loaded.metadata.trust),
+            hash=trust.digest(definition, files),
+            would_run=WouldRun.model_validate(trust.would_run(definition, files)),
+        )
+
+    def require_off(self, project_id: str, loaded: Loaded) -> None:
+        """Raises `NotTrusted` unless agreed to a trial of the hooks of `loaded` that are switched off."""
+        files = self._live(project_id)
+        if not self._agreed.holds_off(project_id, loaded.definition, files, loaded.metadata.trust):
+            raise trust.refused_off(loaded.definition, files)
 
     def require(self, project_id: str, loaded: Loaded, version: int | None) -> None:
         """Raises `NotTrusted` unless agreed; `version`: to that snapshot, else to the live state `loaded`."""

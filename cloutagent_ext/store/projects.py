@@ -24,7 +24,7 @@ from ..schema.admin import FileRow
 from ..schema.base import JsonObject, Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.project import Definition, ProjectRow
-from ..schema.versions import Version, VersionDiff, VersionRow
+from ..schema.versions import Agreement, Version, VersionDiff, VersionRow
 from . import diff, history, project_files, trust, versions
 from .archive import Archives
 from .backups import KEPT_MANUAL, Backups, local_now
@@ -301,17 +301,19 @@ class ProjectStore:
         """A person has looked at what the hash `agreed` stands for. Raises `NotTrusted` where it is stale."""
         return await self._changed(project_id, lambda: self._history.confirm(str(project_id), agreed))
 
+    async def agreement(self, project_id: str) -> Agreement:
+        """What of the saved state would run, and whether a person has agreed to it."""
+        self._folder(project_id)
+        return await asyncio.to_thread(
+            lambda: self._consent.shown(str(project_id), self._definitions.get(str(project_id)))
+        )
+
     async def check_trust_off(self, project_id: str) -> None:
         """Raises `NotTrusted` unless a person has agreed to a trial of the hooks that are switched off."""
-        folder = self._folder(project_id)
-
-        def check() -> None:
-            loaded = self._definitions.get(str(project_id))
-            files = project_files.digests(project_files.live(folder), self._writer.digests)
-            if not self._trust.holds_off(str(project_id), loaded.definition, files, loaded.metadata.trust):
-                raise trust.refused_off(loaded.definition, files)
-
-        await asyncio.to_thread(check)
+        self._folder(project_id)
+        await asyncio.to_thread(
+            lambda: self._consent.require_off(str(project_id), self._definitions.get(str(project_id)))
+        )
 
     async def check_trust(self, project_id: str, *, version: int | None = None) -> None:
         """Raises `NotTrusted` (`hash`, `would_run`) unless a person has agreed to all that would run.

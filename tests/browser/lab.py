@@ -45,9 +45,20 @@ class Lab:
     @classmethod
     @contextmanager
     def opened(
-        cls, browser: Browser, server: LiveServer, *, width: int = 1280, height: int = 800
+        cls,
+        browser: Browser,
+        server: LiveServer,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        forced_colors: bool = False,
     ) -> Iterator[Lab]:
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        """`forced_colors`: as Windows' high contrast has it, where the page's own colours are not used."""
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            reduced_motion="reduce",
+            forced_colors="active" if forced_colors else "none",
+        )
         page = context.new_page()
         page.set_default_timeout(SLOW_MS)
         window = cls(page, server)
@@ -125,6 +136,15 @@ class Lab:
         name = "JupyterLab Dark High Contrast"
         self.command("apputils:change-theme", theme=name)
         self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+
+    def tab_to(self, target: Locator, *, most: int = 60, back: bool = False) -> None:
+        """Press Tab until `target` has the focus, as somebody without a mouse would."""
+        for _ in range(most):
+            self.page.keyboard.press("Shift+Tab" if back else "Tab")
+            if target.evaluate("node => node === document.activeElement"):
+                return
+        focused = self.page.evaluate("() => document.activeElement?.outerHTML.slice(0, 200)")
+        raise AssertionError(f"Tab does not lead to {target} within {most} steps; it is at {focused}")
 
     def hide_sidebars(self) -> None:
         self.page.evaluate(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, Lab
 from tests.support.live_server import LiveServer
 
@@ -51,6 +52,7 @@ def test_a_change_is_seen_before_it_is_made_and_made_when_allowed(lab: Lab, serv
     expect(question.locator("[data-line=removed]")).to_have_text("-Revenue grew by 3 %.\n")
     expect(question.locator("[data-line=added]")).to_have_count(2)
     expect(lab.card("agent")).to_contain_text("waits for you")
+    assert findings(lab.page, ".ca-Ask") == []
     expect(lab.page.get_by_role("button", name="waiting for approval")).to_be_visible()
     _, states = server.request("GET", "executions?status=waiting")
     assert project in [state["project_id"] for state in states["items"]]

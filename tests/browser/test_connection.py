@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from cloutagent_ext import __version__
 from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.test_dashboard import prepared
 from tests.browser.test_monitor import bash, ended, project, tab
-from tests.browser.wire import Wire
-from tests.support.live_server import LiveServer
+from tests.browser.wire import Wire, proxied
+from tests.support.live_server import LiveServer, free_port, live_server
 
 IDS = "() => [...document.querySelectorAll('.ca-Event')].map(row => Number(row.dataset.event))"
 
@@ -47,21 +51,94 @@ def test_after_a_lost_connection_the_monitor_catches_up_with_no_event_twice_and_
         expect(lab.page.get_by_text("Connected again and caught up")).to_be_visible(timeout=SLOW_MS)
         expect(lab.page.get_by_text("Connection lost")).to_have_count(0)
         ended(lab)
-        tab(lab, "Events")
-        lab.page.set_viewport_size({"width": 1280, "height": 2400})
-        events = lab.monitor().get_by_role("listbox", name="Events of the execution")
-        events.press("Home")
-        seen: set[int] = set()
-        total = last_event(server, execution)
-        for _ in range(200):
-            shown: list[int] = lab.page.evaluate(IDS)
-            assert len(shown) == len(set(shown)), "an event is there twice"
-            seen.update(shown)
-            if total in shown:
-                break
-            events.press("PageDown")
-        assert seen == set(range(1, total + 1))
+        seen_once(lab, last_event(server, execution))
         lab.complaints.clear()  # the browser's own words for the loss
+
+
+def test_behind_a_proxy_that_holds_streams_back_the_monitor_asks_for_pages_and_says_so(
+    chromium: Browser, server: LiveServer
+) -> None:
+    turns = [bash(f"sleep 2; echo step {number}") for number in range(1, 7)]
+    made = project(server, "Held back", *turns, {"text": "All six."})
+    with (
+        proxied(server.url, buffering="deaf") as url,
+        Lab.opened(chromium, replace(server, url=url)) as lab,
+    ):
+        lab.open_project(made)
+        lab.run()
+        expect(lab.monitor().locator(".ca-Chip", has_text="every 2 s")).to_be_visible(timeout=SLOW_MS)
+        expect(lab.monitor()).to_contain_text("step 3", timeout=SLOW_MS)
+        expect(lab.monitor().get_by_role("status").first).to_contain_text("running")
+        ended(lab)
+        expect(lab.monitor()).to_contain_text("step 6")
+        expect(lab.page.get_by_text("Connection lost")).to_have_count(0)
+        lab.expect_quiet_console()
+
+
+HIDE = """hidden => {
+  Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+def seen_once(lab: Lab, total: int) -> None:
+    """The monitor has the whole log: no event twice, none missing."""
+    tab(lab, "Events")
+    lab.page.set_viewport_size({"width": 1280, "height": 2400})
+    events = lab.monitor().get_by_role("listbox", name="Events of the execution")
+    events.press("Home")
+    seen: set[int] = set()
+    for _ in range(200):
+        shown: list[int] = lab.page.evaluate(IDS)
+        assert len(shown) == len(set(shown)), "an event is there twice"
+        seen.update(shown)
+        if total in shown:
+            break
+        events.press("PageDown")
+    assert seen == set(range(1, total + 1))
+
+
+@pytest.mark.nightly
+def test_a_tab_in_sight_and_one_that_slept_find_everything_again_when_the_server_was_renewed(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """F35: the server dies in the middle of a run and comes back as a newer one; one tab slept for 8 h."""
+    env, port, token = prepared(tmp_path), free_port(), secrets.token_hex(16)
+    options = ("--CloutAgent.simulated_pace=200", "--LabApp.expose_app_in_browser=True")
+    turns = [bash(f"sleep 1; echo step {number}") for number in range(1, 9)]
+    with contextlib.ExitStack() as stack:
+        with live_server(tmp_path, *options, app="lab", env=env, port=port, token=token) as first:
+            made = project(first, "Renewed", *turns, {"text": "All eight."})
+            wire = stack.enter_context(contextlib.closing(Wire(first.url)))
+            awake, asleep = (
+                stack.enter_context(Lab.opened(chromium, replace(first, url=wire.url))) for _ in range(2)
+            )
+            asleep.page.clock.install()
+            for lab in (awake, asleep):
+                lab.open_project(made)
+                lost = lab.page.locator(".jp-Dialog", has_text="Server Connection Error")
+                lab.page.add_locator_handler(lost, lambda found: found.get_by_role("button").last.click())
+            awake.run()
+            for lab in (awake, asleep):
+                expect(lab.monitor()).to_contain_text("step 2", timeout=SLOW_MS)
+            asleep.page.evaluate(HIDE, True)
+            first.process.kill()
+            first.process.wait()
+            expect(awake.page.get_by_text("Connection lost. Reconnecting")).to_be_visible(timeout=SLOW_MS)
+        running = __version__.encode()
+        wire.instead = (b"-Version: " + running, b"-Version: " + b"9" + running[1:])
+        with live_server(tmp_path, *options, app="lab", env=env, port=port, token=token) as second:
+            ended(awake)
+            expect(awake.page.get_by_text("Connection lost")).to_have_count(0)
+            asleep.page.clock.fast_forward("08:00:00")
+            asleep.page.evaluate(HIDE, False)
+            ended(asleep)
+            execution = second.request("GET", f"executions?project={made}")[1]["items"][0]
+            for lab in (awake, asleep):
+                expect(lab.monitor()).to_contain_text("All eight.")
+                reload = lab.page.get_by_role("button", name="Reload the page")
+                expect(reload).to_be_visible(timeout=SLOW_MS)
+                seen_once(lab, execution["last_event_id"])
 
 
 FRAMES = """async () => {

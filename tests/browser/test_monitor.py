@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, Lab
 from tests.support.live_server import LiveServer
 
@@ -130,8 +131,12 @@ def test_one_step_is_marked_in_tree_and_timeline_alike_by_mouse_and_by_keyboard(
     timeline.press("ArrowUp")
     expect(marked).to_contain_text("echo one")
     marked.click()
+    assert findings(lab.page, ".ca-Drawer") == []
     marked.press("ArrowUp")
     expect(timeline.locator("[aria-selected=true]")).to_have_count(0)  # text has no bar of its own
+    tab(lab, "Cost")
+    monitor.locator(".recharts-line").first.wait_for()
+    assert findings(lab.page, ".ca-Drawer") == []
     tab(lab, "Timeline")
     monitor.get_by_role("listbox", name="Timeline of the execution").press("End")
     expect(monitor.locator(".ca-Bar[aria-selected=true]")).to_contain_text("model")
@@ -155,6 +160,7 @@ def test_the_log_is_searched_copied_downloaded_and_opened_as_a_notebook(
         monitor.press("/")
         monitor.get_by_role("searchbox").fill("NEEDLE")
         expect(monitor.get_by_text("2 events")).to_be_visible()
+        assert findings(lab.page, ".ca-Drawer") == []
         monitor.get_by_role("button", name="Tools").click()
         expect(monitor.get_by_text("Nothing fits the filter.")).to_be_visible()
         monitor.get_by_role("button", name="Tools").click()
@@ -186,6 +192,7 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
     lab.run()
     dialog = lab.page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Run")).to_be_disabled()
+    assert findings(lab.page, "[role=dialog]") == []
     dialog.get_by_label("word").fill("hello")
     dialog.get_by_role("button", name="Run").click()
     ended(lab)
@@ -203,6 +210,7 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
     expect(comparison).to_contain_text("differs")  # no two moments have the same nanosecond
     expect(comparison.locator("[data-first-difference]")).to_contain_text("first difference")
     expect(comparison.locator("[data-first-difference]")).to_contain_text("bash")
+    assert findings(lab.page, "[role=dialog]") == []
     comparison.press("Escape")
     expect(comparison).to_have_count(0)
 
@@ -221,6 +229,7 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
     fork = lab.page.get_by_role("dialog", name="Fork")
     fork.get_by_label(re.compile("Another result of bash")).check()
     fork.get_by_label("Result", exact=True).fill("a quarter past never")
+    assert findings(lab.page, "[role=dialog]") == []
     fork.get_by_role("button", name="Fork").click()
     expect(fork).to_have_count(0)
     newest = settled(lab, server, made, 4)[0]
@@ -257,6 +266,7 @@ def test_an_execution_is_pinned_deleted_and_chosen_among_others(lab: Lab, server
     listed = lab.page.get_by_role("dialog", name="Executions of this project")
     expect(listed.get_by_role("listitem")).to_have_count(3)
     expect(listed.get_by_role("listitem").first).to_contain_text("pinned")
+    assert findings(lab.page, ".ca-PickerList") == []
     lab.page.keyboard.press("ArrowDown")
     lab.page.keyboard.press("Enter")
     expect(listed).to_have_count(0)

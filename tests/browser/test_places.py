@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.lab import SLOW_MS, Lab
-from tests.browser.test_monitor import bash, ended, project, settled
+from tests.browser.test_monitor import bash, ended, menu, project, settled
 from tests.support.live_server import LiveServer
 
 
@@ -103,13 +103,18 @@ def test_a_file_dragged_from_the_file_browser_goes_with_the_run(
         dialog.get_by_role("button", name="Run").click()
         ended(lab)
         expect(lab.monitor()).to_contain_text("1,2")
+        # Run again brings the file along, by whatever name its owner has meanwhile given other bytes.
+        (server.root_dir / "dragged.csv").write_text("a,b\n3,4\n")
+        menu(lab, "Run again")
+        expect(lab.monitor()).to_contain_text("3,4", timeout=SLOW_MS)
+        ended(lab)
         # The same dialog, with what was typed the last time, after a reload too.
         lab.page.get_by_role("button", name="Run with…").click()
         dialog.get_by_label("What shall it do?").fill("Read it again.")
         dialog.get_by_text("Limits", exact=True).click()
         dialog.get_by_label("Cost at most").fill("0.5")
         dialog.get_by_role("button", name="Run").click()
-        settled(lab, server, made, 2)
+        settled(lab, server, made, 3)
         lab.wait_until_workspace_has("Read it again.")
         lab.reload()
         lab.card("agent").wait_for()

@@ -41,6 +41,8 @@ def claude_project(tmp_path: Path) -> Path:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("CLAUDE.md", "You answer briefly.")
+        guard = {"matcher": "Bash", "hooks": [{"type": "command", "command": "echo brief"}]}
+        file.writestr(".claude/settings.json", json.dumps({"hooks": {"PreToolUse": [guard]}}))
         file.writestr(
             ".claude/agents/reader.md",
             "---\nname: reader\ndescription: Reads files\ntools: Read, Unheard\n---\nYou read.",
@@ -64,7 +66,15 @@ def test_an_archive_is_imported_with_its_warnings_and_starts_nothing_untrusted(
     lab.screenshot("import-warnings")
     dialog.get_by_role("button", name="Open the project").click()
     expect(lab.card("subagent:reader")).to_be_visible()
-    expect(lab.page.locator(".ca-Trust")).to_contain_text("nobody here has agreed to")
+    trust = lab.page.locator(".ca-Trust")
+    expect(trust).to_contain_text("nobody here has agreed to")
+    trust.get_by_role("button", name="Show what would run").click()
+    expect(trust).to_contain_text("mcp-server-time")
+    expect(trust).to_contain_text("echo brief")
+    assert findings(lab.page, ".ca-Trust") == []
+    trust.get_by_role("button", name="Trust exactly this").click()
+    expect(trust).to_have_count(0)
+    lab.expect_quiet_console()
 
 
 def test_an_archive_that_is_dropped_on_the_sidebar_is_imported(
@@ -99,6 +109,7 @@ def test_a_project_is_duplicated_exported_and_deleted_and_comes_back_from_its_ba
         ".ca-Item", has_text=re.compile("Travelling.+copy|Copy.+Travelling|Travelling 2")
     )
     expect(copy.first).to_be_visible()
+    assert findings(page, ".ca-Sidebar") == []
     more(lab, "Travelling")
     page.locator(".lm-Menu-item", has_text="Export").hover()
     with page.expect_download() as download:

@@ -125,8 +125,12 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
         contested = dialog.get_by_role("group", name=re.compile("System prompt"))
         expect(contested.locator(".cm-merge-b, .cm-editor").first).to_be_visible()
         lab.screenshot(f"conflict-{theme}")
-        contested.get_by_role("radio", name=re.compile("^Mine")).check()
-        dialog.get_by_role("button", name="Save what is chosen").click()
+        # By keyboard alone: the focus is inside, and does not leave before the dialog is left.
+        lab.tab_to(contested.get_by_role("radio", name=re.compile("^Mine")))
+        lab.page.keyboard.press("Space")
+        expect(dialog).to_contain_text("Everything is chosen.")
+        lab.tab_to(dialog.get_by_role("button", name="Save what is chosen"))
+        lab.page.keyboard.press("Enter")
         saved = stored(lab.page, server, project, lambda each: "cents" in each["agent"]["system_prompt"])
         assert saved["agent"]["task"] == "Mine: summarise in one page."
         assert saved["limits"]["max_turns"] == 9
@@ -208,3 +212,43 @@ def test_versions_are_compared_labelled_published_and_restored(
             lab.screenshot("versions-contrast")
         lab.expect_quiet_console()
         lab.theme(False)
+
+
+def test_versions_are_looked_through_published_and_restored_by_keyboard_alone(
+    lab: Lab, server: LiveServer
+) -> None:
+    project = server.create_project("Without a mouse")["id"]
+    save(server, project, limits={"max_turns": 9}, subagents=[])
+    lab.open_project(project)
+    lab.hide_sidebars()
+    page = lab.page
+    opener = page.get_by_role("button", name="Versions", exact=True)
+    opener.focus()
+    page.keyboard.press("Enter")
+    versions = page.get_by_role("region", name=re.compile("^Versions of"))
+    expect(versions.get_by_role("button", name=re.compile("^Now"))).to_be_focused()
+    lab.tab_to(versions.get_by_role("button", name=re.compile("^v1")))
+    page.keyboard.press("Enter")
+    expect(versions).to_contain_text("v1, as it was")
+    lab.tab_to(versions.get_by_label("compare with"))
+    page.keyboard.type("now")
+    expect(versions).to_contain_text("v1 → now")
+    lab.tab_to(versions.get_by_role("button", name="Publish", exact=True))
+    page.keyboard.press("Enter")
+    expect(versions.get_by_role("button", name=re.compile("^v1"))).to_contain_text("published")
+    assert server.request("GET", f"projects/{project}")[1]["published_version"] == 1
+    gone = versions.locator(".react-flow__node[data-id='subagent:statistician']")
+    lab.tab_to(gone)
+    page.keyboard.press("Enter")
+    changes = versions.get_by_role("region", name="Changes")
+    expect(changes).to_contain_text("Statistician")
+    expect(changes).not_to_contain_text("Sales analyst")
+    lab.tab_to(versions.get_by_role("button", name="Restore", exact=True), back=True)
+    page.keyboard.press("Enter")
+    expect(page.locator(".jp-Dialog").get_by_role("button", name="Restore")).to_be_focused()
+    page.keyboard.press("Enter")
+    stored(page, server, project, lambda each: bool(each["subagents"]))
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(versions).to_have_count(0)
+    expect(opener).to_be_focused()

@@ -186,6 +186,9 @@ async def test_what_is_saved_through_put_is_trusted_and_what_changed_on_disk_is_
     assert (refused.status_code, code(refused)) == (409, "NOT_TRUSTED")
     shown = refused.json()["error"]["details"]
     assert shown["would_run"]["hooks"][0]["command"] == ["sh", "-c", "evil"]
+    looked = await server.get(f"{path}/trust")
+    assert (looked["trusted"], looked["hash"]) == (False, shown["hash"])
+    assert looked["would_run"]["hooks"][0]["command"] == ["sh", "-c", "evil"]
     assert (await server.get("executions"))["items"] == []
     wrong = await server.call("POST", f"{path}/trust", json={"hash": "0" * 64})
     assert (wrong.status_code, code(wrong)) == (409, "NOT_TRUSTED")
@@ -194,6 +197,7 @@ async def test_what_is_saved_through_put_is_trusted_and_what_changed_on_disk_is_
     assert confirmed.status_code == 200, confirmed.text
     assert confirmed.json()["trusted"]
     assert (await server.get(path))["trusted"]
+    assert await server.get(f"{path}/trust") == looked | {"trusted": True}
     again = await server.call("POST", f"{path}/execute", json={"prompt": "Go."})
     assert again.status_code == 202 or code(again) != "NOT_TRUSTED"
 

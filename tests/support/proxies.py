@@ -16,6 +16,7 @@ from typing import Literal, Self
 
 _CHUNK = 64 * 1024
 _ALWAYS = 2**62
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Proxy:
@@ -100,7 +101,7 @@ class Proxy:
     async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Whether the server's side ended it, not this proxy."""
         left = limit if (limit := self._cut()) is not None else _ALWAYS
-        held: list[bytes] | None = [] if self._buffering else None
+        held: list[bytes] | None = None
         while True:
             try:
                 async with asyncio.timeout(self._idle_s):
@@ -109,11 +110,13 @@ class Proxy:
                 return False
             if not data:
                 break
-            if held is not None and not held and self._passes(data):
-                held = None
+            if self._buffering and data.startswith(b"HTTP/1."):  # an answer begins; there may be several
+                held = None if self._passes(data) else []
             if held is not None:
                 held.append(data)
-                continue
+                if not data.endswith(_LAST_CHUNK):
+                    continue
+                data, held = b"".join(held), None
             writer.write(data[:left])
             await writer.drain()
             left -= len(data)

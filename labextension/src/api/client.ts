@@ -4,7 +4,6 @@
  * Not here: how a request is proved to the server (`transport.ts`) and the event stream (`stream.ts`).
  */
 import { Admin } from './admin';
-import { ApiError } from './errors';
 import { JSON_HEADERS, Requests, query } from './requests';
 import type { Tagged, Transport } from './requests';
 import type { Schema } from './schema';
@@ -152,20 +151,9 @@ export class Client extends Requests {
     return this._json(`projects/${id}/mcps/${server}/test`, this._body('POST', {}));
   }
 
-  /**
-   * What an untrusted project would run, with the hash that stands for it; null where there is nothing to
-   * agree to. The refusal of a hash that cannot be tells it.
-   */
-  async wouldRun(id: string): Promise<Agreement | null> {
-    try {
-      await this.trust(id, '0'.repeat(64));
-      return null;
-    } catch (error) {
-      if (error instanceof ApiError && error.code === 'NOT_TRUSTED') {
-        return error.details as unknown as Agreement;
-      }
-      throw error;
-    }
+  /** What a project would run as it is saved, with the hash that stands for it. */
+  agreement(id: string): Promise<Agreement> {
+    return this._json(`projects/${id}/trust`);
   }
 
   /** Agree to what `hash` stands for. */

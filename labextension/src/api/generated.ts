@@ -733,7 +733,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** What it would run, and whether that is agreed to */
+        get: operations["show_trust"];
         put?: never;
         /**
          * Agree to what it would run
@@ -1252,6 +1253,20 @@ export interface components {
             variables: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Agreement
+         * @description What a project would run as it is saved, and whether a person has agreed to it.
+         */
+        Agreement: {
+            /**
+             * Hash
+             * @description Stands for exactly this; null where there is nothing to agree to.
+             */
+            hash: string | null;
+            /** Trusted */
+            trusted: boolean;
+            would_run: components["schemas"]["WouldRun"];
         };
         /**
          * Approval
@@ -2647,6 +2662,12 @@ export interface components {
              */
             forked_from: string | null;
             /**
+             * Inputs
+             * @description The files that it was given, as the request named them; uploads are kept for a day.
+             * @default []
+             */
+            inputs: components["schemas"]["InputFile"][];
+            /**
              * Last Event Id
              * @default 0
              */
@@ -3043,6 +3064,39 @@ export interface components {
              * @enum {string}
              */
             type: "hook";
+        };
+        /**
+         * HookProgram
+         * @description A hook that would run: its command, or the address that is called.
+         */
+        HookProgram: {
+            /**
+             * Command
+             * @default null
+             */
+            command: string[] | null;
+            /**
+             * Env
+             * @description Names.
+             */
+            env: string[];
+            /** Event */
+            event: string;
+            /**
+             * Headers
+             * @description Names; values are never shown.
+             * @default []
+             */
+            headers: string[];
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Url
+             * @default null
+             */
+            url: string | null;
         };
         /**
          * HttpAction
@@ -4531,6 +4585,18 @@ export interface components {
             type: "running";
         };
         /**
+         * ScriptFile
+         * @description A file of the project that these may run.
+         */
+        ScriptFile: {
+            /** Executable */
+            executable: boolean;
+            /** Path */
+            path: string;
+            /** Sha256 */
+            sha256: string;
+        };
+        /**
          * SecretCreate
          * @description Body of POST …/secrets. An existing name is replaced.
          */
@@ -4567,6 +4633,52 @@ export interface components {
              * @example 2026-11-22T08:00:00.000Z
              */
             updated_at: string;
+        };
+        /**
+         * ServerProgram
+         * @description An MCP server that would be started or called.
+         */
+        ServerProgram: {
+            /**
+             * Args
+             * @default []
+             */
+            args: string[];
+            /**
+             * Command
+             * @default null
+             */
+            command: string | null;
+            /**
+             * Credentials
+             * @description Names of variables with the names of the secrets that they are given.
+             * @default {}
+             */
+            credentials: {
+                [key: string]: string;
+            };
+            /**
+             * Env
+             * @description Names.
+             */
+            env: string[];
+            /**
+             * Headers
+             * @description Names.
+             * @default []
+             */
+            headers: string[];
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Transport */
+            transport: string;
+            /**
+             * Url
+             * @default null
+             */
+            url: string | null;
         };
         /**
          * Span
@@ -5564,6 +5676,27 @@ export interface components {
              * @enum {string}
              */
             type: "warning";
+        };
+        /**
+         * WouldRun
+         * @description Exactly what a project would start or call.
+         */
+        WouldRun: {
+            /**
+             * Hooks
+             * @default []
+             */
+            hooks: components["schemas"]["HookProgram"][];
+            /**
+             * Mcps
+             * @default []
+             */
+            mcps: components["schemas"]["ServerProgram"][];
+            /**
+             * Scripts
+             * @default []
+             */
+            scripts: components["schemas"]["ScriptFile"][];
         };
     };
     responses: never;
@@ -7386,6 +7519,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Every error has this shape. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    show_trust: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agreement"];
+                };
             };
             /** @description Every error has this shape. */
             default: {

@@ -19,7 +19,8 @@ export class LiveExecutions {
     this._stream = new EventStream({
       transport: _client.transport,
       onState: state => this.note(state),
-      onConnection: connection => this._onConnection(connection)
+      onConnection: connection => this._onConnection(connection),
+      onVersion: version => this._onVersion(version)
     });
     document.addEventListener('visibilitychange', this._onVisibility);
   }
@@ -39,6 +40,11 @@ export class LiveExecutions {
 
   get connection(): Connection {
     return this._connection;
+  }
+
+  /** Whether the server has become another version since this page was loaded. */
+  get outdated(): boolean {
+    return this._outdated;
   }
 
   /** Call `listener` after every change, and keep the stream open meanwhile. */
@@ -100,6 +106,14 @@ export class LiveExecutions {
     }
   }
 
+  private _onVersion(version: string): void {
+    this._version ??= version;
+    if (version !== this._version && !this._outdated) {
+      this._outdated = true;
+      this._tell();
+    }
+  }
+
   private _onVisibility = (): void => {
     clearTimeout(this._hiding);
     if (document.hidden) {
@@ -117,6 +131,9 @@ export class LiveExecutions {
 
   private _states: ExecutionState[] = [];
   private _connection: Connection = 'idle';
+  /** The server's version when this page was new. */
+  private _version: string | null = null;
+  private _outdated = false;
   private _listeners = new Set<() => void>();
   private _observers = new Set<() => void>();
   private _hiding: ReturnType<typeof setTimeout> | undefined;

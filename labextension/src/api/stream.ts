@@ -4,21 +4,19 @@
  * Owns connecting, backoff, and "each event once and in order"; knows nothing of what events mean.
  * The log is the truth on the server, so a lost connection only ever means asking again from the
  * first event not yet seen.
+ *
+ * A proxy may hold a stream back until it ends, and then not even its first bytes come, which the
+ * server sends at once. Then pages of events are asked for (`polling.ts`) until a stream comes through.
  */
 import type { Transport } from './client';
 import { ApiError, errorOf } from './errors';
+import type { Frame } from './frame';
+import { Polling } from './polling';
 import { FrameParser } from './sse';
 import type { ExecutionEvent, ExecutionState } from './types';
 
-export type Connection = 'idle' | 'connecting' | 'open' | 'reconnecting';
-
-interface Frame {
-  execution_id: string;
-  event?: ExecutionEvent;
-  state?: ExecutionState;
-  /** This log cannot be watched; the others go on. */
-  error?: { code: string; message: string };
-}
+/** `polling`: streams are held back on the way here, and the server is asked again and again instead. */
+export type Connection = 'idle' | 'connecting' | 'open' | 'polling' | 'reconnecting';
 
 export interface Watcher {
   onEvents: (events: ExecutionEvent[]) => void;
@@ -34,6 +32,8 @@ export interface StreamOptions {
   transport: Transport;
   onState: (state: ExecutionState) => void;
   onConnection: (connection: Connection) => void;
+  /** The version that an answer of the server bears. */
+  onVersion?: (version: string) => void;
   /** Runs `task` before the next paint. */
   schedule?: (task: () => void) => void;
 }
@@ -43,6 +43,15 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 /** Silence after which a connection counts as lost: three of the server's heartbeats. */
 const SILENCE_MS = 45_000;
+/** Without a first byte for so long, pages are asked for meanwhile; and after this a stream is given up. */
+const HELD_MS = 6_000;
+const GIVEN_UP_MS = 20_000;
+/** Between two tries whether a stream comes through by now; doubles up to the longest. */
+const FIRST_TRY_MS = 30_000;
+const LONGEST_TRY_MS = 300_000;
+/** Between two looks, while something goes on and while nothing does. */
+export const LOOK_MS = 2_000;
+const IDLE_LOOK_MS = 10_000;
 /** Changes of what is watched within this time share one reconnect. */
 const SETTLE_MS = 30;
 
@@ -59,9 +68,31 @@ function beforePaint(task: () => void): void {
   setTimeout(once, 250);
 }
 
+/** The wait before the next try after so many failures in a row; no two tabs come back together. */
+function backoff(failures: number): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (0.75 + Math.random() / 2);
+}
+
+/** `promise`, unless `signal` comes first. */
+function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
 export class EventStream {
   constructor(private _options: StreamOptions) {
     this._schedule = _options.schedule ?? beforePaint;
+    this._transport = async (path, init) => {
+      const response = await _options.transport(path, init);
+      const version = response.headers.get('X-CloutAgent-Version');
+      if (version) {
+        _options.onVersion?.(version);
+      }
+      return response;
+    };
+    this._polling = new Polling(this._transport, frame => this._take(frame));
   }
 
   /** Start (or go on) listening. */
@@ -78,6 +109,9 @@ export class EventStream {
     clearTimeout(this._timer);
     this._abort?.abort();
     this._abort = null;
+    clearTimeout(this._heldTimer);
+    this._heldTimer = undefined;
+    this._stopLooking();
     this._say('idle');
   }
 
@@ -108,53 +142,121 @@ export class EventStream {
   private async _connect(): Promise<void> {
     this._abort?.abort();
     const abort = (this._abort = new AbortController());
-    if (this._connection !== 'open' && this._connection !== 'reconnecting') {
+    if (this._held) {
+      // What is watched may have changed.
+      void this._look();
+    } else if (this._connection !== 'open' && this._connection !== 'reconnecting') {
       this._say('connecting');
     }
-    const lost = () => {
-      if (this._abort === abort && this._wanted) {
-        this._say('reconnecting');
-        const jitter = 0.75 + Math.random() / 2;
-        this._restart(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this._failures++) * jitter);
-      }
-    };
+    this._heldTimer ??= setTimeout(() => this._fallBack(), HELD_MS);
+    const givenUp = setTimeout(() => abort.abort(), GIVEN_UP_MS);
     try {
-      const response = await this._options.transport(`stream${this._query()}`, {
-        signal: abort.signal,
-        headers: { Accept: 'text/event-stream' }
-      });
+      const response = await orAborted(
+        abort.signal,
+        this._transport(`stream${this._query()}`, {
+          signal: abort.signal,
+          headers: { Accept: 'text/event-stream' }
+        })
+      );
       if (!response.ok || !response.body) {
         throw await errorOf(response);
       }
-      this._say('open');
-      await this._read(response.body, abort);
+      await this._read(response.body, abort.signal, () => clearTimeout(givenUp));
     } catch {
       // Whatever broke it, the way on is the same: ask again for what is not yet seen.
     }
-    lost();
+    clearTimeout(givenUp);
+    if (this._abort === abort && this._wanted) {
+      this._lost();
+    }
   }
 
-  private async _read(body: ReadableStream<Uint8Array>, abort: AbortController): Promise<void> {
+  /** The stream has ended, or none came through. */
+  private _lost(): void {
+    if (this._held) {
+      this._restart(Math.min(LONGEST_TRY_MS, FIRST_TRY_MS * 2 ** this._tries++));
+    } else {
+      this._say('reconnecting');
+      this._restart(backoff(this._failures++));
+    }
+  }
+
+  /** Hand on what comes; `begun` is called at the first bytes, which say that streams come through. */
+  private async _read(
+    body: ReadableStream<Uint8Array>,
+    signal: AbortSignal,
+    begun: () => void
+  ): Promise<void> {
     const reader = body.getReader();
+    const cancel = () => void reader.cancel().catch(() => undefined);
+    signal.addEventListener('abort', cancel);
     const decoder = new TextDecoder();
     const parser = new FrameParser();
     let silence: ReturnType<typeof setTimeout> | undefined;
     try {
       for (;;) {
-        silence = setTimeout(() => void reader.cancel(), SILENCE_MS);
+        silence = setTimeout(cancel, SILENCE_MS);
         const { done, value } = await reader.read();
         clearTimeout(silence);
-        if (done || abort.signal.aborted) {
+        if (done || signal.aborted) {
           return;
         }
-        this._failures = 0;
+        begun();
+        this._comesThrough();
         for (const data of parser.push(decoder.decode(value, { stream: true }))) {
           this._take(JSON.parse(data) as Frame);
         }
       }
     } finally {
       clearTimeout(silence);
+      signal.removeEventListener('abort', cancel);
     }
+  }
+
+  // --- where streams do not come through -----------------------------------
+
+  private _fallBack(): void {
+    if (!this._held) {
+      this._held = true;
+      void this._look();
+    }
+  }
+
+  private _comesThrough(): void {
+    clearTimeout(this._heldTimer);
+    this._heldTimer = undefined;
+    this._held = false;
+    this._failures = this._tries = this._lookFailures = 0;
+    this._stopLooking();
+    this._say('open');
+  }
+
+  /** Ask for pages now, and again after a while as long as streams are held back. */
+  private async _look(): Promise<void> {
+    this._stopLooking();
+    const looking = (this._looking = new AbortController());
+    let pause: number;
+    try {
+      const active = await this._polling.look(this._wishes(), looking.signal);
+      pause = active ? LOOK_MS : IDLE_LOOK_MS;
+      if (this._lookFailures && !looking.signal.aborted) {
+        // The server was gone and is back: it may have been that, and not the way.
+        this._lookFailures = this._tries = 0;
+        this._restart();
+      }
+    } catch {
+      pause = backoff(looking.signal.aborted ? 0 : this._lookFailures++);
+    }
+    if (!looking.signal.aborted) {
+      this._say(this._lookFailures ? 'reconnecting' : 'polling');
+      this._lookTimer = setTimeout(() => void this._look(), pause);
+    }
+  }
+
+  private _stopLooking(): void {
+    clearTimeout(this._lookTimer);
+    this._looking?.abort();
+    this._looking = null;
   }
 
   private _take(frame: Frame): void {
@@ -202,12 +304,17 @@ export class EventStream {
     }
   }
 
-  /** Ask for each watched log from the first event that somebody has not seen. */
+  /** Each watched log with the first event that somebody has not seen. */
+  private _wishes(): Map<string, number> {
+    return new Map(
+      [...this._watches].map(([id, watches]) => [id, Math.min(...[...watches].map(watch => watch.seen)) + 1])
+    );
+  }
+
   private _query(): string {
     const search = new URLSearchParams();
-    for (const [id, watches] of this._watches) {
-      const seen = Math.min(...[...watches].map(watch => watch.seen));
-      search.append('watch', `${id}:${seen + 1}`);
+    for (const [id, from] of this._wishes()) {
+      search.append('watch', `${id}:${from}`);
     }
     const text = search.toString();
     return text ? `?${text}` : '';
@@ -228,4 +335,14 @@ export class EventStream {
   private _abort: AbortController | null = null;
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _schedule: (task: () => void) => void;
+  private _transport: Transport;
+  private _polling: Polling;
+  /** Streams are held back on the way here; until that is known, when it will be. */
+  private _held = false;
+  private _heldTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Tries since then whether one comes through. */
+  private _tries = 0;
+  private _looking: AbortController | null = null;
+  private _lookFailures = 0;
+  private _lookTimer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -69,29 +69,8 @@ export type FilePart = Schemas['FilePart'];
 export type DisplayPart = Schemas['DisplayPart'];
 export type OutputPart = TextPart | ImagePart | FilePart | DisplayPart;
 
-/** What a person agrees to: the details of NOT_TRUSTED. */
-export interface Agreement {
-  hash: string;
-  would_run: {
-    hooks: {
-      id: string;
-      name: string;
-      event: string;
-      action: { type: string; command?: string[]; url?: string };
-      env: string[];
-    }[];
-    mcps: {
-      id: string;
-      name: string;
-      command: string | null;
-      args: string[];
-      url: string | null;
-      env: string[];
-      credentials: Record<string, string>;
-    }[];
-    scripts: { path: string }[];
-  };
-}
+/** What a project would run, and the hash that stands for it. */
+export type Agreement = Schemas['Agreement'];
 
 /** One line of an execution's log. */
 export type ExecutionEvent =

@@ -10,9 +10,9 @@ import type { Monitor } from '../stores/monitor';
 import { toolTitle } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { duration, firstLine, moment, money, tokens } from '../ui/format';
+import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { statusLabel } from '../ui/labels';
-import { Modal } from '../ui/Modal';
 import { StateDot } from '../ui/StateDot';
 
 import { inputLine } from './summary';
@@ -215,20 +215,8 @@ export function Compare(): JSX.Element | null {
     return null;
   }
   return (
-    <Modal label={trans.__('Two executions compared')} size="sheet" onClose={() => runs.stopComparing()}>
+    <Dialog title={trans.__('Two executions compared')} size="sheet" onClose={() => runs.stopComparing()}>
       <div className="ca-Compare">
-        <header className="ca-Compare-head">
-          <h2>{trans.__('Compare')}</h2>
-          <button
-            type="button"
-            className="ca-Button"
-            aria-label={trans.__('Close the comparison')}
-            title={trans.__('Close the comparison')}
-            onClick={() => runs.stopComparing()}
-          >
-            <Icon name="close" />
-          </button>
-        </header>
         {found ? (
           <>
             <dl className="ca-Compare-facts">
@@ -249,6 +237,6 @@ export function Compare(): JSX.Element | null {
           </p>
         )}
       </div>
-    </Modal>
+    </Dialog>
   );
 }

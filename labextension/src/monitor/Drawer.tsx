@@ -16,6 +16,7 @@ import { DrawerMenu } from './DrawerMenu';
 import { Events } from './Events';
 import { Files } from './Files';
 import { Meters, useReadings } from './Meters';
+import { Pace } from './Pace';
 import { Picker } from './Picker';
 import { Timeline } from './Timeline';
 import { Tree } from './Tree';
@@ -223,6 +224,7 @@ export function Drawer(): JSX.Element {
             <span className="ca-Chip-short">{trans.__('simulated')}</span>
           </span>
         )}
+        <Pace />
         <Meters />
         <Picker />
         {shown && <Views />}

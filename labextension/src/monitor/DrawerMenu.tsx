@@ -37,11 +37,11 @@ export function DrawerMenu(): JSX.Element | null {
     {
       icon: 'again',
       label: trans.__('Run again'),
-      caption: trans.__('The same version with the same prompt and values'),
+      caption: trans.__('The same version with the same prompt, values and files'),
       disabled: starting,
       run: () => void runs.again()
     },
-    { icon: 'edit', label: trans.__('Edit and run…'), run: () => runs.editAndRun() },
+    { icon: 'edit', label: trans.__('Edit and run…'), run: () => void runs.editAndRun() },
     ...(status === 'failed' || status === 'interrupted' || status === 'cancelled'
       ? [
           {

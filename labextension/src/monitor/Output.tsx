@@ -10,6 +10,7 @@ import { useActions, useProject, useUi } from '../ui/context';
 import { size } from '../ui/format';
 import { useBlobUrl } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
+import { Tall } from '../ui/Tall';
 
 /** Lines and characters of text that are shown before the rest folds away. */
 const LINES = 12;
@@ -83,9 +84,9 @@ function Part({ part }: { part: OutputPart }): JSX.Element {
       );
     case 'display':
       return (
-        <div className="ca-Output-display">
+        <Tall>
           <RenderOutput data={part.data} executionId={executionId} />
-        </div>
+        </Tall>
       );
   }
 }

@@ -7,11 +7,11 @@ import type { Agent, Definition } from '../api/types';
 import { useActions, useUi } from '../ui/context';
 
 import { CheckField, NumberField, TextArea, TextField } from './fields';
-import { FieldScope } from './fieldScope';
+import { FieldScope, useBinding } from './fieldScope';
 import { LinesField, PairsField, SelectField } from './listFields';
+import { RestartField } from './settings/QueueSection';
 
 const AGENT = ['agent'];
-const PROJECT: string[] = [];
 
 interface Props {
   definition: Definition;
@@ -102,17 +102,16 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
   const actions = useActions();
   const { agent } = definition;
   const edit = (field: keyof Agent, value: unknown) => actions.edit(['agent', field], value);
+  const bind = useBinding(AGENT, agent);
   return (
     <FieldScope path={AGENT}>
       <SelectField
         label={trans.__('Thinking')}
-        name="thinking"
-        value={agent.thinking}
+        {...bind('thinking')}
         options={[
           { value: 'auto', label: trans.__("the model's own way") },
           { value: 'off', label: trans.__('off, where the model lets one choose') }
         ]}
-        onChange={value => edit('thinking', value)}
       />
       <SelectField
         label={trans.__('Effort')}
@@ -126,23 +125,19 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       />
       <NumberField
         label={trans.__('Longest reply')}
-        name="max_tokens"
+        {...bind('max_tokens')}
         unit={trans.__('tokens')}
         min={256}
-        value={agent.max_tokens}
-        onChange={value => edit('max_tokens', value)}
       />
       <SchemaField agent={agent} edit={value => edit('output_schema', value)} />
       <SelectField
         label={trans.__('When it must ask and nobody can answer')}
-        name="on_ask_unattended"
+        {...bind('on_ask_unattended')}
         help={trans.__('Programs that call with a key cannot be asked.')}
-        value={agent.on_ask_unattended}
         options={[
           { value: 'fail', label: trans.__('tell the model, and go on') },
           { value: 'wait', label: trans.__('wait for a person') }
         ]}
-        onChange={value => edit('on_ask_unattended', value)}
       />
       <TextField
         label={trans.__('Notebook')}
@@ -156,69 +151,46 @@ export function AdvancedForm({ definition }: Props): JSX.Element {
       />
       <SelectField
         label={trans.__('Python runs in')}
-        name="kernel"
-        value={agent.kernel}
+        {...bind('kernel')}
         options={[
           { value: 'own', label: trans.__('a fresh kernel for each run') },
           { value: 'notebook', label: trans.__("that notebook's open kernel") }
         ]}
-        onChange={value => edit('kernel', value)}
       />
       <FoldersField agent={agent} edit={value => edit('folders', value)} />
       <CheckField
         label={trans.__('Commands may use the network')}
-        name="network"
+        {...bind('network')}
         help={trans.__('Held where the machine has a sandbox; a run says where it has none.')}
-        value={agent.network}
-        onChange={value => edit('network', value)}
       />
       <PairsField
         label={trans.__('Environment of its commands')}
-        name="env"
+        {...bind('env')}
         nameLabel={trans.__('Variable')}
         valueLabel={trans.__('Value')}
         help={trans.__('A value may name a secret of the project: {{secret:NAME}}.')}
         secret={name => `{{secret:${name}}}`}
-        value={agent.env}
-        onChange={value => edit('env', value)}
       />
       <CheckField
         label={trans.__('Keep a memory between runs')}
-        name="memory"
+        {...bind('memory')}
         help={trans.__('Gives it the tool memory: files of the project that the next run finds again.')}
-        value={agent.memory}
-        onChange={value => edit('memory', value)}
       />
       <NumberField
         label={trans.__('Summarise from')}
-        name="compact_at_tokens"
+        {...bind('compact_at_tokens')}
         unit={trans.__('tokens')}
         help={trans.__('Size of the conversation at which it is summarised.')}
         min={10_000}
-        value={agent.compact_at_tokens}
-        onChange={value => edit('compact_at_tokens', value)}
       />
       <NumberField
         label={trans.__('Silence')}
-        name="stall_s"
+        {...bind('stall_s')}
         unit={trans.__('seconds')}
         help={trans.__('Without a sign of life for so long, it asks or ends.')}
         min={10}
-        value={agent.stall_s}
-        onChange={value => edit('stall_s', value)}
       />
-      <FieldScope path={PROJECT}>
-        <SelectField
-          label={trans.__('After a restart of the server')}
-          name="on_restart"
-          value={definition.on_restart}
-          options={[
-            { value: 'resume', label: trans.__('running runs go on') },
-            { value: 'interrupt', label: trans.__('they stay interrupted until somebody resumes them') }
-          ]}
-          onChange={value => actions.edit(['on_restart'], value)}
-        />
-      </FieldScope>
+      <RestartField definition={definition} />
     </FieldScope>
   );
 }

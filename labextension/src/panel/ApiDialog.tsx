@@ -60,7 +60,7 @@ export function ApiDialog({ definition }: { definition: Definition }): JSX.Eleme
   return (
     <Dialog
       title={trans.__('Call %1 from anywhere', definition.name)}
-      wide
+      size="wide"
       onClose={() => actions.cover(null)}
     >
       <div className="ca-Api">

@@ -2,15 +2,14 @@
  * A fork: a new execution that shares the history before one turn, and differs from there.
  */
 import { useState } from 'react';
-import type { FormEvent } from 'react';
 
 import type { Definition, ForkRequest } from '../api/types';
 import { changeableCall, forkPoint, mainTurnOf, resultEvent } from '../stores/moments';
 import type { ToolStep } from '../stores/monitor';
 import { toolTitle } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
+import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
-import { Modal } from '../ui/Modal';
 
 import { TextArea, TextField } from './fields';
 
@@ -52,81 +51,18 @@ export function ForkDialog({ definition }: { definition: Definition }): JSX.Elem
     ...(call && changesResult ? { tool_result: { call_id: call.callId, text: result } } : {})
   };
   const complete = !changesResult || result.trim() !== '';
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     setSending(true);
     setRefused(await runs.fork(request));
     setSending(false);
   };
-  const title = trans.__('Fork');
   return (
-    <Modal label={title} size="wide" onClose={() => runs.stopForking()}>
-      <form className="ca-Dialog" onSubmit={event => void submit(event)}>
-        <h2>{title}</h2>
-        <p className="ca-Dialog-text">
-          {call && changesResult
-            ? trans.__(
-                'Everything up to the result of %1 is shared; the rest is new.',
-                toolTitle(definition, call.tool)
-              )
-            : turn && turn > 1
-              ? trans.__(
-                  'What was before turn %1 is shared and not paid again; that turn is taken anew.',
-                  turn
-                )
-              : trans.__('It begins anew, with what you change here.')}
-        </p>
-        <div className="ca-Dialog-body">
-          <TextArea
-            label={turn && turn > 1 ? trans.__('Say besides') : trans.__('Another task')}
-            help={
-              turn && turn > 1
-                ? trans.__('The model reads it before that turn. Empty: nothing.')
-                : trans.__('Empty: the same as before.')
-            }
-            value={prompt}
-            onChange={setPrompt}
-          />
-          {call && (
-            <div className="ca-Field">
-              <label>
-                <input
-                  type="checkbox"
-                  checked={changesResult}
-                  onChange={event => setChangesResult(event.target.checked)}
-                />{' '}
-                {trans.__('Another result of %1', toolTitle(definition, call.tool))}
-              </label>
-              {changesResult && (
-                <TextArea code label={trans.__('Result')} value={result} onChange={setResult} />
-              )}
-            </div>
-          )}
-          <TextField
-            label={trans.__('Model')}
-            help={trans.__('Empty: the same as before.')}
-            placeholder={monitor.model ?? undefined}
-            options={models?.items.map(each => ({ value: each.id, label: each.id }))}
-            value={model}
-            onChange={setModel}
-          />
-          {Object.keys(definition.variables).map(name => (
-            <TextField
-              key={name}
-              label={name}
-              help={definition.variables[name].description || undefined}
-              placeholder={before[name]}
-              value={variables[name] ?? ''}
-              onChange={value => setVariables({ ...variables, [name]: value })}
-            />
-          ))}
-        </div>
-        {refused && (
-          <p className="ca-Dialog-refused" role="alert">
-            {refused}
-          </p>
-        )}
-        <div className="ca-Dialog-buttons">
+    <Dialog
+      title={trans.__('Fork')}
+      onClose={() => runs.stopForking()}
+      onSubmit={() => void submit()}
+      foot={
+        <>
           <button type="button" className="ca-Secondary" onClick={() => runs.stopForking()}>
             {trans.__('Cancel')}
           </button>
@@ -134,8 +70,65 @@ export function ForkDialog({ definition }: { definition: Definition }): JSX.Elem
             <Icon name="fork" />
             {trans.__('Fork')}
           </button>
+        </>
+      }
+    >
+      <p className="ca-Dialog-text">
+        {call && changesResult
+          ? trans.__(
+              'Everything up to the result of %1 is shared; the rest is new.',
+              toolTitle(definition, call.tool)
+            )
+          : turn && turn > 1
+            ? trans.__('What was before turn %1 is shared and not paid again; that turn is taken anew.', turn)
+            : trans.__('It begins anew, with what you change here.')}
+      </p>
+      <TextArea
+        label={turn && turn > 1 ? trans.__('Say besides') : trans.__('Another task')}
+        help={
+          turn && turn > 1
+            ? trans.__('The model reads it before that turn. Empty: nothing.')
+            : trans.__('Empty: the same as before.')
+        }
+        value={prompt}
+        onChange={setPrompt}
+      />
+      {call && (
+        <div className="ca-Field">
+          <label>
+            <input
+              type="checkbox"
+              checked={changesResult}
+              onChange={event => setChangesResult(event.target.checked)}
+            />{' '}
+            {trans.__('Another result of %1', toolTitle(definition, call.tool))}
+          </label>
+          {changesResult && <TextArea code label={trans.__('Result')} value={result} onChange={setResult} />}
         </div>
-      </form>
-    </Modal>
+      )}
+      <TextField
+        label={trans.__('Model')}
+        help={trans.__('Empty: the same as before.')}
+        placeholder={monitor.model ?? undefined}
+        options={models?.items.map(each => ({ value: each.id, label: each.id }))}
+        value={model}
+        onChange={setModel}
+      />
+      {Object.keys(definition.variables).map(name => (
+        <TextField
+          key={name}
+          label={name}
+          help={definition.variables[name].description || undefined}
+          placeholder={before[name]}
+          value={variables[name] ?? ''}
+          onChange={value => setVariables({ ...variables, [name]: value })}
+        />
+      ))}
+      {refused && (
+        <p className="ca-Dialog-refused" role="alert">
+          {refused}
+        </p>
+      )}
+    </Dialog>
   );
 }

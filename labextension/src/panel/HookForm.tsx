@@ -6,7 +6,7 @@ import { useActions, useProject, useUi } from '../ui/context';
 import type { Translation } from '../ui/labels';
 
 import { CheckField, NumberField, TextField } from './fields';
-import { FieldScope } from './fieldScope';
+import { FieldScope, useBinding } from './fieldScope';
 import { HookTry } from './HookTry';
 import { LinesField, PairsField, SelectField } from './listFields';
 
@@ -98,12 +98,12 @@ function ActionFields({
           <PairsField
             label={trans.__('Environment')}
             name="env"
+            value={hook.env}
+            onChange={env => edit('env', env)}
             nameLabel={trans.__('Variable')}
             valueLabel={trans.__('Value')}
             help={secretHelp}
             secret={asPlace}
-            value={hook.env}
-            onChange={env => edit('env', env)}
           />
         </>
       ) : (
@@ -137,11 +137,13 @@ export function HookForm({ definition, index }: { definition: Definition; index:
   const actions = useActions();
   const tools = useProject(state => state.tools);
   const hook = definition.hooks[index];
-  const edit = (field: string, value: unknown) => actions.edit(['hooks', index, field], value);
+  const path = ['hooks', index];
+  const edit = (field: string, value: unknown) => actions.edit([...path, field], value);
+  const bind = useBinding(path, hook);
   const aboutTools = hook.event.includes('ToolUse');
   const guards = hook.event === 'PreToolUse';
   return (
-    <FieldScope path={['hooks', index]}>
+    <FieldScope path={path}>
       <TextField
         label={trans.__('Name')}
         name="name"
@@ -150,31 +152,25 @@ export function HookForm({ definition, index }: { definition: Definition; index:
       />
       <SelectField
         label={trans.__('When')}
-        name="event"
-        value={hook.event}
+        {...bind('event')}
         options={EVENTS.map(value => ({ value, label: `${value} – ${hookEventLabel(trans, value)}` }))}
-        onChange={event => edit('event', event)}
       />
       {aboutTools && (
         <TextField
           label={trans.__('For which tools')}
-          name="matcher"
+          {...bind('matcher')}
           help={trans.__('Names separated by |, * for anything; empty means all.')}
           placeholder={trans.__('all tools')}
           options={tools.map(tool => ({ value: tool.name, label: tool.touches }))}
-          value={hook.matcher}
-          onChange={value => edit('matcher', value)}
         />
       )}
       <ActionFields key={hook.action.type} hook={hook} edit={edit} />
       <NumberField
         label={trans.__('Patience')}
-        name="timeout_s"
+        {...bind('timeout_s')}
         unit={trans.__('seconds')}
         help={trans.__('After this it counts as failed, and its processes are ended.')}
         min={1}
-        value={hook.timeout_s}
-        onChange={value => edit('timeout_s', value)}
       />
       <SelectField
         label={trans.__('When it fails')}
@@ -195,12 +191,7 @@ export function HookForm({ definition, index }: { definition: Definition; index:
         ]}
         onChange={value => edit('on_failure', value === 'usual' ? null : value)}
       />
-      <CheckField
-        label={trans.__('On')}
-        name="enabled"
-        value={hook.enabled}
-        onChange={value => edit('enabled', value)}
-      />
+      <CheckField label={trans.__('On')} {...bind('enabled')} />
       <HookTry key={hook.id} hook={hook} />
     </FieldScope>
   );

@@ -7,7 +7,7 @@ import { useActions, useUi } from '../ui/context';
 import { plainHeaders, signingHeaders } from './auth';
 import { AuthFields } from './AuthFields';
 import { CheckField, NumberField, TextField } from './fields';
-import { FieldScope } from './fieldScope';
+import { FieldScope, useBinding } from './fieldScope';
 import { LinesField, PairsField, SelectField } from './listFields';
 import { McpTest } from './McpTest';
 
@@ -110,19 +110,19 @@ function ReachFields({
       <LinesField
         label={trans.__('Arguments')}
         name="args"
-        help={trans.__('One a line.')}
         value={mcp.args}
         onChange={args => edit({ args })}
+        help={trans.__('One a line.')}
       />
       <PairsField
         label={trans.__('Environment')}
         name="env"
+        value={mcp.env}
+        onChange={env => edit({ env })}
         nameLabel={trans.__('Variable')}
         valueLabel={trans.__('Value')}
         help={secretHelp}
         secret={asPlace}
-        value={mcp.env}
-        onChange={env => edit({ env })}
       />
     </>
   );
@@ -133,10 +133,12 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
   const actions = useActions();
   const presets = usePresets();
   const mcp = definition.mcps[index];
-  const edit = (change: Partial<McpServer>) => actions.edit(['mcps', index], { ...mcp, ...change });
+  const path = ['mcps', index];
+  const edit = (change: Partial<McpServer>) => actions.edit(path, { ...mcp, ...change });
+  const bind = useBinding(path, mcp);
   const empty = !mcp.command && !mcp.url;
   return (
-    <FieldScope path={['mcps', index]}>
+    <FieldScope path={path}>
       <TextField
         label={trans.__('Name')}
         name="name"
@@ -156,14 +158,12 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
       )}
       <SelectField
         label={trans.__('Reached by')}
-        name="transport"
-        value={mcp.transport}
+        {...bind('transport')}
         options={[
           { value: 'stdio', label: trans.__('a program on this machine') },
           { value: 'http', label: trans.__('an address (streamable HTTP)') },
           { value: 'sse', label: trans.__('an address (SSE, the older way)') }
         ]}
-        onChange={transport => edit({ transport })}
       />
       <ReachFields key={mcp.transport} mcp={mcp} edit={edit} />
       <AuthFields key={`${mcp.id} ${mcp.transport}`} mcp={mcp} edit={edit} />
@@ -186,17 +186,10 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
       />
       <CheckField
         label={trans.__('Essential')}
-        name="essential"
+        {...bind('essential')}
         help={trans.__('Its failure ends the whole run.')}
-        value={mcp.essential}
-        onChange={essential => edit({ essential })}
       />
-      <CheckField
-        label={trans.__('Connected')}
-        name="enabled"
-        value={mcp.enabled}
-        onChange={enabled => edit({ enabled })}
-      />
+      <CheckField label={trans.__('Connected')} {...bind('enabled')} />
     </FieldScope>
   );
 }

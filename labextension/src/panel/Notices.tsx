@@ -78,8 +78,9 @@ function Problems(): JSX.Element | null {
 }
 
 export function Notices(): JSX.Element {
-  const { trans } = useUi();
+  const { trans, shell } = useUi();
   const actions = useActions();
+  const outdated = useProject(state => state.outdated);
   const stale = useProject(state => state.stale);
   const renewed = useProject(state => state.renewed);
   const trouble = useProject(state => state.trouble);
@@ -93,6 +94,14 @@ export function Notices(): JSX.Element {
       {lost && (
         <Strip tone="warning" icon="refresh">
           {trans.__('Connection lost. Reconnecting; nothing is missed, runs go on.')}
+        </Strip>
+      )}
+      {outdated && (
+        <Strip tone="info" icon="info">
+          {trans.__('The server runs another version of CloutAgent than this page. Save your work, then')}
+          <button type="button" className="ca-Link" onClick={() => shell.reload()}>
+            {trans.__('Reload the page')}
+          </button>
         </Strip>
       )}
       {caughtUp !== null && !lost && (

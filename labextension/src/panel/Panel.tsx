@@ -6,6 +6,7 @@
 import '@xyflow/react/dist/base.css';
 import '../../style/shared.css';
 import '../../style/panel.css';
+import '../../style/dialog.css';
 import '../../style/canvas.css';
 import '../../style/build.css';
 import '../../style/cards.css';

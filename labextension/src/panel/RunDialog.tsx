@@ -2,16 +2,15 @@
  * "Run with…": everything that a run may be given, what it still needs first. The last values are there.
  */
 import { useId } from 'react';
-import type { FormEvent } from 'react';
 
 import type { Definition } from '../api/types';
 import type { RunDraft, RunLimits } from '../stores/drafts';
 import { hasTask, missingVariables } from '../stores/drafts';
 import { needsPrompt, variablesToAsk, willSimulate } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
+import { Dialog } from '../ui/Dialog';
 import { moment, money } from '../ui/format';
 import { Icon } from '../ui/Icon';
-import { Modal } from '../ui/Modal';
 
 import { CheckField, Field, NumberField, TextArea, TextField } from './fields';
 import { RunFiles } from './RunFiles';
@@ -43,9 +42,10 @@ function Variables({ definition, draft, edit, names }: PartProps & { names: stri
   );
 }
 
-/** What it may cost, by the lower of the project's cap and this run's. */
-function Quote({ definition, draft }: { definition: Definition; draft: RunDraft }): JSX.Element {
+/** What it still needs; then what it may cost, by the lower of the project's cap and this run's. */
+function Quote(props: { definition: Definition; draft: RunDraft; needed: string }): JSX.Element {
   const { trans } = useUi();
+  const { definition, draft, needed } = props;
   const estimate = useProject(state => state.validation?.estimate ?? null);
   const simulate = useProject(willSimulate);
   const own = definition.limits.max_cost_usd;
@@ -54,14 +54,15 @@ function Quote({ definition, draft }: { definition: Definition; draft: RunDraft 
   const [low, high] = [estimate?.low_usd ?? null, estimate?.high_usd ?? null];
   const most = cap === null ? trans.__('no money limit') : trans.__('never more than %1', money(cap));
   return (
-    <p className="ca-Dialog-quote">
-      {simulate
-        ? trans.__('Simulated model: nothing is charged.')
-        : draft.replay
-          ? trans.__('Played from a cassette: nothing is charged.')
-          : low !== null && high !== null
-            ? trans.__('About %1 to %2, %3.', money(low), money(high), most)
-            : trans.__('The cost is not known beforehand; %1.', most)}
+    <p className="ca-Dialog-note" role="status">
+      {needed ||
+        (simulate
+          ? trans.__('Simulated model: nothing is charged.')
+          : draft.replay
+            ? trans.__('Played from a cassette: nothing is charged.')
+            : low !== null && high !== null
+              ? trans.__('About %1 to %2, %3.', money(low), money(high), most)
+              : trans.__('The cost is not known beforehand; %1.', most))}
     </p>
   );
 }
@@ -191,13 +192,12 @@ export function RunDialog({ definition }: { definition: Definition }): JSX.Eleme
   const complete = missing.length === 0 && hasTask(definition, draft) && uploading === 0;
   const limited = Object.values(draft.limits).some(value => value !== null);
   const parts = { definition, draft, edit };
-  const title = trans.__('Run %1', definition.name);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (complete) {
-      void actions.runs.submit();
-    }
-  };
+  const needed =
+    missing.length > 0
+      ? trans.__('Still needed: %1', missing.join(', '))
+      : hasTask(definition, draft)
+        ? ''
+        : trans.__('Say what it shall do.');
   const prompt = (
     <TextArea
       label={trans.__('What shall it do?')}
@@ -212,38 +212,13 @@ export function RunDialog({ definition }: { definition: Definition }): JSX.Eleme
     />
   );
   return (
-    <Modal label={title} size="wide" onClose={() => actions.stopAsking()}>
-      <form className="ca-Dialog" onSubmit={submit}>
-        <h2>{title}</h2>
-        <div className="ca-Dialog-body">
-          {needsPrompt(definition) && prompt}
-          <Variables {...parts} names={first} />
-          {!needsPrompt(definition) && prompt}
-          <Variables {...parts} names={others} />
-          <RunFiles />
-          <details open={limited || undefined}>
-            <summary>{trans.__('Limits')}</summary>
-            <p className="ca-Field-help">
-              {trans.__('For this run only; they can only be lower than the project’s own.')}
-            </p>
-            <Limits {...parts} />
-          </details>
-          <details open={draft.version !== null || draft.replay !== null || draft.step || undefined}>
-            <summary>{trans.__('Version, cassette, steps')}</summary>
-            <div className="ca-Dialog-more">
-              <More {...parts} />
-            </div>
-          </details>
-        </div>
-        <Quote definition={definition} draft={draft} />
-        <div className="ca-Dialog-buttons">
-          <span className="ca-Dialog-missing" role="status">
-            {missing.length > 0
-              ? trans.__('Still needed: %1', missing.join(', '))
-              : hasTask(definition, draft)
-                ? ''
-                : trans.__('Say what it shall do.')}
-          </span>
+    <Dialog
+      title={trans.__('Run %1', definition.name)}
+      onClose={() => actions.stopAsking()}
+      onSubmit={() => complete && void actions.runs.submit()}
+      foot={
+        <>
+          <Quote definition={definition} draft={draft} needed={needed} />
           <button type="button" className="ca-Secondary" onClick={() => actions.stopAsking()}>
             {trans.__('Cancel')}
           </button>
@@ -251,8 +226,27 @@ export function RunDialog({ definition }: { definition: Definition }): JSX.Eleme
             <Icon name="run" solid />
             {trans.__('Run')}
           </button>
+        </>
+      }
+    >
+      {needsPrompt(definition) && prompt}
+      <Variables {...parts} names={first} />
+      {!needsPrompt(definition) && prompt}
+      <Variables {...parts} names={others} />
+      <RunFiles />
+      <details open={limited || undefined}>
+        <summary>{trans.__('Limits')}</summary>
+        <p className="ca-Field-help">
+          {trans.__('For this run only; they can only be lower than the project’s own.')}
+        </p>
+        <Limits {...parts} />
+      </details>
+      <details open={draft.version !== null || draft.replay !== null || draft.step || undefined}>
+        <summary>{trans.__('Version, cassette, steps')}</summary>
+        <div className="ca-Dialog-more">
+          <More {...parts} />
         </div>
-      </form>
-    </Modal>
+      </details>
+    </Dialog>
   );
 }

@@ -5,7 +5,7 @@ import type { Definition } from '../api/types';
 import { useActions, useUi } from '../ui/context';
 
 import { CheckField, NumberField, TextArea, TextField } from './fields';
-import { FieldScope } from './fieldScope';
+import { FieldScope, useBinding } from './fieldScope';
 import { ModelField } from './ModelPicker';
 import { PromptField } from './PromptField';
 import { ToolsField } from './ToolsField';
@@ -19,9 +19,10 @@ export function SubagentForm({ definition, index }: Props): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
   const sub = definition.subagents[index];
-  const edit = (field: string, value: unknown) => actions.edit(['subagents', index, field], value);
+  const path = ['subagents', index];
+  const bind = useBinding(path, sub);
   return (
-    <FieldScope path={['subagents', index]}>
+    <FieldScope path={path}>
       <TextField
         label={trans.__('Name')}
         name="name"
@@ -30,52 +31,37 @@ export function SubagentForm({ definition, index }: Props): JSX.Element {
       />
       <TextArea
         label={trans.__('When to delegate to it')}
-        name="description"
+        {...bind('description')}
         help={trans.__('The calling agent reads this to decide.')}
-        value={sub.description}
-        onChange={value => edit('description', value)}
       />
       <PromptField
         label={trans.__('Prompt')}
-        name="prompt"
+        {...bind('prompt')}
         help={trans.__('Who it is and how it works. Takes {{variables}}.')}
         definition={definition}
-        value={sub.prompt}
-        onChange={value => edit('prompt', value)}
       />
       <ModelField
         value={sub.model ?? ''}
         placeholder={trans.__("the agent's: %1", definition.agent.model)}
-        onChange={value => edit('model', value || null)}
+        onChange={value => bind('model').onChange(value || null)}
       />
       <NumberField
         label={trans.__('At once')}
-        name="max_parallel_instances"
+        {...bind('max_parallel_instances')}
         unit={trans.__('instances')}
         help={trans.__('How many of it may run at the same time; more calls wait in order.')}
         min={1}
-        value={sub.max_parallel_instances}
-        onChange={value => edit('max_parallel_instances', value)}
       />
-      <CheckField
-        label={trans.__('Several at once')}
-        name="parallel"
-        value={sub.parallel}
-        onChange={value => edit('parallel', value)}
-      />
+      <CheckField label={trans.__('Several at once')} {...bind('parallel')} />
       <CheckField
         label={trans.__('Essential')}
-        name="essential"
+        {...bind('essential')}
         help={trans.__('Its failure ends the whole run.')}
-        value={sub.essential}
-        onChange={value => edit('essential', value)}
       />
       <CheckField
         label={trans.__('Connected')}
-        name="enabled"
+        {...bind('enabled')}
         help={trans.__('Off: it stays on the canvas, and no agent can call it.')}
-        value={sub.enabled}
-        onChange={value => edit('enabled', value)}
       />
     </FieldScope>
   );

@@ -19,7 +19,7 @@ export function Programs({ agreement }: { agreement: Agreement }): JSX.Element {
           <Icon name="hook" />
           <span>
             {trans.__('Hook %1, %2:', hook.name, hook.event)}{' '}
-            <code>{hook.action.command?.join(' ') ?? hook.action.url}</code>
+            <code>{hook.command?.join(' ') ?? hook.url}</code>
             {withNames(trans.__('environment'), hook.env)}
           </span>
         </li>

@@ -10,7 +10,7 @@ import type { ReactNode } from 'react';
 import type { Path } from '../graph/changes';
 import { fieldAt } from '../stores/fieldDocs';
 import { problemsAt } from '../stores/problems';
-import { useProject } from '../ui/context';
+import { useActions, useProject } from '../ui/context';
 import type { Problem } from '../api/types';
 
 export interface FieldProps {
@@ -36,6 +36,16 @@ const Scope = createContext<Path | null>(null);
 /** The fields inside belong to the definition's part at `path`. */
 export function FieldScope({ path, children }: { path: Path; children: ReactNode }): JSX.Element {
   return <Scope.Provider value={path}>{children}</Scope.Provider>;
+}
+
+/** What a field is given to show and change a field of `part`, which lies at `path` of the definition. */
+export function useBinding<Part extends object>(path: Path, part: Part) {
+  const actions = useActions();
+  return <Name extends keyof Part & string>(name: Name) => ({
+    name,
+    value: part[name],
+    onChange: (value: unknown) => actions.edit([...path, name], value)
+  });
 }
 
 const NONE: readonly Problem[] = [];

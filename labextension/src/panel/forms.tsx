@@ -2,31 +2,21 @@
  * The short forms: project and note.
  */
 import type { Definition } from '../api/types';
-import { useActions, useUi } from '../ui/context';
+import { useUi } from '../ui/context';
 
 import { NumberField, TextArea, TextField } from './fields';
-import { FieldScope } from './fieldScope';
+import { FieldScope, useBinding } from './fieldScope';
 import { VariablesForm } from './VariablesForm';
 
 const PROJECT: string[] = [];
 
 export function ProjectForm({ definition }: { definition: Definition }): JSX.Element {
   const { trans } = useUi();
-  const actions = useActions();
+  const bind = useBinding(PROJECT, definition);
   return (
     <FieldScope path={PROJECT}>
-      <TextField
-        label={trans.__('Name')}
-        name="name"
-        value={definition.name}
-        onChange={value => actions.edit(['name'], value)}
-      />
-      <TextArea
-        label={trans.__('Description')}
-        name="description"
-        value={definition.description}
-        onChange={value => actions.edit(['description'], value)}
-      />
+      <TextField label={trans.__('Name')} {...bind('name')} />
+      <TextArea label={trans.__('Description')} {...bind('description')} />
       <VariablesForm definition={definition} />
     </FieldScope>
   );
@@ -34,32 +24,17 @@ export function ProjectForm({ definition }: { definition: Definition }): JSX.Ele
 
 export function NoteForm({ definition, index }: { definition: Definition; index: number }): JSX.Element {
   const { trans } = useUi();
-  const actions = useActions();
+  const path = ['ui', 'notes', index];
+  const bind = useBinding(path, definition.ui.notes[index]);
   return (
-    <FieldScope path={['ui', 'notes', index]}>
+    <FieldScope path={path}>
       <TextArea
         label={trans.__('Text')}
-        name="text"
+        {...bind('text')}
         help={trans.__('For people; no model reads it.')}
-        value={definition.ui.notes[index].text}
-        onChange={value => actions.edit(['ui', 'notes', index, 'text'], value)}
       />
-      <NumberField
-        label={trans.__('Width')}
-        name="width"
-        unit={trans.__('pixels')}
-        min={80}
-        value={definition.ui.notes[index].width}
-        onChange={value => actions.edit(['ui', 'notes', index, 'width'], value)}
-      />
-      <NumberField
-        label={trans.__('Height')}
-        name="height"
-        unit={trans.__('pixels')}
-        min={40}
-        value={definition.ui.notes[index].height}
-        onChange={value => actions.edit(['ui', 'notes', index, 'height'], value)}
-      />
+      <NumberField label={trans.__('Width')} {...bind('width')} unit={trans.__('pixels')} min={80} />
+      <NumberField label={trans.__('Height')} {...bind('height')} unit={trans.__('pixels')} min={40} />
     </FieldScope>
   );
 }

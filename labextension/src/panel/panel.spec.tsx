@@ -6,7 +6,7 @@ import { Drawer } from '../monitor/Drawer';
 import { NO_ESTIMATE, sampleProject } from '../testing/definition';
 import { AGENT, START, WHOLE_RUN } from '../testing/events';
 import { failure, json } from '../testing/server';
-import type { Estimate, Validation } from '../api/types';
+import type { Agreement, Estimate, Validation } from '../api/types';
 import { openTab } from '../testing/tab';
 import { useProject } from '../ui/context';
 import { Notices } from './Notices';
@@ -137,8 +137,27 @@ describe('an MCP server', () => {
   });
 });
 
+describe('a page that is older than its server', () => {
+  it('says so and offers to load itself anew, once the server answers with another version', async () => {
+    let version = '1.0.0';
+    const tab = openTab({
+      routes: {
+        'GET stream': () => new Response('retry: 1\n\n', { headers: { 'X-CloutAgent-Version': version } })
+      }
+    });
+    tab.show(<Notices />);
+    await waitFor(() => expect(tab.state().connection).toBe('reconnecting'));
+    expect(tab.state().outdated).toBe(false);
+    version = '1.1.0';
+    fireEvent.click(await screen.findByText('Reload the page', {}, { timeout: 10_000 }));
+    expect(tab.shell.reloads).toBe(1);
+    tab.actions.dispose();
+  });
+});
+
 describe('a project that nobody trusts yet', () => {
-  const agreement = {
+  const agreement: Agreement = {
+    trusted: false,
     hash: 'a'.repeat(64),
     would_run: {
       hooks: [
@@ -146,16 +165,16 @@ describe('a project that nobody trusts yet', () => {
           id: 'guard',
           name: 'No deletes',
           event: 'PreToolUse',
-          action: { type: 'command', command: ['python', 'guard.py'] },
+          command: ['python', 'guard.py'],
+          url: null,
+          headers: [],
           env: ['TOKEN']
         }
       ],
       mcps: [],
-      scripts: [{ path: 'guard.py' }]
+      scripts: [{ path: 'guard.py', sha256: 'b'.repeat(64), executable: false }]
     }
   };
-  const refusal = () =>
-    json({ error: { code: 'NOT_TRUSTED', message: 'no', details: agreement } }, { status: 409 });
 
   it('shows exactly what would run, and agrees to that hash alone', async () => {
     let trusted = false;
@@ -163,9 +182,12 @@ describe('a project that nobody trusts yet', () => {
     const tab = openTab({
       state: { saved: { ...project, trusted: false } },
       routes: {
+        [`GET projects/${project.id}/trust`]: () => json(agreement),
         [`POST projects/${project.id}/trust`]: ({ body }) => {
           trusted = (body as { hash: string }).hash === agreement.hash;
-          return trusted ? json(project, { headers: { ETag: '"2"' } }) : refusal();
+          return trusted
+            ? json(project, { headers: { ETag: '"2"' } })
+            : failure(409, 'NOT_TRUSTED', 'Something else would run by now.');
         }
       }
     });

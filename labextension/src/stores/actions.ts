@@ -248,8 +248,10 @@ export class ProjectActions extends AidActions {
     if (connection === 'reconnecting' && isActive(this.state)) {
       this._lostAt ??= this.state.monitor?.lastEventId ?? 0;
     }
-    const mended = connection === 'open' && this.state.trouble?.code === 'OFFLINE';
-    this.set({ executions, connection, ...(mended ? { trouble: null } : {}) });
+    const mended =
+      (connection === 'open' || connection === 'polling') && this.state.trouble?.code === 'OFFLINE';
+    const { outdated } = this.live;
+    this.set({ executions, connection, outdated, ...(mended ? { trouble: null } : {}) });
     // A run that a notebook or a program starts is shown here too, unless another one goes on.
     const newest = executions[0];
     const { executionId } = this.state;

@@ -125,15 +125,18 @@ export class EditingActions extends SavingActions {
   /** Ask what an untrusted project would run. */
   async lookAtTrust(): Promise<void> {
     await this.attempt(async () => {
-      this.set({ agreement: await this.client.wouldRun(this.state.projectId) });
+      this.set({ agreement: await this.client.agreement(this.state.projectId) });
     });
   }
 
   /** Agree to what was shown, and to nothing else: had it changed since, the server refuses. */
-  async trust(agreement: Agreement): Promise<void> {
+  async trust({ hash }: Agreement): Promise<void> {
     const { projectId } = this.state;
+    if (hash === null) {
+      return;
+    }
     try {
-      const tagged = await this.client.trust(projectId, agreement.hash);
+      const tagged = await this.client.trust(projectId, hash);
       this.set({ agreement: null, ...this.taggedState(tagged) });
     } catch (error) {
       const trouble = troubleOf(error);

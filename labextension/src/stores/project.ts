@@ -121,6 +121,8 @@ export interface ProjectState {
   asking: boolean;
   files: FileRow[] | null;
   connection: Connection;
+  /** The server has been updated since this page was loaded. */
+  outdated: boolean;
   /** What a person does with executions: filters, dialogs, comparisons (`runs.ts`). */
   runs: RunsState;
 
@@ -184,6 +186,7 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     asking: false,
     files: null,
     connection: 'idle',
+    outdated: false,
     runs: NO_RUNS,
     drawer: { open: false, height: null, tab: 'steps', file: null },
     toggled: new Set(),

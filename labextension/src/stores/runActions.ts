@@ -9,22 +9,14 @@ import type { ExecuteRequest, ForkRequest, PartialLimits } from '../api/types';
 import type { Host } from '../ui/host';
 
 import type { RunDraft } from './drafts';
-import {
-  EMPTY_DRAFT,
-  filled,
-  NO_LIMITS,
-  recalled,
-  remembered,
-  requestOf,
-  placeFor,
-  withFiles
-} from './drafts';
+import { EMPTY_DRAFT, NO_LIMITS, recalled, remembered, requestOf, placeFor, withFiles } from './drafts';
 import { fold } from './fold';
 import type { Filter } from './kinds';
 import { NO_FILTER } from './kinds';
 import type { Monitor } from './monitor';
 import { emptyMonitor } from './monitor';
 import type { ProjectStore } from './project';
+import { draftOf, filesOf } from './repeat';
 import { foldedAbove } from './rows';
 import type { RunsState } from './runs';
 import { TabActions, troubleOf } from './tab';
@@ -40,28 +32,6 @@ export interface Runner {
 const CAUGHT_UP_MS = 6_000;
 /** Rows that "older" brings. */
 const PAGE = 50;
-
-/** What would run the shown execution again, as far as its log tells. */
-export function draftOf(monitor: Monitor, task: string, own: RunDraft['limits']): RunDraft {
-  const main = monitor.steps.get('main');
-  const { variables, prompt } = main?.kind === 'agent' ? main : { variables: {}, prompt: '' };
-  const lower = (name: keyof RunDraft['limits']) => {
-    const then = monitor.limits?.[name] ?? null;
-    const now = own[name];
-    return then !== null && (now === null || then < now) ? then : null;
-  };
-  return {
-    ...EMPTY_DRAFT,
-    variables: { ...variables },
-    prompt: filled(task, variables) === prompt ? '' : prompt,
-    limits: {
-      max_cost_usd: lower('max_cost_usd'),
-      max_tokens: lower('max_tokens'),
-      timeout_s: lower('timeout_s'),
-      max_turns: lower('max_turns')
-    }
-  };
-}
 
 export class RunActions extends TabActions {
   constructor(
@@ -213,20 +183,25 @@ export class RunActions extends TabActions {
     return { id, monitor, draft: draftOf(monitor, agent.task, { ...NO_LIMITS, ...limits }) };
   }
 
-  /** The shown execution once more: its version, its prompt, its values. */
+  /** The shown execution once more: its version, its prompt, its values, its files. */
   async again(): Promise<void> {
-    const shown = this._shown;
-    if (shown) {
-      await this._tab.runWith(requestOf({ ...shown.draft, version: shown.monitor.version }));
-    }
+    await this._withShown((draft, version) => this._tab.runWith(requestOf({ ...draft, version })));
   }
 
   /** The dialog, filled in with what the shown execution was given. */
-  editAndRun(): void {
+  async editAndRun(): Promise<void> {
+    await this._withShown((draft, version) =>
+      this.ask({ ...draft, version: version === this.state.saved?.version ? null : version })
+    );
+  }
+
+  private async _withShown(then: (draft: RunDraft, version: number | null) => unknown): Promise<void> {
     const shown = this._shown;
     if (shown) {
-      const { version } = shown.monitor;
-      this.ask({ ...shown.draft, version: version === this.state.saved?.version ? null : version });
+      await this.attempt(async () => {
+        const files = await filesOf(this.client, shown.id);
+        await then({ ...shown.draft, files }, shown.monitor.version);
+      });
     }
   }
 

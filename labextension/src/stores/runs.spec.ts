@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
+import { Client } from '../api/client';
 import type { ExecutionState } from '../api/types';
 import { sampleDefinition } from '../testing/definition';
 import type { Sketch } from '../testing/events';
 import { AGENT, call, complete, cost, logOf, result, START, WHOLE_RUN } from '../testing/events';
+import { json } from '../testing/server';
 import { marksOf, timelineOf } from './bars';
 import { cellFor } from './cell';
 import { aligned, differences, linesOf } from './compare';
@@ -25,7 +27,7 @@ import { changeableCall, eventsOf, forkPoint, modelWaits, resultEvent } from './
 import { emptyMonitor } from './monitor';
 import { knownOf, newsOf } from './news';
 import { foldedAbove, rowsOf } from './rows';
-import { draftOf } from './runActions';
+import { draftOf, filesOf } from './repeat';
 import { midnight, spentToday, todayOf } from './today';
 
 const monitorOf = (log: Sketch[]) => fold(emptyMonitor('e1'), logOf(log));
@@ -270,6 +272,25 @@ describe('a run that is put together', () => {
     // The sample's start has lower limits than the project has now.
     expect(same.limits).toEqual({ max_cost_usd: null, max_tokens: 1_000, timeout_s: 60, max_turns: 5 });
     expect(draftOf(monitorOf(log('Else.')), definition.agent.task, own).prompt).toBe('Else.');
+  });
+
+  it('of an earlier run has its files, also where that run went on in another', async () => {
+    const states: Record<string, unknown> = {
+      fork: { inputs: [], resumed_from: null, forked_from: 'first' },
+      first: {
+        inputs: [
+          { path: 'a.csv', upload_id: null, contents_path: 'data/a.csv' },
+          { path: 'b.csv', upload_id: 'f'.repeat(32), contents_path: null }
+        ]
+      }
+    };
+    const client = new Client(async path => json(states[path.split('/')[1]]));
+    const files = [
+      { path: 'a.csv', contents_path: 'data/a.csv' },
+      { path: 'b.csv', upload_id: 'f'.repeat(32) }
+    ];
+    expect(await filesOf(client, 'first')).toEqual(files);
+    expect(await filesOf(client, 'fork')).toEqual(files);
   });
 
   it('fills values in as the server does', () => {

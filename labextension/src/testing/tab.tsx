@@ -49,6 +49,7 @@ export class FakeShell implements ShellPort {
   readonly questions: Question[] = [];
   readonly kept: { name: string; blob: Blob }[] = [];
   answer = true;
+  reloads = 0;
 
   openMenu(entries: readonly MenuEntry[]): void {
     this.menu = entries;
@@ -61,6 +62,10 @@ export class FakeShell implements ShellPort {
 
   keep(name: string, blob: Blob): void {
     this.kept.push({ name, blob });
+  }
+
+  reload(): void {
+    this.reloads++;
   }
 }
 

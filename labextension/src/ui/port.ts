@@ -36,4 +36,6 @@ export interface ShellPort {
   confirm(question: Question): Promise<boolean>;
   /** Hand a file to the browser's downloads. */
   keep(name: string, blob: Blob): void;
+  /** Load the whole page anew. */
+  reload(): void;
 }

@@ -112,7 +112,7 @@ export function ConflictDialog({ definition }: { definition: Definition }): JSX.
   return (
     <Dialog
       title={trans.__('This project was changed elsewhere, too')}
-      wide
+      size="wide"
       onClose={() => actions.cover(null)}
       foot={
         <>

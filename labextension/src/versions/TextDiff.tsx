@@ -7,7 +7,10 @@ import { MergeView, unifiedMergeView } from '@codemirror/merge';
 import { EditorState } from '@codemirror/state';
 import type { Extension } from '@codemirror/state';
 import { EditorView, lineNumbers } from '@codemirror/view';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
+
+import { useUi } from '../ui/context';
+import type { Translation } from '../ui/labels';
 
 /** Below this width of the view, in CSS pixels, the texts stand one above the other. */
 const NARROW = 560;
@@ -48,8 +51,9 @@ const THEME = EditorView.theme({
   }
 });
 
-function extensions(label: string): Extension[] {
+function extensions(trans: Translation, label: string): Extension[] {
   return [
+    EditorState.phrases.of({ '$ unchanged lines': trans.__('$ unchanged lines') }),
     THEME,
     lineNumbers(),
     EditorView.lineWrapping,
@@ -73,36 +77,45 @@ export interface TextDiffProps {
 }
 
 export function TextDiff({ before, after, beforeLabel, afterLabel }: TextDiffProps): JSX.Element {
+  const { trans } = useUi();
   const box = useRef<HTMLDivElement>(null);
+  const [whole, setWhole] = useState(false);
+  const [folded, setFolded] = useState(false);
   useEffect(() => {
     const parent = box.current;
     if (!parent) {
       return;
     }
-    if (parent.clientWidth < NARROW) {
-      const view = new EditorView({
+    const common = { collapseUnchanged: whole ? undefined : CONTEXT, gutter: true };
+    const narrow = () =>
+      new EditorView({
         parent,
         doc: after,
         extensions: [
-          ...extensions(afterLabel),
-          unifiedMergeView({
-            original: before,
-            mergeControls: false,
-            collapseUnchanged: CONTEXT,
-            gutter: true
-          })
+          ...extensions(trans, afterLabel),
+          unifiedMergeView({ ...common, original: before, mergeControls: false })
         ]
       });
-      return () => view.destroy();
-    }
-    const view = new MergeView({
-      parent,
-      a: { doc: before, extensions: extensions(beforeLabel) },
-      b: { doc: after, extensions: extensions(afterLabel) },
-      collapseUnchanged: CONTEXT,
-      gutter: true
-    });
+    const wide = () =>
+      new MergeView({
+        ...common,
+        parent,
+        a: { doc: before, extensions: extensions(trans, beforeLabel) },
+        b: { doc: after, extensions: extensions(trans, afterLabel) }
+      });
+    const view = parent.clientWidth < NARROW ? narrow() : wide();
+    setFolded(whole || parent.querySelector('.cm-collapsedLines') !== null);
     return () => view.destroy();
-  }, [before, after, beforeLabel, afterLabel]);
-  return <div className="ca-TextDiff" ref={box} />;
+  }, [trans, before, after, beforeLabel, afterLabel, whole]);
+  return (
+    <>
+      <div className="ca-TextDiff" ref={box} />
+      {/* The editor's own folds open by mouse only. */}
+      {folded && (
+        <button type="button" className="ca-Link" aria-expanded={whole} onClick={() => setWhole(!whole)}>
+          {whole ? trans.__('Show only what changed') : trans.__('Show the unchanged lines, too')}
+        </button>
+      )}
+    </>
+  );
 }

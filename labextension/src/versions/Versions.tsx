@@ -2,7 +2,7 @@
  * The versions view, in place of the canvas: choose a version, see what it changed or how it was, go back to
  * it, or hold calls with a key to it.
  */
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 
 import { FrozenCanvas } from '../canvas/FrozenCanvas';
 import type { Definition, VersionRow } from '../api/types';
@@ -64,8 +64,12 @@ function Doings({ chosen, onDone }: { chosen: number; onDone: () => void }): JSX
   const { trans, shell } = useUi();
   const actions = useActions();
   const published = useProject(state => state.saved?.published_version === chosen);
+  // Not `disabled` meanwhile: a button that is takes the focus away from whoever pressed it.
   const [busy, setBusy] = useState(false);
   const doing = async (task: () => Promise<boolean>) => {
+    if (busy) {
+      return;
+    }
     setBusy(true);
     if (await task()) {
       onDone();
@@ -86,14 +90,14 @@ function Doings({ chosen, onDone }: { chosen: number; onDone: () => void }): JSX
   };
   return (
     <>
-      <button type="button" className="ca-Secondary" disabled={busy} onClick={() => void restore()}>
+      <button type="button" className="ca-Secondary" aria-disabled={busy} onClick={() => void restore()}>
         {trans.__('Restore')}
       </button>
       {published ? (
         <button
           type="button"
           className="ca-Secondary"
-          disabled={busy}
+          aria-disabled={busy}
           title={trans.__('Calls with a key run the newest version again')}
           onClick={() => void doing(() => actions.unpublish(chosen))}
         >
@@ -103,7 +107,7 @@ function Doings({ chosen, onDone }: { chosen: number; onDone: () => void }): JSX
         <button
           type="button"
           className="ca-Secondary"
-          disabled={busy}
+          aria-disabled={busy}
           title={trans.__('Calls with a key run this version from now on')}
           onClick={() => void doing(() => actions.publish(chosen))}
         >
@@ -158,10 +162,18 @@ export function Versions({ definition }: { definition: Definition }): JSX.Elemen
     setCard(null);
   };
   const trouble = list.trouble ?? definitions.trouble;
+  // The focus comes along, and goes back to where it came from.
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const opener = document.activeElement;
+    box.current?.querySelector<HTMLElement>('[aria-current]')?.focus();
+    return () => (opener instanceof HTMLElement && opener.isConnected ? opener.focus() : undefined);
+  }, []);
   return (
     // Escape goes back to the canvas.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <div
+      ref={box}
       className="ca-Versions"
       role="region"
       aria-label={trans.__('Versions of %1', definition.name)}

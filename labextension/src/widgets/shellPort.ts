@@ -68,6 +68,8 @@ export function shellPort(trans: TranslationBundle): ShellPort {
       });
       return answer.button.accept;
     },
-    keep: keepFile
+    keep: keepFile,
+    // Lab asks first where something is not saved.
+    reload: () => window.location.reload()
   };
 }

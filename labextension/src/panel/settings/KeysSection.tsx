@@ -2,16 +2,16 @@
  * The project's keys for programs outside Jupyter: made once, shown once, revoked at once.
  */
 import { useState } from 'react';
-import type { FormEvent } from 'react';
 
 import type { KeyRow, Scope } from '../../api/types';
 import { useProject, useUi } from '../../ui/context';
 import { Copy } from '../../ui/Copy';
 import { ago, dateAndTime } from '../../ui/dates';
-import { Icon } from '../../ui/Icon';
 import type { Translation } from '../../ui/labels';
 import { useLoaded, useTask } from '../../ui/useLoaded';
 import { CheckField, TextField } from '../fields';
+
+import { AddButton, Entry, EntryButton, Inset, Trouble } from './parts';
 
 function scopeLabel(trans: Translation, scope: Scope): string {
   switch (scope) {
@@ -47,19 +47,19 @@ function KeyForm(props: { onMade: (text: string) => void; onCancel: () => void }
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<readonly Scope[]>(['read', 'execute']);
   const { busy, trouble, run } = useTask();
-  const complete = name.trim() !== '' && scopes.length > 0;
   const choose = (scope: Scope, on: boolean) =>
     setScopes(on ? [...scopes, scope] : scopes.filter(each => each !== scope));
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    if (complete) {
-      await run(async () => {
-        props.onMade((await client.admin.createKey(project, name.trim(), scopes)).api_key);
-      });
-    }
-  };
+  const make = () =>
+    run(async () => props.onMade((await client.admin.createKey(project, name.trim(), scopes)).api_key));
   return (
-    <form className="ca-Inset" onSubmit={event => void submit(event)}>
+    <Inset
+      accept={trans.__('Make the key')}
+      complete={name.trim() !== '' && scopes.length > 0}
+      busy={busy}
+      trouble={trouble}
+      onAccept={() => void make()}
+      onCancel={props.onCancel}
+    >
       <TextField
         label={trans.__('Name')}
         help={trans.__('Who will use it: a program, a colleague, a service.')}
@@ -85,20 +85,7 @@ function KeyForm(props: { onMade: (text: string) => void; onCancel: () => void }
           onChange={on => choose('approve', on)}
         />
       </fieldset>
-      {trouble && (
-        <p role="alert" className="ca-Field-bad">
-          {trouble}
-        </p>
-      )}
-      <div className="ca-Inset-buttons">
-        <button type="button" className="ca-Secondary" onClick={props.onCancel}>
-          {trans.__('Cancel')}
-        </button>
-        <button type="submit" className="ca-Primary" disabled={!complete || busy}>
-          {trans.__('Make the key')}
-        </button>
-      </div>
-    </form>
+    </Inset>
   );
 }
 
@@ -119,46 +106,33 @@ function KeyItem({ row, onChanged }: { row: KeyRow; onChanged: () => void }): JS
   };
   const used = row.last_used_at ? trans.__('used %1', ago(row.last_used_at)) : trans.__('never used');
   return (
-    <li className="ca-Entry">
-      <div className="ca-Entry-line">
-        <div className="ca-Entry-main">
-          <strong className="ca-Clip" title={row.name}>
-            {row.name}
-          </strong>
-          <span
-            className="ca-Entry-facts"
-            title={
-              row.last_used_at
-                ? trans.__('Last used %1', dateAndTime(row.last_used_at))
-                : trans.__('Made %1', dateAndTime(row.created_at))
-            }
-          >
-            {[trans.__('made %1', ago(row.created_at)), used].join(' · ')}
-          </span>
-          <span className="ca-Entry-chips">
-            {row.scopes.map(scope => (
-              <span key={scope} className="ca-Chip" data-scope={scope}>
-                {scopeLabel(trans, scope)}
-              </span>
-            ))}
-          </span>
-        </div>
-        <button
-          type="button"
-          className="ca-Button"
-          aria-label={trans.__('Revoke %1', row.name)}
+    <Entry
+      name={
+        <strong className="ca-Clip" title={row.name}>
+          {row.name}
+        </strong>
+      }
+      facts={[trans.__('made %1', ago(row.created_at)), used]}
+      exact={
+        row.last_used_at
+          ? trans.__('Last used %1', dateAndTime(row.last_used_at))
+          : trans.__('Made %1', dateAndTime(row.created_at))
+      }
+      chips={row.scopes.map(scope => (
+        <span key={scope} className="ca-Chip" data-scope={scope}>
+          {scopeLabel(trans, scope)}
+        </span>
+      ))}
+      buttons={
+        <EntryButton
+          icon="trash"
+          label={trans.__('Revoke %1', row.name)}
           title={trans.__('Revoke')}
           onClick={() => void revoke()}
-        >
-          <Icon name="trash" />
-        </button>
-      </div>
-      {trouble && (
-        <p role="alert" className="ca-Field-bad">
-          {trouble}
-        </p>
-      )}
-    </li>
+        />
+      }
+      trouble={trouble}
+    />
   );
 }
 
@@ -176,14 +150,7 @@ export function KeysSection({ onKey }: { onKey?: (text: string) => void }): JSX.
           'Programs outside Jupyter show one in the header X-API-Key. It opens this project and nothing else.'
         )}
       </p>
-      {trouble && (
-        <p role="alert" className="ca-Field-bad">
-          {trouble}{' '}
-          <button type="button" className="ca-Link" onClick={reload}>
-            {trans.__('Try again')}
-          </button>
-        </p>
-      )}
+      <Trouble text={trouble} onRetry={reload} />
       {fresh && <FreshKey text={fresh} onDone={() => setFresh(null)} />}
       {data && data.items.length > 0 && (
         <ul className="ca-Entries">
@@ -206,10 +173,7 @@ export function KeysSection({ onKey }: { onKey?: (text: string) => void }): JSX.
           }}
         />
       ) : (
-        <button type="button" className="ca-Secondary ca-Section-add" onClick={() => setMaking(true)}>
-          <Icon name="plus" />
-          {trans.__('Make a key')}
-        </button>
+        <AddButton label={trans.__('Make a key')} onClick={() => setMaking(true)} />
       )}
     </section>
   );

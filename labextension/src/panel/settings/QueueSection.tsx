@@ -2,53 +2,63 @@
  * How many executions of the project run and wait, and what becomes of them when the server comes back.
  */
 import type { Definition } from '../../api/types';
-import { useActions, useUi } from '../../ui/context';
+import { useUi } from '../../ui/context';
 import { NumberField } from '../fields';
+import { FieldScope, useBinding } from '../fieldScope';
 import { SelectField } from '../listFields';
 
-export function QueueSection({ definition }: { definition: Definition }): JSX.Element {
+const QUEUE = ['queue'];
+const PROJECT: string[] = [];
+
+/** What becomes of an execution that runs when the server stops. */
+export function RestartField({ definition }: { definition: Definition }): JSX.Element {
   const { trans } = useUi();
-  const actions = useActions();
-  const { queue } = definition;
-  const write = (field: keyof Definition['queue']) => (value: number | null) =>
-    actions.edit(['queue', field], value);
+  const bind = useBinding(PROJECT, definition);
   return (
-    <section className="ca-Section" aria-label={trans.__('Queue')}>
-      <h3 className="ca-Heading">{trans.__('Queue')}</h3>
-      <NumberField
-        label={trans.__('At once')}
-        unit={trans.__('executions')}
-        help={trans.__('Most that run at the same time; the server’s own cap may be lower.')}
-        min={1}
-        value={queue.max_concurrent}
-        onChange={write('max_concurrent')}
-      />
-      <NumberField
-        label={trans.__('Waiting')}
-        unit={trans.__('executions')}
-        help={trans.__('Most that wait for a place; one more is refused with QUEUE_FULL.')}
-        min={0}
-        value={queue.max_queue}
-        onChange={write('max_queue')}
-      />
-      <NumberField
-        label={trans.__('Longest wait')}
-        unit={trans.__('seconds')}
-        help={trans.__('One that waits longer ends with QUEUE_TIMEOUT.')}
-        min={1}
-        value={queue.queue_timeout_s}
-        onChange={write('queue_timeout_s')}
-      />
+    <FieldScope path={PROJECT}>
       <SelectField
+        {...bind('on_restart')}
         label={trans.__('After a restart of the server')}
         help={trans.__('What becomes of an execution that was running.')}
-        value={definition.on_restart}
         options={[
           { value: 'resume', label: trans.__('it goes on by itself') },
           { value: 'interrupt', label: trans.__('it waits until somebody resumes it') }
         ]}
-        onChange={value => actions.edit(['on_restart'], value)}
       />
+    </FieldScope>
+  );
+}
+
+export function QueueSection({ definition }: { definition: Definition }): JSX.Element {
+  const { trans } = useUi();
+  const bind = useBinding(QUEUE, definition.queue);
+  return (
+    <section className="ca-Section" aria-label={trans.__('Queue')}>
+      <h3 className="ca-Heading">{trans.__('Queue')}</h3>
+      <FieldScope path={QUEUE}>
+        <NumberField
+          {...bind('max_concurrent')}
+          label={trans.__('At once')}
+          unit={trans.__('executions')}
+          help={trans.__('Most that run at the same time; the server’s own cap may be lower.')}
+          min={1}
+        />
+        <NumberField
+          {...bind('max_queue')}
+          label={trans.__('Waiting')}
+          unit={trans.__('executions')}
+          help={trans.__('Most that wait for a place; one more is refused with QUEUE_FULL.')}
+          min={0}
+        />
+        <NumberField
+          {...bind('queue_timeout_s')}
+          label={trans.__('Longest wait')}
+          unit={trans.__('seconds')}
+          help={trans.__('One that waits longer ends with QUEUE_TIMEOUT.')}
+          min={1}
+        />
+      </FieldScope>
+      <RestartField definition={definition} />
     </section>
   );
 }

@@ -2,7 +2,6 @@
  * The project's secrets: names, dates and who uses them. A value goes in and never comes out.
  */
 import { useId, useState } from 'react';
-import type { FormEvent } from 'react';
 
 import type { Definition, SecretRow } from '../../api/types';
 import { secretUses } from '../../graph/secrets';
@@ -11,6 +10,8 @@ import { ago, dateAndTime } from '../../ui/dates';
 import { Icon } from '../../ui/Icon';
 import { useLoaded, useTask } from '../../ui/useLoaded';
 import { Field } from '../fields';
+
+import { AddButton, Entry, EntryButton, Inset, Trouble } from './parts';
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
@@ -30,15 +31,20 @@ function SecretForm(props: {
   const [name, setName] = useState(props.name ?? props.suggested ?? '');
   const [value, setValue] = useState('');
   const { busy, trouble, run } = useTask();
-  const complete = NAME.test(name) && value !== '';
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    if (complete && (await run(() => client.admin.setSecret(project, name, value)))) {
+  const keep = async () => {
+    if (await run(() => client.admin.setSecret(project, name, value))) {
       props.onKept();
     }
   };
   return (
-    <form className="ca-Inset" onSubmit={event => void submit(event)}>
+    <Inset
+      accept={props.name === null ? trans.__('Keep') : trans.__('Replace')}
+      complete={NAME.test(name) && value !== ''}
+      busy={busy}
+      trouble={trouble}
+      onAccept={() => void keep()}
+      onCancel={props.onCancel}
+    >
       {props.name === null && (
         <Field
           id={`${id}-name`}
@@ -78,20 +84,7 @@ function SecretForm(props: {
         />
         {/* eslint-enable jsx-a11y/no-autofocus */}
       </Field>
-      {trouble && (
-        <p role="alert" className="ca-Field-bad">
-          {trouble}
-        </p>
-      )}
-      <div className="ca-Inset-buttons">
-        <button type="button" className="ca-Secondary" onClick={props.onCancel}>
-          {trans.__('Cancel')}
-        </button>
-        <button type="submit" className="ca-Primary" disabled={!complete || busy}>
-          {props.name === null ? trans.__('Keep') : trans.__('Replace')}
-        </button>
-      </div>
-    </form>
+    </Inset>
   );
 }
 
@@ -129,48 +122,40 @@ function SecretItem(props: { row: SecretRow; users: readonly string[]; onChanged
         : trans.__('not used')
   ];
   return (
-    <li className="ca-Entry">
-      <div className="ca-Entry-line">
-        <div className="ca-Entry-main">
-          <code className="ca-Clip" title={row.name}>
-            {row.name}
-          </code>
-          <span className="ca-Entry-facts" title={trans.__('Kept %1', dateAndTime(row.created_at))}>
-            {facts.join(' · ')}
-          </span>
-        </div>
-        <button
-          type="button"
-          className="ca-Button"
-          aria-label={trans.__('Replace %1', row.name)}
-          title={trans.__('Replace its value')}
-          disabled={row.locked}
-          onClick={() => setReplacing(true)}
-        >
-          <Icon name="refresh" />
-        </button>
-        <button
-          type="button"
-          className="ca-Button"
-          aria-label={trans.__('Delete %1', row.name)}
-          title={trans.__('Delete')}
-          disabled={row.locked}
-          onClick={() => void forget()}
-        >
-          <Icon name="trash" />
-        </button>
-      </div>
+    <Entry
+      name={
+        <code className="ca-Clip" title={row.name}>
+          {row.name}
+        </code>
+      }
+      facts={facts}
+      exact={trans.__('Kept %1', dateAndTime(row.created_at))}
+      buttons={
+        <>
+          <EntryButton
+            icon="refresh"
+            label={trans.__('Replace %1', row.name)}
+            title={trans.__('Replace its value')}
+            disabled={row.locked}
+            onClick={() => setReplacing(true)}
+          />
+          <EntryButton
+            icon="trash"
+            label={trans.__('Delete %1', row.name)}
+            title={trans.__('Delete')}
+            disabled={row.locked}
+            onClick={() => void forget()}
+          />
+        </>
+      }
+      trouble={trouble}
+    >
       {row.locked && (
         <p className="ca-Entry-warning">
           <Icon name="warning" />
           {trans.__(
             'Locked: the server does not have the key that it was encrypted with. Give that key back to the server, as the operators’ guide says.'
           )}
-        </p>
-      )}
-      {trouble && (
-        <p role="alert" className="ca-Field-bad">
-          {trouble}
         </p>
       )}
       {replacing && (
@@ -183,7 +168,7 @@ function SecretItem(props: { row: SecretRow; users: readonly string[]; onChanged
           }}
         />
       )}
-    </li>
+    </Entry>
   );
 }
 
@@ -201,14 +186,7 @@ export function SecretsSection({ definition }: { definition: Definition }): JSX.
           'Values that MCP servers and hooks need and no model may see. Name one as {{secret:NAME}} in their environment or headers.'
         )}
       </p>
-      {trouble && (
-        <p role="alert" className="ca-Field-bad">
-          {trouble}{' '}
-          <button type="button" className="ca-Link" onClick={reload}>
-            {trans.__('Try again')}
-          </button>
-        </p>
-      )}
+      <Trouble text={trouble} onRetry={reload} />
       {missing.map(name => (
         <p key={name} className="ca-Entry-warning">
           <Icon name="warning" />
@@ -233,10 +211,7 @@ export function SecretsSection({ definition }: { definition: Definition }): JSX.
         </p>
       )}
       {adding === null ? (
-        <button type="button" className="ca-Secondary ca-Section-add" onClick={() => setAdding('')}>
-          <Icon name="plus" />
-          {trans.__('Add a secret')}
-        </button>
+        <AddButton label={trans.__('Add a secret')} onClick={() => setAdding('')} />
       ) : (
         <SecretForm
           key={adding}

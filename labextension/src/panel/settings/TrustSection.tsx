@@ -6,18 +6,18 @@ import { Icon } from '../../ui/Icon';
 import { useLoaded } from '../../ui/useLoaded';
 import { Programs } from '../Trust';
 
+import { Trouble } from './parts';
+
 export function TrustSection(): JSX.Element {
   const { trans, client } = useUi();
   const actions = useActions();
   const project = useProject(state => state.projectId);
   const trusted = useProject(state => state.saved?.trusted ?? true);
   const tag = useProject(state => state.etag);
-  const { data, trouble } = useLoaded(
-    async () => ({ agreement: await client.wouldRun(project) }),
+  const { data: agreement, trouble } = useLoaded(
+    () => client.agreement(project),
     `${project} ${tag} ${trusted}`
   );
-  const agreement = data?.agreement ?? null;
-  const runs = agreement && Object.values(agreement.would_run).some(list => list.length > 0);
   return (
     <section className="ca-Section" aria-label={trans.__('Trust')}>
       <p className="ca-TrustState" data-trusted={trusted || undefined}>
@@ -33,15 +33,11 @@ export function TrustSection(): JSX.Element {
               'Its hooks and MCP servers came from elsewhere. Nothing of them is started until you agree to exactly what is listed.'
             )}
       </p>
-      {trouble && (
-        <p role="alert" className="ca-Field-bad">
-          {trouble}
-        </p>
-      )}
-      {data && !runs && (
+      <Trouble text={trouble} />
+      {agreement?.hash === null && (
         <p className="ca-Field-help">{trans.__('It starts no programs: no hook, no MCP server is on.')}</p>
       )}
-      {agreement && runs && (
+      {agreement && agreement.hash !== null && (
         <>
           <h3 className="ca-Heading">{trans.__('What it starts')}</h3>
           <Programs agreement={agreement} />

@@ -2,6 +2,7 @@ import axe from 'axe-core';
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
+import type { Agreement } from '../../api/types';
 import { sampleProject, withSet } from '../../testing/definition';
 import { failure, json } from '../../testing/server';
 import type { Answer } from '../../testing/server';
@@ -164,7 +165,8 @@ describe('limits and queue', () => {
 });
 
 describe('trust', () => {
-  const agreement = {
+  const agreement: Agreement = {
+    trusted: false,
     hash: 'a'.repeat(64),
     would_run: {
       hooks: [],
@@ -172,37 +174,39 @@ describe('trust', () => {
         {
           id: 'time',
           name: 'Time',
+          transport: 'stdio',
           command: 'mcp-server-time',
           args: ['-x'],
           url: null,
           env: [],
+          headers: [],
           credentials: {}
         }
       ],
       scripts: []
     }
   };
-  const asks: Answer = ({ body }) =>
-    (body as { hash: string }).hash === agreement.hash
-      ? json(sampleProject(), { headers: { ETag: '"1"' } })
-      : json({ error: { code: 'NOT_TRUSTED', message: '', details: agreement } }, { status: 409 });
 
   it('lists exactly what would start, and agrees to that hash', async () => {
-    const tab = open('Trust', { [`POST projects/${ID}/trust`]: asks });
+    const tab = open('Trust', {
+      [`GET projects/${ID}/trust`]: () => json(agreement),
+      [`POST projects/${ID}/trust`]: () => json(sampleProject(), { headers: { ETag: '"1"' } })
+    });
     tab.actions.store.setState({ saved: { ...sampleProject(), trusted: false } });
     expect(await screen.findByText('mcp-server-time -x')).toBeTruthy();
     expect(screen.getByText('Not trusted yet')).toBeTruthy();
     await expectNoAxeFindings(tab.view.container);
     fireEvent.click(screen.getByText('Trust exactly this'));
     expect(await screen.findByText('Trusted')).toBeTruthy();
-    expect(tab.server.sent('POST', `projects/${ID}/trust`).map(each => each.body)).toContainEqual({
-      hash: agreement.hash
-    });
+    expect(tab.server.sent('POST', `projects/${ID}/trust`).map(each => each.body)).toEqual([
+      { hash: agreement.hash }
+    ]);
   });
 
   it('says that a project without programs starts none', async () => {
     const tab = open('Trust', {
-      [`POST projects/${ID}/trust`]: () => json(sampleProject(), { headers: { ETag: '"1"' } })
+      [`GET projects/${ID}/trust`]: () =>
+        json({ trusted: true, hash: null, would_run: { hooks: [], mcps: [], scripts: [] } })
     });
     tab.actions.store.setState({
       saved: { ...sampleProject(), ...withSet(sampleProject(), ['mcps'], []) } as never
