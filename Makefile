@@ -79,7 +79,7 @@ test-python:
 	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not nightly"
 
 test-browser:
-	$(CLEAN_ENV) $(BIN)/python -m pytest -m "browser and not nightly"
+	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not nightly"
 
 screenshots: setup-test
 	$(CLEAN_ENV) CLOUTAGENT_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser -k screenshots

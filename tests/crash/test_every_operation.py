@@ -97,6 +97,10 @@ CHANGES = {
 }
 
 
+TWICE = ("save over a hand edit", "restore over a hand edit")
+"""Two commits after each other, each of which is tried by itself as well."""
+
+
 def _hook_by_hand(folder: Path) -> None:
     (folder / "hooks").mkdir()
     (folder / "hooks/h.json").write_text('{"event": "Stop", "action": {"type": "command", "command": ["x"]}}')
@@ -232,15 +236,20 @@ def reached(trial: Trial) -> list[object]:
     disk = Disk()
     assert trial.fail(disk) is None
     after = trial.seen()
-    if trial.change in (CHANGES["save over a hand edit"], CHANGES["restore over a hand edit"]):
+    if trial.change in (CHANGES[name] for name in TWICE):
         between = Trial((trial.source, trial.pid), trial.data_dir.parent / "between", trial.change)
         run(between.store.freeze(between.pid))
         states.append(between.seen())
     return [*states, after]
 
 
-@pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    ("name", "thorough"),
+    [
+        *[(name, False) for name in CHANGES if name not in TWICE],
+        *[pytest.param(name, True, marks=pytest.mark.nightly) for name in CHANGES],
+    ],
+)
 def test_old_or_new_whatever_operation_fails(
     beginning: tuple[Path, str], place: Path, name: str, thorough: bool
 ) -> None:
@@ -332,7 +341,7 @@ async def _save_later(store: ProjectStore) -> str:
     "name",
     [
         "view state",
-        "save that removes files",
+        pytest.param("save that removes files", marks=pytest.mark.nightly),
         pytest.param("save", marks=pytest.mark.nightly),
         pytest.param("new project", marks=pytest.mark.nightly),
         "deleted project",
