@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Float, Integer, List, TraitType, Unicode, Union
 
+from . import threads
 from ._version import __version__
 from .settings import Row, Settings
 
@@ -165,6 +166,7 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """The event loop runs: recover what a crash left, and begin to work."""
+        asyncio.get_running_loop().set_default_executor(threads.started())
         await self.services.start()
         with _no_collection():
             from .telemetry import prometheus

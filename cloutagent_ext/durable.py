@@ -9,7 +9,8 @@ A failed fsync raises `SyncFailed` and is never tried again: the kernel may alre
 dropped the dirty pages, and a second fsync would "succeed" over lost data. Owners of a
 store answer it by refusing all further writes (`Guard`).
 
-Not here: which files belong together (`store.commit`), paths from outside (`store.files`).
+Not here: which files belong together (`store.commit`), paths from outside (`store.files`), who may write
+now (`filelocks`).
 Everything blocks: call it in a thread.
 """
 # The os functions themselves are the point: one call, one place for a fault.
@@ -18,7 +19,6 @@ Everything blocks: call it in a thread.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import secrets
@@ -29,28 +29,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from filelock import FileLock, Timeout
-
-from .errors import Conflict, DiskFull, Unavailable
+from .errors import DiskFull, Unavailable
 from .failpoints import failpoint
 from .guard import SyncFailed
-
-LOCK_TIMEOUT_S = 30.0
-"""Longest wait for another process that writes the same thing; a commit takes well under a second."""
+from .scarcity import is_scarce
 
 _MAX_OPEN = 128
 """Files a batch keeps open before it syncs them; far below the usual limit of 1,024 descriptors."""
 
 _CHUNK = 1024 * 1024
 _OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
-"""The process has too little of something for a moment; nothing is wrong with the disk."""
 _MEANINGFUL = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """Operating-system errors as the contract's, except those that say something about the path itself."""
     try:
         yield
@@ -62,7 +56,7 @@ def _translated(path: Path) -> Iterator[None]:
                 f"No room left on the disk to write {path.name}. Free some space, then try again."
             ) from error
         reason = os.strerror(error.errno) if error.errno else str(error)
-        if error.errno in SCARCE:
+        if is_scarce(error):
             raise Unavailable(
                 f"{path.name} could not be written now: {reason}. Try again in a moment.", code="OVERLOADED"
             ) from error
@@ -81,7 +75,7 @@ def _sync(descriptor: int, path: Path) -> None:
 
 def sync_folder(path: Path) -> None:
     """Make names in `path` (renames, new files, removals) survive a power loss."""
-    with _translated(path):
+    with translated(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _sync(descriptor, path)
@@ -121,7 +115,7 @@ class Batch:
 
     def mkdir(self, path: Path) -> None:
         """Make `path`; its parent must exist, an existing folder is fine."""
-        with _translated(path), suppress(FileExistsError):
+        with translated(path), suppress(FileExistsError):
             os.mkdir(path, 0o755)
             self._folders[path] = None
             self._folders[path.parent] = None
@@ -138,7 +132,7 @@ class Batch:
 
     def write(self, path: Path, data: bytes, mode: int = 0o644) -> str:
         """A new file with exactly `data`; returns its SHA-256 in hex. It must not exist yet."""
-        with _translated(path):
+        with translated(path):
             descriptor = os.open(path, _WRITE, mode)
             digest = hashlib.sha256(data).hexdigest()
             self._keep(descriptor, path, digest)
@@ -149,7 +143,7 @@ class Batch:
     def copy(self, source: int, path: Path, mode: int = 0o644) -> str:
         """A new file with all bytes of the open descriptor `source`; returns their SHA-256 in hex."""
         digest, offset = hashlib.sha256(), 0
-        with _translated(path):
+        with translated(path):
             descriptor = os.open(path, _WRITE, mode)
             self._folders[path.parent] = None
             try:
@@ -169,7 +163,7 @@ class Batch:
             os.link(source, path, follow_symlinks=False)
         except OSError as error:
             if error.errno in _OUT_OF_SPACE or error.errno == errno.EIO:
-                with _translated(path):
+                with translated(path):
                     raise
             return False
         self._folders[path.parent] = None
@@ -198,7 +192,7 @@ class Batch:
             descriptor, path, digest = self._open.pop(0)
             try:
                 _sync(descriptor, path)
-                with _translated(path):
+                with translated(path):
                     _verify(descriptor, path, digest)
             finally:
                 os.close(descriptor)
@@ -217,14 +211,14 @@ class Batch:
 
 def rename(source: Path, target: Path) -> None:
     """Give `source` the name `target`, replacing a file there. Lasting only after `sync_folder`."""
-    with _translated(target):
+    with translated(target):
         os.rename(source, target)
     failpoint("save.renamed")
 
 
 def remove(path: Path) -> None:
     """Remove the file `path`, if it is there. Lasting only after `sync_folder`."""
-    with _translated(path), suppress(FileNotFoundError):
+    with translated(path), suppress(FileNotFoundError):
         os.unlink(path)
 
 
@@ -237,14 +231,14 @@ def remove_folder(path: Path) -> bool:
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False
-        with _translated(path):
+        with translated(path):
             raise
     return True
 
 
 def remove_tree(path: Path) -> None:
     """Remove `path` and all below it, following no link. Only for what has lost its name already."""
-    with _translated(path), suppress(FileNotFoundError):
+    with translated(path), suppress(FileNotFoundError):
         shutil.rmtree(path)
 
 
@@ -253,7 +247,7 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
     if path.is_dir():
         return
     make_folder(path.parent, mode)
-    with _translated(path), suppress(FileExistsError):
+    with translated(path), suppress(FileExistsError):
         os.mkdir(path, mode)
     sync_folder(path.parent)
 
@@ -298,7 +292,7 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[tuple[_Sink, Path]]:
     """
     staged = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        with _translated(path):
+        with translated(path):
             descriptor = os.open(staged, _WRITE, mode)
             try:
                 yield _Sink(descriptor), staged
@@ -315,7 +309,7 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[tuple[_Sink, Path]]:
 
 def overwrite_in_place(path: Path, offset: int, data: bytes) -> None:
     """Overwrite bytes inside `path`, which needs no new room: the way out when the disk is full."""
-    with _translated(path):
+    with translated(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
         try:
             os.lseek(descriptor, offset, os.SEEK_SET)
@@ -327,7 +321,7 @@ def overwrite_in_place(path: Path, offset: int, data: bytes) -> None:
 
 def scratch_write(path: Path, source: BinaryIO, mode: int) -> None:
     """A new file in a place that is made again after a crash: whole, but not synced."""
-    with _translated(path):
+    with translated(path):
         descriptor = os.open(path, _WRITE, mode)
         try:
             while chunk := source.read(_CHUNK):
@@ -338,70 +332,5 @@ def scratch_write(path: Path, source: BinaryIO, mode: int) -> None:
 
 def scratch_folder(path: Path) -> None:
     """Make `path` and its parents in a place that is made again after a crash: not synced."""
-    with _translated(path):
+    with translated(path):
         os.makedirs(path, exist_ok=True)
-
-
-@contextmanager
-def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-    """Hold `path` as a lock between threads and processes (flock: it dies with its owner).
-
-    Raises `Conflict` when somebody else holds it for `timeout_s` seconds.
-    """
-    lock = FileLock(path, timeout=timeout_s, thread_local=False, is_singleton=False)
-    with _translated(path):
-        try:
-            lock.acquire(poll_interval=0.005)
-        except Timeout as error:  # an OSError by birth, but nothing is wrong with the disk
-            raise Conflict(
-                f"Another server has been writing this for {timeout_s:g} s. Try again; if this goes on, "
-                "look for a second server on the same data folder that hangs."
-            ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _nameless(folder: Path) -> Iterator[tuple[int, str]]:
-    """A file on the file system of `folder` that no crash leaves behind, and a path that opens it again."""
-    try:
-        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
-    except (AttributeError, OSError):  # not on every system, nor on every file system
-        named = folder / f".probe.{secrets.token_hex(6)}.tmp"
-        handle = os.open(named, _WRITE, 0o600)
-        try:
-            yield handle, str(named)
-        finally:
-            os.close(handle)
-            remove(named)
-        return
-    try:
-        yield handle, f"/proc/self/fd/{handle}"
-    finally:
-        os.close(handle)
-
-
-def why_no_locks(folder: Path) -> str | None:
-    """What is wrong with file locks in `folder`, for a person; None where they hold others off."""
-    with _translated(folder), _nameless(folder) as (first, path):
-        second = -1
-        try:
-            second = os.open(path, os.O_RDWR)
-            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return None
-            found = "a file that one holds locked can be locked by another, too"
-        except OSError as error:
-            found = f"locking a file fails ({error.strerror})"
-        finally:
-            if second >= 0:
-                os.close(second)
-    return (
-        f"Nothing is written, because the file system of the data folder has no working file locks: {found}. "
-        "Two servers on it would overwrite each other's work. Put the data folder on a local disk, or mount "
-        "the share with locks, then restart the server."
-    )

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
-from .. import durable, smallfiles
+from .. import durable, filelocks, smallfiles
 from ..errors import DiskFull, NewerFormat, NotFound, UnreadableFile
 from ..schema.admin import KeyRow
 from ..schema.base import Model
@@ -89,7 +89,7 @@ class KeyFile:
         if not self._project.is_dir():
             raise NotFound("There is no such project.")
         durable.make_folder(self._lock.parent)
-        with durable.locked(self._lock):
+        with filelocks.locked(self._lock):
             rows = self._rows()
             self._revoked.add(key.id for key in rows if key.hash.startswith(_REVOKED))
             before = self.read()
@@ -115,7 +115,7 @@ class KeyFile:
             self.change(lambda keys: ([key for key in keys if key.id != key_id], None))
             return True
         except DiskFull:
-            with durable.locked(self._lock):
+            with filelocks.locked(self._lock):
                 for key in self._rows():
                     if key.id == key_id:
                         offset = self._path.read_bytes().index(json.dumps(key.hash).encode()) + 1

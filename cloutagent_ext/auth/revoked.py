@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from .. import durable, smallfiles
+from .. import durable, filelocks, smallfiles
 from ..errors import UnreadableFile
 from ..schema.base import timestamp
 from ..smallfiles import Stamp
@@ -56,7 +56,7 @@ class Revoked:
 
         Raises `UnreadableFile`, `DiskFull`, `Unavailable`.
         """
-        with durable.locked(self._lock):
+        with filelocks.locked(self._lock):
             known = self._read()
             new = {each: timestamp() for each in ids if each not in known and re.fullmatch(_ID, each)}
             if not new:

@@ -143,6 +143,9 @@ class Arrivals:
 
     async def _resume(self, execution_id: str, request: ResumeRequest, principal: Principal) -> Begun:
         live = await self._fates.hold(execution_id)
+        if live is not None and live.state.cancelling:  # for five seconds at most; then it has ended
+            await live.done.wait()
+            live = await self._fates.hold(execution_id)
         state = live.snapshot() if live is not None else await self._fates.state(execution_id)
         if state.status in ENDED:
             spec, beginning = await self._branches.resume(

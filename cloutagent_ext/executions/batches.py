@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import durable
+from .. import durable, filelocks
 from ..engine.ports import EndExecution
 from ..errors import InvalidRequest, UnreadableFile
 from ..schema.execution import Batch, Spec
@@ -226,7 +226,7 @@ def scope_of(spec: Spec) -> str:
 @contextlib.contextmanager
 def changed(path: Path) -> Iterator[dict[str, Any]]:
     """The content of a batch's file under its lock; what it is at the end is on disk afterwards. Blocking."""
-    with durable.locked(path.with_suffix(".lock")):
+    with filelocks.locked(path.with_suffix(".lock")):
         try:
             before = path.read_bytes()
         except FileNotFoundError:

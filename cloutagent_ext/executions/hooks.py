@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from ..engine.hooks.actions import Actions
 from ..engine.hooks.scripts import Scripts
@@ -18,6 +19,7 @@ from ..engine.tools.commands import Commands
 from ..engine.tools.environment import child_environment
 from ..engine.tools.mcp_process import Sandbox
 from ..schema.project import Hook, HttpAction
+from .propagation import beside
 from .vault import ProjectSecrets
 from .workspace import Workspace
 
@@ -36,9 +38,15 @@ class Prepared:
 
 
 async def prepared(
-    hooks: list[Hook], secrets: ProjectSecrets, workspace: Workspace, execution_id: str
+    hooks: list[Hook],
+    secrets: ProjectSecrets,
+    workspace: Workspace,
+    execution_id: str,
+    trace: Mapping[str, str] = MappingProxyType({}),
 ) -> Prepared:
     """`hooks` with what they are given. Raises `EndExecution` where a secret is missing or locked.
+
+    `trace`: headers for those that are an address, besides their own.
 
     A hook's environment is its own: the allow-list of all children and its `env`; not `agent.env`,
     which is for the agent's commands. Its home is not the agent's either: interpreters run what they
@@ -47,7 +55,7 @@ async def prepared(
     made = Prepared(hooks)
     for hook in hooks:
         if isinstance(hook.action, HttpAction):
-            made.headers[hook.id] = await secrets.filled(hook.action.headers)
+            made.headers[hook.id] = beside(await secrets.filled(hook.action.headers), trace)
         else:
             own = {PROJECT_DIR: str(workspace.path)} | await secrets.filled(hook.env)
             made.environments[hook.id] = child_environment(execution_id, own, home=workspace.hooks_home)

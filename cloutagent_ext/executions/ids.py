@@ -6,10 +6,11 @@ process, also within one millisecond and when the clock is set back.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 _PATTERN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -41,3 +42,9 @@ def made_at(execution_id: str) -> datetime:
     milliseconds = UUID(execution_id).int >> 80
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return moment.replace(microsecond=milliseconds % 1000 * 1000)
+
+
+def first_of(moment: datetime) -> str:
+    """What all ids made at `moment` or later are not less than, and all earlier ones are."""
+    milliseconds = max(0, math.ceil((moment - datetime.fromtimestamp(0, UTC)) / timedelta(milliseconds=1)))
+    return str(UUID(int=min(milliseconds, (1 << 48) - 1) << 80))

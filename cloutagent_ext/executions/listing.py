@@ -15,7 +15,7 @@ from datetime import datetime
 from ..errors import CloutError, InvalidRequest
 from ..schema.base import Page
 from ..schema.execution import ExecutionState
-from .ids import is_id, made_at
+from .ids import first_of, is_id, made_at
 from .ledger import Ledger
 
 _log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ class Wish:
     project: str | None
     status: str | None
     since: str | None
+    until: str | None
     limit: int
     cursor: str | None
     expired: bool
@@ -46,8 +47,10 @@ async def page(
     """One page of `ids` (newest first), and of what the ledger has besides."""
     if wish.cursor is not None and not is_id(wish.cursor):
         raise InvalidRequest("`cursor` is not one that this list gave; begin again without it.")
-    oldest = _moment(wish.since)
+    oldest = _moment("since", wish.since)
     first = wish.cursor or _LAST
+    if (newest := _moment("until", wish.until)) is not None:
+        first = min(first, first_of(newest))
     known = await _statuses(ledger, wish) if wish.status is not None else {}
     items: list[ExecutionState] = []
     for execution_id in ids:
@@ -83,13 +86,13 @@ async def _statuses(ledger: Ledger, wish: Wish) -> dict[str, str]:
         return {}
 
 
-def _moment(since: str | None) -> datetime | None:
-    if since is None:
+def _moment(name: str, text: str | None) -> datetime | None:
+    if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(since)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidRequest("`since` is a time such as 2026-11-22T08:00:00.000Z.") from None
+        raise InvalidRequest(f"`{name}` is a time such as 2026-11-22T08:00:00Z.") from None
     if moment.tzinfo is None:
-        raise InvalidRequest("`since` needs a time zone, for example a Z at its end.")
+        raise InvalidRequest(f"`{name}` needs a time zone, for example a Z at its end.")
     return moment

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from .. import durable
+from .. import durable, filelocks
 from ..engine.ports import MemoryPath, ToolError
 from ..engine.tools import beneath
 from ..errors import CloutError
@@ -119,7 +119,7 @@ class ProjectMemory:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         durable.make_folder(self._lock.parent)
-        with durable.locked(self._lock):
+        with filelocks.locked(self._lock):
             durable.make_folder(self._folder)
             if self._folder.is_symlink():
                 raise ToolError("The folder of the notes is a link: nothing is written through it.")

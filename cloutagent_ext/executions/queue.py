@@ -114,6 +114,7 @@ class Executions:
             inputs=self.inputs,
             reach=Reach(allow=settings.web_fetch_allow),
             notebooks=notebooks,
+            traced=bool(settings.otlp_endpoint),
         )
         self._scheduler = Scheduler(
             run=partial(worker.work, bindings=bindings),
@@ -262,14 +263,15 @@ class Executions:
         project: str | None = None,
         status: str | None = None,
         since: str | None = None,
+        until: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
         expired: bool = False,
     ) -> Page[ExecutionState]:
-        """Newest first; `since`: made at or after that time. Raises InvalidRequest."""
-        ids = [each for each, _ in await self._records.ids(project)]
-        wish = listing.Wish(project, status, since, limit, cursor, expired)
-        return await listing.page(ids, self.state, self.books.ledger, wish)
+        """Newest first; made at or after `since` and before `until`. Raises InvalidRequest."""
+        wish = listing.Wish(project, status, since, until, limit, cursor, expired)
+        found = await self._records.ids(project)
+        return await listing.page([each for each, _ in found], self.state, self.books.ledger, wish)
 
     async def log(self, execution_id: str) -> EventLog:
         """Its log, to read. Raises NotFound."""

@@ -27,6 +27,12 @@ MAX_MOMENTS = 128
 Event = Mapping[str, Any]
 
 
+def span_id(execution_id: str, kind: SpanKind, path: str, number: int = 1) -> str:
+    """Of the `number`-th step of that kind at `path`."""
+    key = f"{execution_id} {kind} {path} {number}"
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:16]
+
+
 class Spans:
     """All spans of one execution, in the order in which they began."""
 
@@ -45,9 +51,8 @@ class Spans:
         """A new span; attributes that are None are left out."""
         step = f"{kind} {path}"
         self._ids[step] += 1
-        key = f"{self._execution_id} {step} {self._ids[step]}"
         span = Span(
-            span_id=hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:16],
+            span_id=span_id(self._execution_id, kind, path, self._ids[step]),
             parent_id=parent.span_id if parent is not None else None,
             kind=kind,
             name=short(name),

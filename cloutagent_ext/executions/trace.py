@@ -25,6 +25,10 @@ _ABOUT_THE_MODEL = frozenset(
 """Endings for which a model call that nothing was heard of may be the reason."""
 
 
+ROOT: tuple[SpanKind, str] = ("execution", "")
+"""Kind and path of the span that holds all others."""
+
+
 def trace_id(execution_id: str) -> str:
     """The id of an execution's trace: its own, without hyphens."""
     return execution_id.replace("-", "")
@@ -84,7 +88,7 @@ class TraceFold:
     def _begin_root(self, event: Event) -> Span:
         spec = self._spec
         return self._spans.begin(
-            "execution", "", event, f"execution {spec.project_name}", None,
+            *ROOT, event, f"execution {spec.project_name}", None,
             **{
                 "gen_ai.conversation.id": spec.execution_id, "gen_ai.workflow.name": spec.project_name,
                 "gen_ai.operation.name": "invoke_workflow",

@@ -35,7 +35,7 @@ from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..failpoints import failpoint
 from ..schema.execution import Result, Spec
 from ..telemetry import context
-from . import failures, history, hooks
+from . import failures, history, hooks, propagation
 from .acceptance import folders
 from .approvals import Approvals
 from .batches import Batches
@@ -81,6 +81,8 @@ class Bindings:
     isolation: Isolation = field(default_factory=Isolation)
     reach: Reach = field(default_factory=Reach)
     notebooks: Notebooks | None = None
+    traced: bool = False
+    """Whether spans go to a collector."""
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -139,11 +141,11 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         await bindings.models.prepare(definition)
         settings = None if unasked else await _model_settings(spec, bindings)
         secrets.confide(settings.api_key if settings else None)
-        asked = await hooks.prepared(
-            [hook for hook in definition.hooks if hook.enabled], secrets, workspace, spec.execution_id
-        )
+        trace = propagation.headers(spec, traced=bindings.traced)
+        enabled = [hook for hook in definition.hooks if hook.enabled]
+        asked = await hooks.prepared(enabled, secrets, workspace, spec.execution_id, trace)
         wanted = replay.used(used_servers(definition)) if replay else used_servers(definition)
-        reached = await reaches(wanted, secrets, workspace, spec.execution_id)
+        reached = await reaches(wanted, secrets, workspace, spec.execution_id, trace)
         opened = bindings.models.open(
             definition=definition,
             scenario=scenario,
@@ -152,6 +154,7 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
             settings=settings,
             secret=secrets.get,
             mask=lambda: secrets.mask,
+            headers=trace,
         )
         models = await stack.enter_async_context(replay.models() if replay else opened)
         journalled = JournalGate(live, journal)

@@ -12,7 +12,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from ..errors import InvalidRequest
 
@@ -42,13 +50,43 @@ Timestamp = Annotated[
 ]
 """RFC 3339 in UTC with milliseconds."""
 
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?([Zz]|[+ -]\d\d(:?\d\d)?)?", re.ASCII
+)
+
+
+def _moment(text: object) -> object:
+    """`text` as `timestamp` writes it; raises ValueError where it is no moment."""
+    if not isinstance(text, str):
+        return text
+    found = _MOMENT.fullmatch(text)
+    if found is not None and found[3] is None:
+        raise ValueError(f"a time needs its zone, for example a Z at its end: {text}Z")
+    try:
+        if found is None:
+            raise ValueError
+        # A `+` that was not escaped in an address comes as a blank.
+        digits = text[: found.start(3)].replace(",", ".")
+        return timestamp(datetime.fromisoformat(digits.upper() + found[3].upper().replace(" ", "+")))
+    except (ValueError, OverflowError):
+        example = "2026-11-22T08:00:00Z or 2026-11-22T09:00+01:00"
+        raise ValueError(f"a time in ISO 8601, such as {example}") from None
+
+
+Moment = Annotated[
+    str,
+    BeforeValidator(_moment),
+    Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-22T08:00:00Z"]),
+]
+"""A time as callers may write it: ISO 8601 with its zone, to the minute or finer. Kept as a `Timestamp`."""
+
 JsonObject = dict[str, Any]
 
 
 def timestamp(moment: datetime | None = None) -> str:
     """`moment` (now, if None) as the contract writes times: `2026-11-22T08:00:00.000Z`."""
     moment = (moment or datetime.now(UTC)).astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 class Model(BaseModel):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from .base import Model, Timestamp
+from .base import Model, Moment
 from .execution import Status
 from .metrics import Window
 
@@ -79,8 +79,10 @@ class ExecutionQuery(Model):
     """Only this project's."""
     status: Status | None = None
     """Only those in this status."""
-    since: Timestamp | None = None
-    """Only those created at or after this time."""
+    since: Moment | None = None
+    """Only those created at or after this time: ISO 8601 with its zone."""
+    until: Moment | None = None
+    """Only those created before this time, likewise."""
     expired: bool = False
     """Also those whose files are gone, as the ledger keeps them."""
     limit: Annotated[int, _clamped(MAX_ROWS), Field(ge=1)] = 100

@@ -124,12 +124,12 @@ async def list_executions(call: Endpoint, query: ExecutionQuery) -> Reply:
     own = call.caller().project_id
     if own is not None and query.project not in (None, own):
         raise foreign()
-    since, limit = query.since, query.limit
     page = await call.services.executions.list(
         project=own or query.project,
         status=query.status,
-        since=since,
-        limit=limit,
+        since=query.since,
+        until=query.until,
+        limit=query.limit,
         cursor=query.cursor,
         expired=query.expired,
     )

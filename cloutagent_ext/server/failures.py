@@ -7,7 +7,6 @@ import errno
 from pydantic import ValidationError
 from tornado.web import HTTPError
 
-from ..durable import SCARCE
 from ..errors import (
     CloutError,
     DiskFull,
@@ -21,6 +20,7 @@ from ..errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from ..scarcity import is_scarce
 from ..schema.base import invalid_request
 
 _BY_STATUS: dict[int, tuple[type[CloutError], str]] = {
@@ -46,9 +46,9 @@ def as_error(failure: BaseException | None, status: int = 500) -> CloutError:
         return invalid_request(failure)
     if isinstance(failure, OSError) and failure.errno in _FULL:
         return DiskFull("The disk of the data folder is full; make room and try again.")
-    if isinstance(failure, OSError) and failure.errno in SCARCE:
+    if is_scarce(failure):
         return Unavailable(
-            "The server has no files, memory or processes left; try again in a moment.", code="OVERLOADED"
+            "The server has no memory, threads or files left; try again in a moment.", code="OVERLOADED"
         )
     if isinstance(failure, OSError) and failure.errno in _READ_ONLY:
         return Unavailable("The data folder cannot be written; its owner must mend that.", code="READ_ONLY")

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from .. import durable
+from .. import filelocks
 from ..errors import BadArchive, NotFound, TooLarge, UnreadableFile
 from ..schema.base import advice
 from ..schema.project import Definition
@@ -103,7 +103,7 @@ class Archives:
         folder = self._projects / project_id
         if not folder.is_dir():
             raise NotFound("There is no such project.")
-        with durable.locked(lock_path(self._projects, project_id)):
+        with filelocks.locked(lock_path(self._projects, project_id)):
             recover(folder)
             yield folder
 

@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .. import durable
+from .. import durable, filelocks
 from ..errors import CloutError, Conflict, NewerFormat, NotFound, UnreadableFile
 from ..guard import Guard
 from ..schema.archives import BACKUP_NAME, BackupKind, BackupRow, Restored
@@ -165,7 +165,7 @@ class Backups:
     def _make(self, day: date | None) -> BackupRow:
         with self._guard.writing():
             durable.make_folder(self._folder)
-            with durable.locked(self._folder / BACKUPS_LOCK, timeout_s=600):
+            with filelocks.locked(self._folder / BACKUPS_LOCK, timeout_s=600):
                 target = self._folder / self._name(day)
                 if not target.exists():
                     for litter in self._folder.glob(".backup-*.tmp"):  # of a server that was killed
@@ -185,7 +185,7 @@ class Backups:
     @contextmanager
     def _held(self, project_id: str) -> Iterator[Path]:
         folder = self._projects / project_id
-        with durable.locked(lock_path(self._projects, project_id)):
+        with filelocks.locked(lock_path(self._projects, project_id)):
             if not folder.is_dir():
                 raise FileNotFoundError(project_id)
             with suppress(UnreadableFile):  # kept as it lies there
@@ -267,7 +267,7 @@ class Backups:
         folder = self._projects / project_id
         with (
             self._guard.writing(),
-            durable.locked(lock_path(self._projects, project_id)),
+            filelocks.locked(lock_path(self._projects, project_id)),
             BackupFile(self._path(name)) as backup,
         ):
             if folder.is_dir():

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from .. import durable
+from .. import durable, filelocks
 from ..errors import Conflict, NotFound
 from ..guard import Guard
 from .files import open_beneath
@@ -53,7 +53,7 @@ class CassetteFiles:
     def write(self, project_id: str, cassette_id: str, data: bytes) -> None:
         """Keep a new one. Raises NotFound, Conflict (too many, or this id), DiskFull, Unavailable."""
         folder = self._folder(project_id)
-        with self._guard.writing(), durable.locked(lock_path(self._projects, project_id)):
+        with self._guard.writing(), filelocks.locked(lock_path(self._projects, project_id)):
             if not folder.is_dir():
                 raise NotFound("There is no such project.")
             if len(list(self._names(project_id))) >= MAX_CASSETTES:
@@ -69,7 +69,7 @@ class CassetteFiles:
         """Raises NotFound."""
         self.read(project_id, cassette_id)
         folder = self._folder(project_id) / FOLDER
-        with self._guard.writing(), durable.locked(lock_path(self._projects, project_id)):
+        with self._guard.writing(), filelocks.locked(lock_path(self._projects, project_id)):
             durable.remove(folder / f"{cassette_id}{ENDING}")
             durable.sync_folder(folder)
 

@@ -18,7 +18,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import durable, smallfiles
+from .. import durable, filelocks, smallfiles
 from ..errors import Conflict, SecretsLocked
 
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
@@ -110,7 +110,7 @@ class KeyRing:
                 f"{self.path.name} as a line of its own, restart the server, and rotate again."
             )
         durable.make_folder(self.path.parent)
-        with durable.locked(self._lock):
+        with filelocks.locked(self._lock):
             return self._add()
 
     def first(self) -> Key:
@@ -118,7 +118,7 @@ class KeyRing:
         if (current := self.load().current) is not None:
             return current
         durable.make_folder(self.path.parent)
-        with durable.locked(self._lock):
+        with filelocks.locked(self._lock):
             if (current := self.load().current) is not None:  # another process was faster
                 return current
             key = self._add()

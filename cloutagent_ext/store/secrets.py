@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from .. import durable, smallfiles
+from .. import durable, filelocks, smallfiles
 from ..errors import CloutError, DiskFull, InvalidRequest, NotFound, SecretsLocked, Unavailable
 from ..guard import Guard
 from ..schema.admin import Rotation, RotationFailure, RotationKey, SecretRow
@@ -233,7 +233,7 @@ class Secrets:
 
     def _locked(self, folder: Path) -> AbstractContextManager[None]:
         durable.make_folder(self._projects / LOCKS)
-        return durable.locked(lock_path(self._projects, folder.name))
+        return filelocks.locked(lock_path(self._projects, folder.name))
 
     def _read(self, folder: Path, ring: Ring) -> tuple[SecretFile | None, Key | None]:
         """The file and its key: `(None, None)` where there is no file, no key where it is not in the ring."""

@@ -19,7 +19,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import durable
+from .. import durable, filelocks
 from ..errors import CloutError, Conflict, NotFound, UnreadableFile
 from ..guard import Guard
 from ..schema.project import Definition
@@ -70,7 +70,7 @@ class Shelf:
             for folder in (self._projects, self._projects / LOCKS, self._backups):
                 durable.make_folder(folder)
             for folder in (self._projects / LOCKS, self._backups):
-                if why := durable.why_no_locks(folder):
+                if why := filelocks.why_no_locks(folder):
                     self._guard.close(why)
                     return
         unfinished_backups = [
@@ -103,7 +103,7 @@ class Shelf:
         place = str(uuid.uuid4())
         folder, lock = self._projects / f"{_NEW}{place}", lock_path(self._projects, place)
         try:
-            with self._guard.writing(), durable.locked(lock):
+            with self._guard.writing(), filelocks.locked(lock):
                 try:
                     durable.make_folder(folder)
                     yield folder
@@ -130,7 +130,7 @@ class Shelf:
         """
         project_id = str(uuid.uuid4())
         staged = self._projects / f"{_NEW}{project_id}"
-        with self._guard.writing(), durable.locked(lock_path(self._projects, project_id)):
+        with self._guard.writing(), filelocks.locked(lock_path(self._projects, project_id)):
             try:
                 self._writer.build(
                     staged,
@@ -154,7 +154,7 @@ class Shelf:
         """Zip the project into the backups, then let it go. Raises `NotFound`, `DiskFull`."""
         folder = self._projects / project_id
         nameless = self._projects / f"{_DELETED}{project_id}"
-        with self._guard.writing(), durable.locked(lock_path(self._projects, project_id)):
+        with self._guard.writing(), filelocks.locked(lock_path(self._projects, project_id)):
             if not folder.is_dir():
                 raise NotFound("There is no such project.")
             with suppress(UnreadableFile):  # zipped as it lies there
@@ -179,7 +179,7 @@ class Shelf:
     def _settle(self, path: Path) -> None:
         if is_id(path.name):
             if (path / STAGING).exists():
-                with self._guard.writing(), durable.locked(lock_path(self._projects, path.name)):
+                with self._guard.writing(), filelocks.locked(lock_path(self._projects, path.name)):
                     recover(path)
             for staged in (*path.glob(".*.tmp"), *path.glob(".secrets/.*.tmp")):
                 if match := _STAGED.fullmatch(staged.name):
@@ -188,7 +188,7 @@ class Shelf:
                     self._sweep(staged, lock.with_name(f"{path.name}.keys.lock") if keys else lock)
         elif (litter := _LITTER.match(path.name)) is not None:
             # Its writer may still live, here or in another server, and then holds the lock.
-            with suppress(Conflict), durable.locked(lock_path(self._projects, litter["id"]), timeout_s=0):
+            with suppress(Conflict), filelocks.locked(lock_path(self._projects, litter["id"]), timeout_s=0):
                 if path.is_dir():
                     durable.remove_tree(path)
                 else:
@@ -197,7 +197,7 @@ class Shelf:
     def _sweep(self, litter: Path, lock: Path) -> None:
         """Its writer may still live, here or in another server, and then holds the lock."""
         try:
-            with durable.locked(lock, timeout_s=0):
+            with filelocks.locked(lock, timeout_s=0):
                 durable.remove(litter)
         except Conflict:
             pass

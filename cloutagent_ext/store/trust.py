@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from .. import durable
+from .. import durable, filelocks
 from ..errors import CloutError, Conflict, NotTrusted, Unavailable
 from ..schema.base import JsonObject
 from ..schema.project import CommandAction, Definition, Hook, McpServer
@@ -175,7 +175,7 @@ class Trust:
 
     def make_key(self) -> None:
         """Make the key where there is none. Agreements made with a lost one count no more."""
-        with suppress(Conflict), durable.locked(self._path.with_name(f".{KEY}.lock")):
+        with suppress(Conflict), filelocks.locked(self._path.with_name(f".{KEY}.lock")):
             if not self._path.exists():
                 durable.atomic_write(self._path, secrets.token_bytes(_KEY_BYTES).hex().encode(), 0o600)
 

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ..durable import locked, make_folder, remove_folder
+from ..durable import make_folder, remove_folder
 from ..errors import InvalidRequest, NotFound, PreconditionFailed, UnreadableFile
+from ..filelocks import locked
 from ..guard import Guard
 from ..schema.base import timestamp
 from ..schema.canvas import Ui, UiPatch

@@ -19,13 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from cloutagent_ext.engine.models.prices import ListPrices
-from cloutagent_ext.engine.tools.environment import MARKER
-from cloutagent_ext.executions import journal
 from cloutagent_ext.failpoints import POINTS
+from tests.crash.oracles import oracles
 from tests.support.messages_api import Calls, Failure, MessagesApi, Reply, Say
 from tests.support.messages_thread import messages_api
 
@@ -68,7 +66,7 @@ class Script:
         if self.refuses:
             return Failure(401, "authentication_error", "no such key")
         reply = self._reply(body)
-        size = -(-len(json.dumps(reply.blocks)) // 4)
+        size = min(-(-len(json.dumps(reply.blocks)) // 4), body["max_tokens"])  # no service charges for more
         reply.final_usage = {"output_tokens": size}
         reply.usage = {"input_tokens": len(json.dumps(body["messages"])) // 4 + 10}
         self.charged += self.prices.cost(MODEL, {**reply.usage, "output_tokens": size}) or 0.0
@@ -168,74 +166,6 @@ class Case:
 
     def live(self, do: str, die: str | None = None, **more: Any) -> tuple[int, dict[str, Any]]:
         return self.nursery.live(self.folder, do=do, die=die, url=self.api.url, project=self.project, **more)
-
-
-def oracles(folder: Path, project: str, script: Script, label: str) -> list[str]:
-    """What is wrong in `folder` after the last life; empty where nothing is."""
-    wrong = []
-    data = folder / "data"
-    executions = data / "projects" / project / "executions"
-    folders = [path for path in executions.iterdir() if len(path.name) == 36] if executions.exists() else []
-    accepted = list(folder.glob("*.accepted"))
-    ids = {json.loads(path.read_text())["id"] for path in accepted}
-    if missing := ids - {path.name for path in folders}:
-        wrong.append(f"accepted and gone: {missing}")
-    for each in folders:
-        events = [json.loads(line) for line in (each / "events.jsonl").read_bytes().splitlines()]
-        if [event["id"] for event in events] != list(range(1, len(events) + 1)):
-            wrong.append("a gap in the log")
-        kinds = Counter(event["type"] for event in events)
-        if kinds["complete"] + kinds["error"] + kinds["cancelled"] != 1:
-            wrong.append(f"not one end: {kinds}")
-        if events[-1]["type"] not in ("complete", "cancelled"):
-            wrong.append(f"it ended with {events[-1]}")
-        if kinds["start"] != 1:
-            wrong.append(f"{kinds['start']} starts")
-        for kind in ("tool_call", "tool_result", "agent_start", "agent_complete"):
-            spans = Counter(event["span"] for event in events if event["type"] == kind)
-            if spans and max(spans.values()) > 1:
-                wrong.append(f"{kind} told twice: {spans}")
-        calls = {event["span"] for event in events if event["type"] == "tool_call"}
-        results = {event["span"] for event in events if event["type"] == "tool_result"}
-        if calls != results and events[-1]["type"] == "complete":
-            wrong.append(f"calls without results: {calls - results}")
-        records = journal.read(each)
-        if (each / "owner").exists():
-            wrong.append("somebody owns it still")
-        ledger = events[-1]["total_cost_usd"] + sum(
-            event.get("unsettled_cost_usd", 0.0) for event in events if event["type"] == "interrupted"
-        )
-        if ledger < script.charged - 1e-9:
-            wrong.append(f"the ledger says {ledger}, charged were {script.charged}")
-        state = json.loads((each / "state.json").read_text())
-        if state["status"] not in ("completed", "cancelled") or state["last_event_id"] != events[-1]["id"]:
-            wrong.append(f"state.json says {state['status']} at {state['last_event_id']}")
-        made = data / "temp" / each.name / "workspace" / "made"
-        done = Counter(made.read_text().split() if made.exists() else [])
-        if doubled := {name for name, count in done.items() if count > 1}:
-            wrong.append(f"done twice: {doubled}")
-        recorded = {
-            record["call_id"].removeprefix("call-")
-            for record in records
-            if record["kind"] == "tool_done"
-            and record["tool"] == "bash"
-            and not record["result"].get("is_error")
-        }
-        if lost := recorded - set(done):
-            wrong.append(f"the workspace has lost what was done: {lost}")
-        unknown = sum(
-            "outcome unknown" in json.dumps(event["output"])
-            for event in events if event["type"] == "tool_result"
-        )  # fmt: skip
-        if events[-1]["type"] == "complete" and len(done) + unknown < 4:
-            wrong.append(f"something was neither done nor said to be unknown: {done}")
-        for process in psutil.process_iter(["pid"]):
-            try:
-                if process.environ().get(MARKER) == each.name:
-                    wrong.append(f"a process is left: {process.cmdline()}")
-            except psutil.Error:
-                continue
-    return [f"{label}: {what}" for what in wrong]
 
 
 def play(nursery: Nursery, folder: Path, template: tuple[Path, str], case: tuple[str, ...]) -> list[str]:

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cloutagent_ext import durable
+from cloutagent_ext import filelocks
 from cloutagent_ext.errors import Unavailable
 from cloutagent_ext.schema.project import Definition
 from cloutagent_ext.store.projects import ProjectStore
@@ -50,7 +50,7 @@ def test_health_says_that_locks_do_not_work_and_projects_are_still_listed(tmp_pa
 
 
 def test_where_locks_work_nothing_is_wrong_and_nothing_is_left(tmp_path: Path) -> None:
-    assert durable.why_no_locks(tmp_path) is None
+    assert filelocks.why_no_locks(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -64,7 +64,7 @@ async def test_a_store_whose_locks_do_not_work_does_not_write(
         if works == "fails":
             raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(durable, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": flock}))
+    monkeypatch.setattr(filelocks, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": flock}))
     store = ProjectStore(tmp_path)
     await store.open()
     assert "no working file locks" in (store.read_only or "")

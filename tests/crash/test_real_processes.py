@@ -155,7 +155,7 @@ def test_of_two_servers_on_one_folder_the_survivor_goes_on_at_once_and_no_save_i
 
 def test_a_start_does_not_sweep_what_a_living_process_builds(tmp_path: Path) -> None:
     """A half-built project under its builder's lock stays; without the lock it is litter."""
-    from cloutagent_ext.durable import locked
+    from cloutagent_ext.filelocks import locked
 
     data_dir = tmp_path / "data"
     pid = asyncio.run(_begin(data_dir))

@@ -1,6 +1,7 @@
 """The whole Jupyter server killed with an execution at work: the next one goes on with it.
 
-A few points are in every run of the tests, all of them and random moments in the nightly form.
+A few points are in every run of the tests, all of them in the nightly form; random moments, and servers
+that die one after another, are in `test_chain_of_deaths`.
 """
 
 from __future__ import annotations
@@ -8,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import random
 import signal
 import time
 from pathlib import Path
@@ -19,7 +18,8 @@ import pytest
 
 from cloutagent_ext.store.projects import ProjectStore
 from tests.crash.nursery import PROJECT
-from tests.crash.test_failpoints import RUN, Script, oracles
+from tests.crash.oracles import oracles
+from tests.crash.test_failpoints import RUN, Script
 from tests.support.live_server import LiveServer, live_server
 from tests.support.messages_api import MessagesApi
 from tests.support.messages_thread import messages_api
@@ -27,8 +27,6 @@ from tests.support.messages_thread import messages_api
 SHORT = ["accept.synced", "model.half", "tool.recorded:2", "subagent.named", "end.told"]
 LONG = [point for point in RUN if not point.startswith("save.") and point not in SHORT]
 SIGNALLED = ["accept.synced", "model.half", "tool.spawned", "subagent.named", "end.told"]
-RANDOM = int(os.environ.get("CLOUTAGENT_DEATHS", 1000))
-"""Servers killed at random moments in the nightly form: some 10 s each."""
 
 
 def served(folder: Path, api: MessagesApi, **more: Any) -> Any:
@@ -115,24 +113,3 @@ def test_a_server_told_to_end_at_any_point_ends_well_and_the_next_one_goes_on(
             assert time.monotonic() - began < 5, "each has its fate at once"
             until_all_ended(last)
         assert oracles(tmp_path, project, script, point) == []
-
-
-@pytest.mark.nightly
-@pytest.mark.timeout(6 * 3600)
-def test_servers_killed_at_random_moments_lose_and_repeat_nothing(tmp_path: Path) -> None:
-    seed = int(os.environ.get("CLOUTAGENT_SEED", time.time()))
-    moments = random.Random(seed)
-    for number in range(RANDOM):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        script = Script()
-        with messages_api(script) as api:
-            project = create(folder)
-            with served(folder, api) as doomed:
-                execute(doomed, project, folder)
-                time.sleep(moments.uniform(0, 1.5))
-                doomed.process.kill()
-                doomed.process.wait(20)
-            with served(folder, api) as last:
-                until_all_ended(last)
-            assert oracles(folder, project, script, f"seed {seed}, server {number}") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -95,6 +96,52 @@ async def test_cancel_stops_it_and_cancelling_what_has_ended_is_a_conflict(serve
     assert state["status"] == "cancelled"
     late = await server.call("POST", f"executions/{execution}/cancel")
     assert (late.status_code, code(late)) == (409, "CONFLICT")
+
+
+async def test_a_resume_right_behind_a_cancel_waits_for_its_end_and_goes_on(server: Caller) -> None:
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    execution = await server.execute(project["id"])
+    await until_running(server, execution)
+    assert (await server.call("POST", f"executions/{execution}/resume", json={})).status_code == 409
+    cancelled = await server.call("POST", f"executions/{execution}/cancel")
+    assert cancelled.json()["cancelling"], "it has not ended yet"
+    resumed = await server.call("POST", f"executions/{execution}/resume", json={})
+    assert resumed.status_code == 202, resumed.text
+    assert (await server.get(f"executions/{execution}"))["status"] == "cancelled"
+    other = resumed.json()["execution_id"]
+    assert (await server.get(f"executions/{other}"))["resumed_from"] == execution
+    await server.call("POST", f"executions/{other}/cancel")
+    assert (await server.ended(other))["status"] == "cancelled"
+
+
+async def test_a_list_takes_times_as_people_and_programs_write_them(server: Caller) -> None:
+    project = await server.create()
+    first, second = [await server.execute(project["id"]) for _ in range(2)]
+    made = datetime.fromisoformat((await server.get(f"executions/{second}"))["created_at"])
+    begun = datetime.fromisoformat((await server.get(f"executions/{first}"))["created_at"])
+
+    async def listed(**query: str) -> set[str]:
+        return {row["execution_id"] for row in (await server.get("executions", params=query))["items"]}
+
+    east = timezone(timedelta(hours=5, minutes=30))
+    for text in (
+        made.isoformat(), made.astimezone(east).isoformat(), made.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        made.strftime("%Y-%m-%d %H:%M:%S,%f+00"), made.astimezone(east).isoformat().replace("+", " "),
+    ):  # fmt: skip
+        assert await listed(since=text) == ({first, second} if begun == made else {second}), text
+        assert await listed(until=text) == ({first} if begun < made else set()), text
+    for text in ("2020-01-01T00:00Z", "2020-01-01T00:00:00Z", "0001-01-02T00:00:00Z"):
+        assert (await listed(since=text), await listed(until=text)) == ({first, second}, set()), text
+    assert await listed(since="9999-12-31T23:59:59Z") == set()
+    for text, said in (
+        ("2026-11-22T08:00:00", "needs its zone"), ("yesterday", "ISO 8601"), ("1764000000", "ISO 8601"),
+        ("2026-13-01T00:00Z", "ISO 8601"), ("2026-11-22", "ISO 8601"), ("", "ISO 8601"),
+    ):  # fmt: skip
+        for name in ("since", "until"):
+            refused = await server.call("GET", "executions", params={name: text})
+            assert (refused.status_code, code(refused)) == (400, "INVALID_REQUEST"), text
+            assert said in refused.text, refused.text
 
 
 async def test_what_runs_protects_its_project_and_itself_from_deletion(server: Caller) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import resource
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from cloutagent_ext.engine.masking import NOTHING
+from cloutagent_ext.executions import failures
 from tests.support.live_server import LiveServer, live_server
 
 from .caller import DEADLINE_S, Caller
@@ -64,6 +69,106 @@ def test_without_free_descriptors_it_says_503_and_is_itself_again_when_there_are
         _, listed = server.request("GET", "projects")
         assert [row["name"] for row in listed["items"]] == ["A"], "no half copy is left"
         connection.close()
+
+
+@contextlib.contextmanager
+def starved(server: LiveServer, spare_mb: float) -> Iterator[None]:
+    """With this much more address space than it has now: less than the stack of a thread, or a body."""
+    process = psutil.Process(server.process.pid)
+    before = process.rlimit(psutil.RLIMIT_AS)
+    most = process.memory_info().vms + int(spare_mb * 2**20)
+    process.rlimit(psutil.RLIMIT_AS, (most, before[1]))
+    try:
+        yield
+    finally:
+        process.rlimit(psutil.RLIMIT_AS, before)
+
+
+def scripted(server: LiveServer, name: str, *turns: dict[str, Any]) -> str:
+    """A project whose agent may use `bash`."""
+    made = server.create_project(name, None)
+    made.pop("api_key")
+    body = made | {"agent": made["agent"] | BASH["agent"]}
+    assert server.request("PUT", f"projects/{made['id']}", body)[0] == 200
+    server.put_file(made["id"], "scenario.json", {"schema_version": 1, "agents": {"main": list(turns)}})
+    return str(made["id"])
+
+
+def shell(command: str) -> dict[str, Any]:
+    return {"text": "Now.", "tools": [{"name": "bash", "as": "a", "input": {"command": command}}]}
+
+
+def until_ended(server: LiveServer, execution: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while True:
+        status, state = server.request("GET", f"executions/{execution}")
+        if status == 200 and state["status"] in ("completed", "failed", "cancelled"):
+            return dict(state)
+        assert time.monotonic() < deadline, state
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(240)
+def test_without_memory_or_threads_calls_are_503_runs_end_by_name_and_it_recovers(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    waits = f"until [ -e {go} ]; do sleep 0.05; done; head -c 300000 /dev/zero | tr '\\0' x"
+    large = json.dumps({"prompt": "x" * (9 * 2**20)})
+    with live_server(tmp_path, "--CloutAgent.simulated_pace=0", "--CloutAgent.isolation=off") as server:
+        project = scripted(server, "Works", shell(waits), shell("echo more"), {"text": "Done."})
+        path = f"projects/{project}/execute"
+        go.touch()
+        _, first = server.request("POST", path, {"prompt": "Go.", "wait": True})
+        assert first["status"] == "completed", "everything is loaded"
+        go.unlink()
+        for _ in range(2):
+            assert server.request("POST", path, {"prompt": "Go."})[0] == 202
+        size = (tmp_path / "server.log").stat().st_size
+        seen = set()
+        for spare_mb in (1, 4, 12, 20):
+            with starved(server, spare_mb):
+                go.touch()
+                for method, where, body in (
+                    ("GET", "projects", None), ("POST", f"projects/{project}/duplicate", "{}"),
+                    ("POST", path, "{}"), ("POST", path, large),
+                ) * 3:  # fmt: skip
+                    seen.add(told(server, method, where, body))
+        assert {status for status, _ in seen} <= {200, 201, 202, 400, 503, None}, seen
+        assert {code for status, code in seen if status == 503} <= {"OVERLOADED", "QUEUE_FULL"}, seen
+        assert (503, "OVERLOADED") in seen, "a body that finds no room is refused by name"
+        assert (tmp_path / "server.log").stat().st_size - size < 300_000, "no storm in the log"
+        for row in server.request("GET", "executions")[1]["items"]:
+            state = until_ended(server, row["execution_id"])
+            assert state["status"] == "completed" or state["error"]["code"] == "OVERLOADED", state
+        _, last = server.request("POST", path, {"prompt": "Go.", "wait": True})
+        assert last["status"] == "completed", last
+
+
+def told(server: LiveServer, method: str, path: str, body: str | None) -> tuple[int | None, str]:
+    """Status and code; None where the connection was closed without a word, as without memory it may be."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    try:
+        connection.request(
+            method, f"/cloutagent/api/v1/{path}", body=body,
+            headers={"Authorization": f"token {server.token}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text)["error"]["code"] if answer.status >= 400 else ""
+    except (OSError, http.client.HTTPException):
+        return None, ""
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("can't start new thread"), OSError(11, "Resource unavailable")]
+)
+def test_a_run_that_finds_nothing_left_says_so_and_any_other_fault_is_a_fault(error: Exception) -> None:
+    assert failures.of_exception(error, NOTHING, "x").code == "OVERLOADED"
+    wrapped = ValueError("outer")
+    wrapped.__cause__ = error
+    assert failures.of_exception(wrapped, NOTHING, "x").code == "OVERLOADED"
+    assert failures.of_exception(ValueError("outer"), NOTHING, "x").code == "INTERNAL"
 
 
 async def test_a_project_that_is_deleted_on_the_disk_under_a_run_hurts_no_other(server: Caller) -> None:

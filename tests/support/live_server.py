@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def arguments(
+    *, port: int, token: str, root: Path, data: Path, options: Iterable[str] = (), base_url: str = "/"
+) -> list[str]:
+    """The command line of such a server, without the program."""
+    return [
+        "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
+        f"--ServerApp.base_url={base_url}", f"--ServerApp.root_dir={root}",
+        f"--IdentityProvider.token={token}", f"--CloutAgent.data_dir={data}", "--allow-root",
+        "--ServerApp.jpserver_extensions={'cloutagent_ext': True}", *options,
+    ]  # fmt: skip
+
+
 @contextmanager
 def live_server(
     folder: Path,
@@ -137,11 +149,8 @@ def live_server(
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [
-                *before, sys.executable, *interpreter, "-m", program, "--no-browser", "--ip=127.0.0.1",
-                f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}",
-                f"--ServerApp.root_dir={root}",
-                f"--IdentityProvider.token={token}", f"--CloutAgent.data_dir={data}", "--allow-root",
-                "--ServerApp.jpserver_extensions={'cloutagent_ext': True}", *options,
+                *before, sys.executable, *interpreter, "-m", program,
+                *arguments(port=port, token=token, root=root, data=data, options=options, base_url=base_url),
             ],
             env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=root,
             start_new_session=True,

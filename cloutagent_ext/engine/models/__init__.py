@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -65,10 +66,16 @@ class ClientModels:
     """`ports.Models` on one client; with `names` it is told which agent is speaking."""
 
     def __init__(
-        self, client: anthropic.AsyncAnthropic, *, names: bool = False, keeps_files: bool = False
+        self,
+        client: anthropic.AsyncAnthropic,
+        *,
+        names: bool = False,
+        keeps_files: bool = False,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`keeps_files`: the service at its address has the Files API."""
+        """`keeps_files`: the service at its address has the Files API. `headers`: of every request."""
         self._client = client
+        self._headers = headers
         self._names = names
         self._keeps_files = keeps_files
 
@@ -76,7 +83,7 @@ class ClientModels:
         from .anthropic import LiveModel
 
         if not self._names:
-            return LiveModel(self._client)
+            return LiveModel(self._client, headers=self._headers)
         from .simulated import AGENT_HEADER
 
         return LiveModel(self._client, headers={AGENT_HEADER: agent})
@@ -227,18 +234,20 @@ class ModelProvider:
         settings: ModelSettings | None = None,
         secret: Secret | None = None,
         mask: Mask_ = lambda: NOTHING,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncIterator[Models]:
         """One execution's models, price lists loaded: `async with provider.open(…) as models`.
 
         `settings`: its project's own, where it has any. `secret`, `mask`: what packages may ask for,
-        and what is taken out of their errors.
+        and what is taken out of their errors. `headers`: what requests to the Messages API carry besides.
         """
         await self.prepare(definition)
         if not simulated:
             chosen = settings or self.settings
             ours = None
             if chosen.usable:
-                ours = ClientModels(await self._client(chosen), keeps_files=_is_own(chosen.base_url))
+                client, own = await self._client(chosen), _is_own(chosen.base_url)
+                ours = ClientModels(client, keeps_files=own, headers=headers)
             if ours is not None and not any(map(self.suppliers.supplies, models_of(definition))):
                 yield ours
                 return

@@ -43,11 +43,15 @@ class HttpLink:
 
     async def __aenter__(self) -> Any:
         """Nothing is sent yet. Raises OSError for an address or a header that cannot be used."""
-        client = await _client(self._url, self._headers, self._watch)
-        await self._stack.enter_async_context(client)
-        return await self._stack.enter_async_context(
-            streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES)
-        )
+        try:
+            client = await _client(self._url, self._headers, self._watch)
+            await self._stack.enter_async_context(client)
+            return await self._stack.enter_async_context(
+                streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES)
+            )
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
 
     async def __aexit__(self, *failure: Any) -> None:
         await self._stack.__aexit__(*failure)
@@ -75,6 +79,13 @@ class SseLink:
 
     async def __aenter__(self) -> Any:
         """Open the stream and wait for the address to post to. Raises OSError, httpx2.HTTPError."""
+        try:
+            return await self._open()
+        except BaseException:  # nobody leaves what was not entered
+            await self.__aexit__(None, None, None)
+            raise
+
+    async def _open(self) -> Any:
         client = await _client(self._url, self._headers, self._watch)
         await self._stack.enter_async_context(client)
         events = await self._stack.enter_async_context(
@@ -89,16 +100,12 @@ class SseLink:
         endpoint: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         receiving = asyncio.create_task(self._receive(events, endpoint, incoming), name="mcp events")
         self._tasks = [receiving]
-        try:
-            first: set[asyncio.Future[Any]] = {endpoint, receiving}
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            if not endpoint.done():
-                raise OSError(self._why or "the stream ended before it named an address to post to")
-            sending = self._send(client, endpoint.result(), outgoing, incoming)
-            self._tasks.append(asyncio.create_task(sending, name="mcp posts"))
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
+        first: set[asyncio.Future[Any]] = {endpoint, receiving}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if not endpoint.done():
+            raise OSError(self._why or "the stream ended before it named an address to post to")
+        sending = self._send(client, endpoint.result(), outgoing, incoming)
+        self._tasks.append(asyncio.create_task(sending, name="mcp posts"))
         return read, write
 
     async def __aexit__(self, *_: object) -> None:

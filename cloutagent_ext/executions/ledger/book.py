@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ... import durable
+from ... import durable, filelocks
 from ...errors import Unavailable
 from ...schema.base import timestamp
 
@@ -112,7 +112,7 @@ class Book:
             self.fresh = True
             return self._connection
         durable.make_folder(self.path.parent)
-        with durable.locked(self.path.with_suffix(".lock")):
+        with filelocks.locked(self.path.with_suffix(".lock")):
             self._inode = self._on_disk()
             if self.path.is_symlink() or not (self._inode is None or self.path.is_file()):
                 raise sqlite3.DatabaseError("it is no regular file")
@@ -170,7 +170,7 @@ class Book:
         self._disconnect()
         if self_path is None:
             return
-        with durable.locked(self_path.with_suffix(".lock")):
+        with filelocks.locked(self_path.with_suffix(".lock")):
             if opened is not None and opened != self._on_disk():
                 return
             aside = f"{self_path.name}.corrupt-{timestamp().replace(':', '')}"

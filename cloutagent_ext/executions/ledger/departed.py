@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ... import durable
+from ... import durable, filelocks
 from .entry import Entry
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Departed:
         """Keep `entries`; on the disk when this returns. Raises OSError, or a CloutError of the disk."""
         durable.make_folder(self._folder)
         path = self._folder / f"departed-{datetime.now(UTC):%Y-%m}.jsonl"
-        with durable.locked(self._folder / "departed.lock"):
+        with filelocks.locked(self._folder / "departed.lock"):
             _append(path, b"".join(entry.to_json() + b"\n" for entry in entries))
 
     def entries(self) -> Iterator[Entry]:

@@ -2352,7 +2352,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "INTERNAL";
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "OVERLOADED" | "INTERNAL";
             /**
              * Details
              * @default {}
@@ -2768,7 +2768,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "INTERNAL";
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "OVERLOADED" | "INTERNAL";
             /**
              * Details
              * @default {}
@@ -5890,8 +5890,10 @@ export interface operations {
                 project?: string | null;
                 /** @description Only those in this status. */
                 status?: ("queued" | "running" | "waiting" | "interrupted" | "completed" | "failed" | "cancelled") | null;
-                /** @description Only those created at or after this time. */
+                /** @description Only those created at or after this time: ISO 8601 with its zone. */
                 since?: string | null;
+                /** @description Only those created before this time, likewise. */
+                until?: string | null;
                 /** @description Also those whose files are gone, as the ledger keeps them. */
                 expired?: boolean;
                 /** @description Most rows of a page. */

@@ -79,6 +79,8 @@ export function endLabel(trans: Translation, code: string): string {
       return trans.__('interrupted');
     case 'DISK_FULL':
       return trans.__('disk full');
+    case 'OVERLOADED':
+      return trans.__('server overloaded');
     default:
       return trans.__('failed');
   }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from cloutagent_ext.executions.ids import Ids, is_id, made_at
+from cloutagent_ext.executions.ids import Ids, first_of, is_id, made_at
 
 
 def test_ids_grow_within_a_millisecond_too() -> None:
@@ -28,3 +29,11 @@ def test_ids_grow_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("text", ["", "..", "../../etc", "x" * 36, "019AB000-0000-7000-8000-000000000001"])
 def test_what_is_no_id_never_becomes_a_folder_name(text: str) -> None:
     assert not is_id(text)
+
+
+def test_a_moment_parts_the_ids_made_before_it_from_those_made_then_or_later() -> None:
+    made = Ids().new()
+    moment, tick = made_at(made), timedelta(milliseconds=1)
+    assert first_of(moment) < made < first_of(moment + tick)
+    assert first_of(moment - tick / 2) < made < first_of(moment + tick / 2), "rounded up, never down"
+    assert first_of(datetime(1, 1, 2, tzinfo=UTC)) < made < first_of(datetime(9999, 12, 31, tzinfo=UTC))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloutagent_ext import durable
+from cloutagent_ext import filelocks
 from cloutagent_ext.errors import Conflict, InvalidRequest, NotFound
 from cloutagent_ext.store.files import open_beneath, path_parts, safe_join
 from tests.support.traversal import SECRET, names
@@ -112,5 +112,5 @@ def test_a_folder_swapped_for_a_link_in_between_leads_nowhere(root: Path, tmp_pa
 
 def test_a_lock_that_somebody_holds_is_a_conflict_not_a_broken_disk(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with durable.locked(path), pytest.raises(Conflict), durable.locked(path, timeout_s=0):
+    with filelocks.locked(path), pytest.raises(Conflict), filelocks.locked(path, timeout_s=0):
         raise AssertionError("two at once")
