@@ -88,7 +88,7 @@ class TraceFold:
     def _begin_root(self, event: Event) -> Span:
         spec = self._spec
         return self._spans.begin(
-            *ROOT, event, f"execution {spec.project_name}", None,
+            ROOT[0], ROOT[1], event, f"execution {spec.project_name}", None,
             **{
                 "gen_ai.conversation.id": spec.execution_id, "gen_ai.workflow.name": spec.project_name,
                 "gen_ai.operation.name": "invoke_workflow",
