@@ -19,6 +19,7 @@ from tests.browser.conftest import CHROMIUM_FLAGS, PANEL
 from tests.browser.lab import Lab
 from tests.support.live_server import LiveServer, live_server
 
+from . import monitor
 from .table import Row, median, show
 
 MODULES = Path(__file__).parents[2] / "labextension" / "node_modules"
@@ -245,4 +246,5 @@ def main() -> None:
                     size = _ours(browser, server, project, warm, ours)
                     _plain(browser, count, size, plain)
                 show(f"Canvas of {count} cards in Chromium, median of {ROUNDS}", _rows(count, ours, plain))
+            monitor.measure(browser, server)
         browser.close()

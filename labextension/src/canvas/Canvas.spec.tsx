@@ -1,6 +1,8 @@
 import { act, fireEvent, screen } from '@testing-library/react';
 import { describe, expect, it, vi } from 'vitest';
 
+import { Toolbar } from '../panel/Toolbar';
+import type { Sketch } from '../testing/events';
 import { START, AGENT } from '../testing/events';
 import { json } from '../testing/server';
 import { openTab } from '../testing/tab';
@@ -39,6 +41,25 @@ describe('canvas', () => {
     const idle = openTab();
     const quiet = idle.show(<Canvas definition={idle.state().history!.definition} />);
     expect(quiet.container.querySelector('.ca-Pill')).toBeNull();
+  });
+
+  it('says of a run that waits its place and Cancel, in the pill and in the toolbar, and takes it out', async () => {
+    const queued = [{ type: 'queued', execution_id: 'e1', position: 2 } as Sketch];
+    const tab = openTab({
+      log: queued,
+      routes: { 'POST executions/e1/cancel': () => json({ execution_id: 'e1', status: 'cancelled' }) }
+    });
+    const { container } = tab.show(
+      <>
+        <Toolbar />
+        <Canvas definition={tab.state().history!.definition} />
+      </>
+    );
+    expect(container.querySelector('.ca-Pill')?.textContent).toBe('Queuedplace 2Cancel');
+    expect(screen.queryByText('Stop')).toBeNull();
+    expect(screen.getAllByText('Cancel')).toHaveLength(2);
+    fireEvent.click(screen.getAllByText('Cancel')[1]);
+    await vi.waitFor(() => expect(tab.server.sent('POST', 'executions/e1/cancel')).toHaveLength(1));
   });
 
   it('offers to go on where an execution was left, and shows the one that does', async () => {
@@ -174,5 +195,12 @@ describe('nodes for React Flow', () => {
     );
     expect(sides['subagent:statistician']).toEqual(['right', 'left']);
     expect(sides['hook:guard']).toEqual(['left', 'right']);
+    // Where several meet, one draws the dot: a hundred on one spot cost as much to paint as a hundred cards.
+    const begins = (side: string) =>
+      wires.filter(wire => wire.source === 'agent' && wire.sourceHandle === side);
+    for (const side of ['left', 'right']) {
+      expect(begins(side).filter(wire => wire.data?.begins)).toHaveLength(1);
+    }
+    expect(wires.every(wire => !wire.data?.thin)).toBe(true);
   });
 });

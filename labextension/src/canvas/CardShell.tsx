@@ -133,7 +133,9 @@ function Progress(): JSX.Element | null {
     return percent ? Math.max(percent.cost ?? 0, percent.tokens ?? 0, percent.time ?? 0) : null;
   });
   return most === null ? null : (
-    <span className="ca-Card-progress" style={{ width: `${Math.min(100, Math.max(2, most))}%` }} />
+    <span className="ca-Card-progress">
+      <span style={{ width: `${Math.min(100, Math.max(2, most))}%` }} />
+    </span>
   );
 }
 

@@ -1,13 +1,13 @@
 /**
- * The floating "Running · 7 s · $0.01 · Stop": there from the press of Run until the end, and then,
- * where the end was none, with a Resume.
+ * The floating "Running · 7 s · $0.01 · Stop", or "Queued · place 2 · Cancel": there from the press of Run
+ * until the end, and then, where the end was none, with a Resume.
  */
 import { Panel } from '@xyflow/react';
 
-import { isActive, ranMs } from '../stores/select';
+import { isActive, isQueued, ranMs } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { elapsed, money } from '../ui/format';
-import { statusLabel } from '../ui/labels';
+import { statusLabel, stopLabel } from '../ui/labels';
 import { useNow } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { StateDot } from '../ui/StateDot';
@@ -16,6 +16,7 @@ export function RunPill(): JSX.Element | null {
   const { trans } = useUi();
   const actions = useActions();
   const active = useProject(isActive);
+  const queued = useProject(isQueued);
   const monitor = useProject(state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const cancelling = useProject(
@@ -43,20 +44,22 @@ export function RunPill(): JSX.Element | null {
   if (!active || !monitor) {
     return null;
   }
-  const queued = monitor.status === 'queued';
   const waits = monitor.status === 'waiting' && !cancelling;
   const title = cancelling
-    ? trans.__('Stopping')
-    : queued
+    ? queued
+      ? trans.__('Cancelling')
+      : trans.__('Stopping')
+    : monitor.status === 'queued'
       ? trans.__('Queued')
       : waits
         ? trans.__('Waits for you')
         : trans.__('Running');
-  const facts = queued
-    ? monitor.position
-      ? trans.__('place %1', monitor.position)
-      : trans.__('starting')
-    : [elapsed(ranMs(monitor, now)), money(monitor.totalCostUsd)].join(' · ');
+  const facts =
+    monitor.status === 'queued'
+      ? monitor.position
+        ? trans.__('place %1', monitor.position)
+        : trans.__('starting')
+      : [elapsed(ranMs(monitor, now)), money(monitor.totalCostUsd)].join(' · ');
   return (
     <Panel position="bottom-center" className="ca-Pill">
       <StateDot state={monitor.status} />
@@ -67,9 +70,14 @@ export function RunPill(): JSX.Element | null {
           {trans.__('Review')}
         </button>
       )}
-      <button type="button" className="ca-Stop" disabled={cancelling} onClick={() => void actions.stop()}>
-        <Icon name="stop" solid />
-        {trans.__('Stop')}
+      <button
+        type="button"
+        className={queued ? 'ca-Review' : 'ca-Stop'}
+        disabled={cancelling}
+        onClick={() => void actions.stop()}
+      >
+        {!queued && <Icon name="stop" solid />}
+        {stopLabel(trans, queued)}
       </button>
     </Panel>
   );

@@ -6,7 +6,7 @@ import type { Node } from '@xyflow/react';
 import type { Size } from '../graph/arrange';
 import type { Edge, Graph } from '../graph/graph';
 import { CARD_WIDTH } from '../graph/layout';
-import type { Wire } from './WireEdge';
+import type { Wire, WireData } from './WireEdge';
 
 const data = new WeakMap<object, { item: object }>();
 
@@ -59,21 +59,46 @@ export function sizesOf(nodes: readonly Node[]): Map<string, Size> {
   );
 }
 
-/** Edges leave and reach cards on the sides that face each other. */
+/** From so many wires on they are hairlines while nothing runs: quicker to paint by far, and easier to follow. */
+const MANY = 60;
+
+/** Edges leave and reach cards on the sides that face each other; where several meet, one draws the dot. */
 export function wiresOf(graph: Graph, picked: readonly string[], label: (edge: Edge) => string): Wire[] {
   const centre = new Map(graph.cards.map(card => [card.id, card.position.x + CARD_WIDTH[card.kind] / 2]));
+  const thin = graph.edges.length >= MANY;
+  const dotted = new Set<string>();
+  const first = (place: string) => !dotted.has(place) && Boolean(dotted.add(place));
   return graph.edges.map(edge => {
     const rightwards = (centre.get(edge.target) ?? 0) >= (centre.get(edge.source) ?? 0);
+    const [sourceHandle, targetHandle] = rightwards ? ['right', 'left'] : ['left', 'right'];
     return {
       id: edge.id,
       type: 'wire',
       source: edge.source,
       target: edge.target,
-      sourceHandle: rightwards ? 'right' : 'left',
-      targetHandle: rightwards ? 'left' : 'right',
+      sourceHandle,
+      targetHandle,
       ariaLabel: label(edge),
       selected: picked.includes(edge.id),
-      data: { kind: edge.kind }
+      data: dataOfWire(
+        edge.kind,
+        thin,
+        first(`${edge.source} ${sourceHandle}`),
+        first(`${edge.target} ${targetHandle}`)
+      )
     };
   });
+}
+
+const wireData = new Map<string, WireData>();
+
+/** The same object for the same facts, so that memoised wires stay as they are. */
+function dataOfWire(kind: Edge['kind'], thin: boolean, begins: boolean, ends: boolean): WireData {
+  const key = [kind, thin, begins, ends].join();
+  let known = wireData.get(key);
+  if (!known) {
+    known = { kind, thin, begins, ends };
+    wireData.set(key, known);
+  }
+  return known;
 }

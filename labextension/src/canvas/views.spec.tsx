@@ -149,13 +149,34 @@ describe('an old execution', () => {
     expect(tab.state().frozen).toBeNull();
   });
 
-  it('of the version that is drawn is shown on the project itself', async () => {
+  it('is frozen with its version, also where that is drawn, and where it is not among those listed', async () => {
     const tab = openTab({
       log: WHOLE_RUN,
-      state: { executions: [{ execution_id: 'e1', version: 3, status: 'completed' }] as never }
+      state: {
+        executions: [
+          { execution_id: 'e2', version: 3, status: 'completed', created_at: '2' },
+          { execution_id: 'e1', version: 3, status: 'completed', created_at: '1' }
+        ] as never
+      },
+      routes: {
+        'GET executions/e0': () => json({ execution_id: 'e0', version: 2, status: 'completed' }),
+        [`GET projects/${openTab().state().projectId}/versions/2`]: () =>
+          json({ version: 2, created_at: '', definition: old, files: [] }),
+        [`GET projects/${openTab().state().projectId}/versions/3`]: () =>
+          json({ version: 3, created_at: '', definition: sampleDefinition(), files: [] })
+      }
     });
-    await tab.actions.look('e1');
+    tab.show(<Live />);
+    await act(() => tab.actions.look('e1'));
+    expect(tab.state().frozen).toMatchObject({ version: 3, executionId: 'e1' });
+    expect(screen.getByRole('status').textContent).toContain('As it ran: version 3, read-only');
+    await act(() => tab.actions.look('e0'));
+    expect(tab.state().frozen).toMatchObject({ version: 2, executionId: 'e0' });
+    // The newest ran what is drawn: it is shown on the project itself, until that is edited.
+    await act(() => tab.actions.look('e2'));
     expect(tab.state().frozen).toBeNull();
-    expect(tab.server.sent('GET', 'projects')).toEqual([]);
+    act(() => tab.actions.edit(['name'], 'Mine'));
+    await act(() => tab.actions.look('e2'));
+    expect(tab.state().frozen).toMatchObject({ version: 3, executionId: 'e2' });
   });
 });

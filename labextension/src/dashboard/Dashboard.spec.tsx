@@ -66,15 +66,11 @@ describe('dashboard', () => {
     ).toEqual(['3', '1', '0', '2']);
   });
 
-  it('draws a bar for each bucket and kind', async () => {
+  it('draws a bar for each bucket, and for each cost that executions had', async () => {
     const { container } = show();
-    await waitFor(
-      () =>
-        expect(
-          container.querySelector('[aria-label="Cost by day"] .recharts-bar-rectangle path')
-        ).toBeTruthy(),
-      PATIENT
-    );
+    const bars = (title: string) =>
+      container.querySelectorAll(`[aria-label="${title}"] .recharts-bar-rectangle path`).length;
+    await waitFor(() => expect([bars('Cost by day'), bars('Executions by cost')]).toEqual([2, 3]), PATIENT);
   });
 
   it('asks again for another window, project, kind and status', async () => {

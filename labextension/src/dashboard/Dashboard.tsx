@@ -21,7 +21,7 @@ import { Chart } from './Chart';
 import { Executions } from './Executions';
 import type { Ranked } from './Ranking';
 import { Ranking } from './Ranking';
-import { costPoints, durationPoints, queuePoints, statusPoints, tokenPoints } from './series';
+import { costBins, costPoints, durationPoints, queuePoints, statusPoints, tokenPoints } from './series';
 import { Tiles } from './Tiles';
 
 export interface DashboardProps {
@@ -126,6 +126,18 @@ function Charts({ trans, metrics }: { trans: Translation; metrics: Metrics }): J
           kind="bars"
           format={money}
           nothing={trans.__('Nothing was paid for in this window.')}
+        />
+      )}
+      {!metrics.of_simulated && (
+        <Chart
+          trans={trans}
+          title={trans.__('Executions by cost')}
+          data={costBins(metrics, trans)}
+          series={[{ key: 'executions', label: trans.__('Executions'), colour: 'var(--ca-subagent)' }]}
+          kind="bars"
+          format={count}
+          steps="whole"
+          nothing={trans.__('Nothing that was paid for has ended in this window.')}
         />
       )}
       <Chart

@@ -36,7 +36,7 @@ function Tip({ active, label, payload, series, format }: TipProps): JSX.Element 
   }
   return (
     <div className="ca-Tip">
-      <div className="ca-Tip-when">{label}</div>
+      <div className="ca-Tip-when">{point.name ?? label}</div>
       {series.map(each => {
         const value = point.values[each.key];
         return (

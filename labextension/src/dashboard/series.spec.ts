@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { METRICS } from '../testing/metrics';
+import { trans } from '../testing/tab';
 import {
+  costBins,
   costPoints,
   durationPoints,
   most,
@@ -20,6 +22,18 @@ describe('figures as charts want them', () => {
     expect(durationPoints(METRICS)[1].values).toEqual({ p50: null, p95: null });
     expect(queuePoints(METRICS)[2].values).toEqual({ waiting: 4, running: 3 });
     expect(new Set(costPoints(METRICS).map(point => point.label)).size).toBe(3);
+  });
+
+  it('say how many executions cost how much, the bins in words', () => {
+    expect(
+      costBins(METRICS, trans).map(({ label, name, values }) => [label, name, values.executions])
+    ).toEqual([
+      ['$0', 'less than $0.001', 1],
+      ['$0.001', '$0.001 to less than $0.01', 0],
+      ['$0.01', '$0.01 to less than $0.1', 2],
+      ['$0.1', '$0.1 to less than $1', 5],
+      ['$1+', '$1 and more', 0]
+    ]);
   });
 
   it('have an axis of round steps that reaches the largest stack', () => {

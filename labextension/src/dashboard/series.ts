@@ -2,6 +2,7 @@
  * Figures as charts want them: pure.
  */
 import type { Bucket, Metrics } from '../api/types';
+import type { Translation } from '../ui/labels';
 
 /** One line or one stack of a chart. */
 export interface Series {
@@ -13,9 +14,11 @@ export interface Series {
   dash?: string;
 }
 
-/** One place on the time axis; values by the series' keys, null where there is none. */
+/** One place on the axis; values by the series' keys, null where there is none. */
 export interface Point {
   label: string;
+  /** What it stands for in full, where the label has no room for that. */
+  name?: string;
   values: Record<string, number | null>;
 }
 
@@ -38,6 +41,25 @@ function points(metrics: Metrics, values: (bucket: Bucket) => Point['values']): 
 
 export function costPoints(metrics: Metrics): Point[] {
   return points(metrics, bucket => ({ cost: bucket.cost_usd }));
+}
+
+/** Dollars as the edge of a bin: `$0.01`, `$10`. */
+function edge(usd: number): string {
+  return `$${usd}`;
+}
+
+/** How many executions cost how much: one place for each bin, named by where it begins. */
+export function costBins(metrics: Metrics, trans: Translation): Point[] {
+  return metrics.cost_histogram.map(({ from_usd, to_usd, executions }) => ({
+    label: to_usd === null ? `${edge(from_usd)}+` : edge(from_usd),
+    name:
+      to_usd === null
+        ? trans.__('%1 and more', edge(from_usd))
+        : from_usd === 0
+          ? trans.__('less than %1', edge(to_usd))
+          : trans.__('%1 to less than %2', edge(from_usd), edge(to_usd)),
+    values: { executions: executions ?? 0 }
+  }));
 }
 
 export function tokenPoints(metrics: Metrics): Point[] {

@@ -48,6 +48,18 @@ function Row({ state, onClose }: { state: ExecutionState; onClose: () => void })
         <span className="ca-PickerRow-facts">{facts.join(' · ')}</span>
         <span className="ca-PickerRow-cost">{money(state.total_cost_usd)}</span>
       </button>
+      {state.status === 'queued' && (
+        <button
+          type="button"
+          className="ca-Button"
+          disabled={state.cancelling}
+          aria-label={trans.__('Cancel that of %1', moment(state.created_at))}
+          title={trans.__('Cancel: it leaves the queue')}
+          onClick={() => void actions.stop(state.execution_id)}
+        >
+          <Icon name="close" />
+        </button>
+      )}
       <button
         type="button"
         className="ca-Button"

@@ -8,28 +8,48 @@ import { openTab } from '../testing/tab';
 import { PIECE } from './Rows';
 import { Tree } from './Tree';
 
-/** Tells pieces whether they are in view, as a browser would. */
+/** Tells which pieces are in view and around it, as a browser would. */
 class Watcher {
   static all: Watcher[] = [];
-  node: Element | null = null;
+  readonly nodes: Element[] = [];
 
-  constructor(private tell: IntersectionObserverCallback) {
+  constructor(
+    private tell: IntersectionObserverCallback,
+    readonly options: IntersectionObserverInit = {}
+  ) {
     Watcher.all.push(this);
   }
 
   observe(node: Element) {
-    this.node = node;
+    this.nodes.push(node);
   }
 
-  disconnect() {
-    this.node = null;
-  }
+  unobserve() {}
 
-  see(isIntersecting: boolean) {
-    const boundingClientRect = { height: 900 };
-    const entry = { isIntersecting, boundingClientRect } as IntersectionObserverEntry;
-    act(() => this.tell([entry], this as unknown as IntersectionObserver));
+  disconnect() {}
+
+  static say(nodes: Element[], view: boolean, around: boolean) {
+    act(() => {
+      for (const watcher of Watcher.all) {
+        const isIntersecting = watcher.options.rootMargin ? around : view;
+        const entries = nodes.map(target => ({ target, isIntersecting }) as IntersectionObserverEntry);
+        watcher.tell(entries, watcher as unknown as IntersectionObserver);
+      }
+    });
   }
+}
+
+/** Frames that pass only when the test says so. */
+class Frames {
+  private static next: FrameRequestCallback[] = [];
+
+  static request = (task: FrameRequestCallback) => Frames.next.push(task);
+
+  static pass = () => {
+    const now = Frames.next;
+    Frames.next = [];
+    act(() => now.forEach(task => task(0)));
+  };
 }
 
 function turn(number: number): Sketch[] {
@@ -50,6 +70,7 @@ describe('a tree of five thousand events', () => {
   beforeEach(() => {
     Watcher.all = [];
     vi.stubGlobal('IntersectionObserver', Watcher);
+    vi.stubGlobal('requestAnimationFrame', Frames.request);
   });
   afterEach(() => {
     vi.unstubAllGlobals();
@@ -68,16 +89,36 @@ describe('a tree of five thousand events', () => {
     expect(rows().pop()!.textContent).toContain('ls 1250');
   });
 
-  it('draws a piece that comes into view, and keeps its height when it leaves', () => {
+  it('draws what comes into view at once, what is around it one piece with each frame', () => {
+    const { rows } = show(LONG);
+    const [watcher] = Watcher.all;
+    const at = Math.floor(1_800 / PIECE);
+    const [before, seen, after] = watcher.nodes.slice(at - 1, at + 2);
+    const count = rows().length;
+    Watcher.say([before, after], false, true);
+    expect(rows()).toHaveLength(count);
+    Watcher.say([seen], true, true);
+    expect(rows()).toHaveLength(count + PIECE);
+    expect(seen.querySelectorAll('[role=treeitem]')).toHaveLength(PIECE);
+    Frames.pass();
+    expect(rows()).toHaveLength(count + 2 * PIECE);
+    Frames.pass();
+    expect(rows()).toHaveLength(count + 3 * PIECE);
+  });
+
+  it('drops what was left behind, and keeps its height', () => {
     const { container, rows } = show(LONG);
-    expect(rows().some(row => row.textContent?.includes('ls 600'))).toBe(false);
-    const piece = Watcher.all[Math.floor(1_800 / PIECE)];
-    piece.see(true);
-    expect(rows().some(row => row.textContent?.includes('ls 600'))).toBe(true);
-    piece.see(false);
-    expect(rows().some(row => row.textContent?.includes('ls 600'))).toBe(false);
-    expect(container.contains(piece.node)).toBe(true);
-    expect((piece.node as HTMLElement).style.height).toBe('900px');
+    const piece = Watcher.all[0].nodes[Math.floor(1_800 / PIECE)] as HTMLElement;
+    piece.getBoundingClientRect = () => ({ height: 900 }) as DOMRect;
+    const count = rows().length;
+    Watcher.say([piece], true, true);
+    Watcher.say([piece], false, false);
+    expect(rows()).toHaveLength(count + PIECE);
+    // The first piece and the last one are drawn wherever the view is; their turns come before.
+    Array.from({ length: 3 }, Frames.pass);
+    expect(rows()).toHaveLength(count);
+    expect(container.contains(piece)).toBe(true);
+    expect(piece.style.height).toBe('900px');
   });
 
   it('is walked by keyboard across pieces that are not drawn', () => {

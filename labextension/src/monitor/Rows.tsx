@@ -2,23 +2,23 @@
  * The rows of the tree: all of a short one, of a long one only the pieces in view and around it.
  *
  * A piece is as high as it was when it was last drawn, so that the scroll bar stays honest. Rows differ in
- * height and grow, which is why pieces are watched by the browser and not computed.
+ * height and grow, which is why pieces are watched by the browser and not computed (`useNearness.ts`).
  */
-import { memo, useEffect, useRef, useState } from 'react';
+import { memo, useRef } from 'react';
 import type { RefObject } from 'react';
 
 import type { Row } from '../stores/rows';
 
 import { sameRow, StepRow } from './StepRow';
+import { useNear, useWatch } from './useNearness';
+import type { Watch } from './useNearness';
 
-/** Rows in a piece. */
-export const PIECE = 40;
+/** Rows in a piece: so few that a jump into the middle is drawn within a frame. */
+export const PIECE = 20;
 /** Up to so many rows all are drawn. */
 export const ALL = 160;
 /** Height of a row that was never drawn, in CSS pixels. */
 const ROW_PX = 30;
-/** Pieces this near to the view are drawn already. */
-const MARGIN = '800px 0px';
 
 interface PieceProps {
   rows: readonly Row[];
@@ -27,39 +27,21 @@ interface PieceProps {
   /** Index of the row that keys go to, and of the one that is marked; -1 when they are elsewhere. */
   focused: number;
   marked: number;
-  scroller: RefObject<HTMLElement>;
+  watch: Watch;
   /** Drawn wherever the view is: the newest piece, and the one with the focus. */
   always: boolean;
 }
 
 const Piece = memo(
-  function Piece({ rows, start, focused, marked, scroller, always }: PieceProps): JSX.Element {
+  function Piece({ rows, start, focused, marked, watch, always }: PieceProps): JSX.Element {
     const node = useRef<HTMLDivElement>(null);
-    const height = useRef<number | null>(null);
-    const [near, setNear] = useState(always);
-    useEffect(() => {
-      const piece = node.current;
-      if (!piece) {
-        return;
-      }
-      const observer = new IntersectionObserver(
-        ([entry]) => {
-          if (!entry.isIntersecting && entry.boundingClientRect.height > 0) {
-            height.current = entry.boundingClientRect.height;
-          }
-          setNear(entry.isIntersecting);
-        },
-        { root: scroller.current, rootMargin: MARGIN }
-      );
-      observer.observe(piece);
-      return () => observer.disconnect();
-    }, [scroller]);
+    const { near, height } = useNear(node, watch, always);
     const drawn = near || always;
     return (
       <div
         ref={node}
         role="presentation"
-        style={drawn ? undefined : { height: height.current ?? rows.length * ROW_PX }}
+        style={drawn ? undefined : { height: height ?? rows.length * ROW_PX }}
       >
         {drawn &&
           rows.map((row, index) => (
@@ -78,6 +60,7 @@ const Piece = memo(
     a.start === b.start &&
     a.focused === b.focused &&
     a.marked === b.marked &&
+    a.watch === b.watch &&
     a.always === b.always &&
     a.rows.length === b.rows.length &&
     a.rows.every((row, index) => sameRow(row, b.rows[index]))
@@ -90,22 +73,8 @@ interface Props {
   scroller: RefObject<HTMLElement>;
 }
 
-export function Rows({ rows, focused, marked, scroller }: Props): JSX.Element {
-  if (rows.length <= ALL) {
-    return (
-      <>
-        {rows.map((row, index) => (
-          <StepRow
-            key={row.step.id}
-            row={row}
-            index={index}
-            focused={index === focused}
-            marked={index === marked}
-          />
-        ))}
-      </>
-    );
-  }
+function Pieces({ rows, focused, marked, scroller }: Props): JSX.Element {
+  const watch = useWatch(scroller);
   const starts = Array.from({ length: Math.ceil(rows.length / PIECE) }, (_, piece) => piece * PIECE);
   return (
     <>
@@ -119,11 +88,31 @@ export function Rows({ rows, focused, marked, scroller }: Props): JSX.Element {
             start={start}
             focused={inside ? focused : -1}
             marked={within(marked) ? marked : -1}
-            scroller={scroller}
+            watch={watch}
             always={inside || start + PIECE >= rows.length}
           />
         );
       })}
+    </>
+  );
+}
+
+export function Rows(props: Props): JSX.Element {
+  const { rows, focused, marked } = props;
+  if (rows.length > ALL) {
+    return <Pieces {...props} />;
+  }
+  return (
+    <>
+      {rows.map((row, index) => (
+        <StepRow
+          key={row.step.id}
+          row={row}
+          index={index}
+          focused={index === focused}
+          marked={index === marked}
+        />
+      ))}
     </>
   );
 }

@@ -1,11 +1,12 @@
 /**
  * The tab's toolbar: run, what a run may cost, check, save, undo, redo, properties.
  */
-import { isActive, isDirty, openQuestions, willSimulate } from '../stores/select';
+import { isActive, isDirty, isQueued, openQuestions, willSimulate } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { money } from '../ui/format';
 import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
+import { stopLabel } from '../ui/labels';
 import { StateDot } from '../ui/StateDot';
 
 import { ProjectTools, SaveState } from './ProjectTools';
@@ -151,6 +152,7 @@ export function Toolbar(): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
   const active = useProject(isActive);
+  const queued = useProject(isQueued);
   const starting = useProject(state => state.starting);
   const dirty = useProject(isDirty);
   const saving = useProject(state => state.saving);
@@ -173,7 +175,7 @@ export function Toolbar(): JSX.Element {
       </button>
       <ToolButton
         icon="stop"
-        label={trans.__('Stop')}
+        label={stopLabel(trans, queued)}
         text
         disabled={!active}
         onClick={() => void actions.stop()}

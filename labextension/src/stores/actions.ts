@@ -21,6 +21,8 @@ import { troubleOf } from './tab';
 
 /** Events that carry a time this close to now are live, so they tell how the clocks differ. */
 const LIVE_MS = 5_000;
+/** Least time between two looks at the files of an execution, in milliseconds. */
+const FILES_MS = 500;
 /** Name of the drawer among the folded panels. */
 const DRAWER = 'monitor';
 
@@ -60,14 +62,18 @@ export class ProjectActions extends AidActions {
   /** Read the project, what it may use, and the execution that goes on. */
   async load(): Promise<void> {
     this.set({ loadTrouble: null });
+    const reading = this.reload();
+    this.loading = reading
+      .then(() => Promise.all([this.draftKnown, this._loadExecutions()]))
+      .catch(() => undefined);
     try {
-      await this.reload();
+      await reading;
       this.restoreView();
     } catch (error) {
       this.set({ loadTrouble: troubleOf(error) });
       return;
     }
-    await Promise.all([this.loadAids(), this._loadExecutions(), this.check(), this.runs.recall()]);
+    await Promise.all([this.loadAids(), this.loading, this.check(), this.runs.recall()]);
     this._loaded = true;
   }
 
@@ -126,8 +132,8 @@ export class ProjectActions extends AidActions {
     }
   }
 
-  async stop(): Promise<void> {
-    const id = this.state.executionId;
+  /** Stop an execution, or take it out of the queue: the one that is shown, where no other is named. */
+  async stop(id: string | null = this.state.executionId): Promise<void> {
     if (id) {
       await this.attempt(async () => this.live.note(await this.client.cancel(id)));
     }
@@ -218,11 +224,14 @@ export class ProjectActions extends AidActions {
     await this.attempt(async () => this.live.note(await this.client.execution(executionId)));
   }
 
+  /** List what the execution has made; wishes that come meanwhile, or right after, share the next look. */
   private async _loadFiles(executionId: string): Promise<void> {
     if (this._loadingFiles) {
+      this._filesWanted = true;
       return;
     }
     this._loadingFiles = true;
+    this._filesWanted = false;
     try {
       const page = await this.client.executionFiles(executionId);
       if (this.state.executionId === executionId) {
@@ -232,9 +241,13 @@ export class ProjectActions extends AidActions {
       if (hasEnded(this.state.monitor?.status ?? 'running')) {
         this.set({ trouble: troubleOf(error) });
       }
-    } finally {
-      this._loadingFiles = false;
     }
+    setTimeout(() => {
+      this._loadingFiles = false;
+      if (this._filesWanted && !this.disposed && this.state.executionId) {
+        void this._loadFiles(this.state.executionId);
+      }
+    }, FILES_MS);
   }
 
   private _onLive(): void {
@@ -322,4 +335,5 @@ export class ProjectActions extends AidActions {
   private _lostAt: number | null = null;
   private _loaded = false;
   private _loadingFiles = false;
+  private _filesWanted = false;
 }

@@ -2,7 +2,7 @@
  * What of a project is looked at, and how: search, outline, snap, a field that needs mending, and the cards
  * of an old execution as they were. Nothing here changes the definition.
  */
-import type { Problem } from '../api/types';
+import type { ExecutionState, Problem } from '../api/types';
 import { hasEnded } from '../api/types';
 
 import { isDirty } from './select';
@@ -12,6 +12,9 @@ import { VersionActions } from './versions';
 const CANVAS = 'canvas';
 
 export abstract class LookingActions extends VersionActions {
+  /** Done when project and executions have been read, or could not be. */
+  protected loading: Promise<unknown> = Promise.resolve();
+
   /** Take up how the project was looked at last time. */
   protected restoreView(): void {
     const ui = this.state.saved?.ui;
@@ -66,23 +69,33 @@ export abstract class LookingActions extends VersionActions {
 
   abstract show(executionId: string): void;
 
-  /** Show an execution with the cards it had: where the project has changed since, read-only. */
+  /** Show an execution with the cards it had, read-only, unless they are the very ones that are drawn. */
   async look(executionId: string): Promise<void> {
     this.show(executionId);
-    const version = this.state.executions.find(each => each.execution_id === executionId)?.version;
-    const { saved, draft } = this.state;
-    // A draft has the number of the version that it grew from.
-    const same = version === saved?.version && !draft && !isDirty(this.state);
-    if (version === undefined || same) {
-      return;
-    }
     await this.attempt(async () => {
+      const [{ version, status }] = await Promise.all([this._stateOf(executionId), this.loading]);
+      const live = !hasEnded(status) || this.state.executions[0]?.execution_id === executionId;
+      if (live && this._isDrawn(version)) {
+        return;
+      }
       const { definition } = await this.client.admin.version(this.state.projectId, version);
       if (this.state.executionId === executionId) {
         this.set({ frozen: { definition, version, executionId } });
         this.pick([], []);
       }
     });
+  }
+
+  /** Also of an execution that is older than those that were read. */
+  private async _stateOf(executionId: string): Promise<Pick<ExecutionState, 'version' | 'status'>> {
+    const known = this.state.executions.find(each => each.execution_id === executionId);
+    return known ?? this.client.execution(executionId);
+  }
+
+  /** Whether the canvas shows this version: a draft has the number of the one that it grew from. */
+  private _isDrawn(version: number): boolean {
+    const { saved, draft } = this.state;
+    return version === saved?.version && !draft && !isDirty(this.state);
   }
 
   /** Back to the draft. */

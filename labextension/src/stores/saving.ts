@@ -51,7 +51,7 @@ export class SavingActions extends TabActions {
       history: begin(definitionOf(tagged.project)),
       ...this.taggedState(tagged)
     });
-    void this._lookForDraft();
+    this.draftKnown = this._lookForDraft();
   }
 
   /** Whether what is saved is in no version yet: a save then makes one. */
@@ -282,6 +282,8 @@ export class SavingActions extends TabActions {
     }
   }
 
+  /** Done when `draft` tells how things are. */
+  protected draftKnown: Promise<void> = Promise.resolve();
   private _stopWatching: () => void;
   private _queue: Promise<boolean> = Promise.resolve(true);
   private _autosaveTimer: ReturnType<typeof setTimeout> | undefined;

@@ -43,6 +43,11 @@ export function isActive(state: Pick<ProjectState, 'monitor'>): boolean {
   return state.monitor !== null && !hasEnded(state.monitor.status);
 }
 
+/** Whether the shown execution waits for its turn; one of which nothing is known yet does not. */
+export function isQueued(state: Pick<ProjectState, 'monitor'>): boolean {
+  return state.monitor?.status === 'queued' && state.monitor.lastEventId > 0;
+}
+
 /** How many calls of the shown execution wait for a person. */
 export function openQuestions(state: Pick<ProjectState, 'monitor'>): number {
   const steps = state.monitor?.steps.values() ?? [];

@@ -101,7 +101,13 @@ export const METRICS: Metrics = {
     { tool: 'agent__clerk', source: 'subagent', calls: 3, errors: 0, mean_ms: 9_000 },
     { tool: 'mcp__time__now', source: 'mcp:time', calls: 2, errors: 0, mean_ms: null }
   ],
-  cost_histogram: [],
+  cost_histogram: [
+    { from_usd: 0, to_usd: 0.001, executions: 1 },
+    { from_usd: 0.001, to_usd: 0.01, executions: 0 },
+    { from_usd: 0.01, to_usd: 0.1, executions: 2 },
+    { from_usd: 0.1, to_usd: 1, executions: 5 },
+    { from_usd: 1, to_usd: null, executions: 0 }
+  ],
   active_streams: 1,
   max_streams: 100,
   disk: {

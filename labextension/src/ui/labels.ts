@@ -32,6 +32,11 @@ export function statusLabel(trans: Translation, status: Status): string {
   }
 }
 
+/** What ends an execution: one that has not begun is only taken out of the queue. */
+export function stopLabel(trans: Translation, queued: boolean): string {
+  return queued ? trans.__('Cancel') : trans.__('Stop');
+}
+
 export function cardStateLabel(trans: Translation, state: CardRun['state']): string {
   switch (state) {
     case 'running':

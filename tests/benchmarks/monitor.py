@@ -1,0 +1,269 @@
+"""The execution monitor in a real browser: ten thousand events scrolled, two hundred a second arriving, and
+how long after an event its row is painted. Called by `browser`.
+
+The first two hand the panel's own stream reader events that no run would have to make; the third is a run
+on the server, its events' times and the page's by the same clock.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.lab import Lab
+from tests.browser.test_connection import long_log
+from tests.browser.test_monitor import bash, ended, project, tab
+from tests.support.live_server import LiveServer
+
+from .table import Row, median, quantile, show
+
+EVENTS = 10_000
+A_SECOND = 200
+SECONDS = 8
+TURNS = 40
+VIEWS = {
+    "Steps": (".ca-Tree-scroll", ".ca-Row"),
+    "Timeline": (".ca-Timeline-scroll", ".ca-Bar"),
+    "Events": (".ca-Events-scroll", ".ca-Event"),
+}
+
+_FEED = """
+(() => {
+  const real = window.fetch.bind(window);
+  let feed = null;
+  const waiting = [];
+  window.caFeed = text => (feed ? feed(text) : waiting.push(text));
+  window.fetch = async (input, init) => {
+    const url = typeof input === 'string' ? input : input.url;
+    if (!/\\/cloutagent\\/api\\/v1\\/stream\\?watch=/.test(url)) return real(input, init);
+    const body = new ReadableStream({ start(controller) {
+      const encoder = new TextEncoder();
+      feed = text => controller.enqueue(encoder.encode(text));
+      waiting.splice(0).forEach(feed);
+    } });
+    return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
+  };
+})();
+"""
+"""Puts this in the place of the server's event stream; `caFeed` is what arrives."""
+
+_SCROLL = """
+async ([selector, how]) => {
+  const list = document.querySelector(selector);
+  let seed = 7;
+  const chance = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const gaps = [];
+  await new Promise(requestAnimationFrame);
+  let last = performance.now();
+  for (let step = 0; step < 120; step++) {
+    if (how === 'wheel') list.scrollTop -= 90;
+    else if (step % 12 === 0) list.scrollTop = chance() * list.scrollHeight;
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    gaps.push(now - last);
+    last = now;
+  }
+  return gaps;
+}
+"""
+"""A brisk wheel, or a jump to somewhere else every twelve frames; the time of each frame."""
+
+_ARRIVE = """
+async ([events, execution, rate, seconds]) => {
+  const gaps = [];
+  const begun = performance.now();
+  let sent = 0;
+  const send = () => {
+    const due = Math.min(events.length, Math.floor((performance.now() - begun) / 1000 * rate));
+    for (; sent < due; sent++) {
+      const event = { ...events[sent], ts: new Date().toISOString() };
+      window.caFeed(`data: ${JSON.stringify({ execution_id: execution, event })}\\n\\n`);
+    }
+  };
+  const timer = rate ? setInterval(send, 5) : 0;
+  let last = begun;
+  while (last - begun < seconds * 1000) {
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    gaps.push(now - last);
+    last = now;
+  }
+  clearInterval(timer);
+  return gaps;
+}
+"""
+"""Hands `rate` events a second to the page; the time of each frame meanwhile."""
+
+_LOOK = """
+() => {
+  const seen = (window.caSeen = {});
+  const look = () => {
+    for (const row of document.querySelectorAll('.ca-Event')) {
+      seen[row.dataset.event] ??= performance.timeOrigin + performance.now();
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}
+"""
+"""Notes the first frame that begins with an event's row in the page: it was painted one before."""
+
+
+def _frames(events: list[dict[str, Any]], execution: str) -> str:
+    return "".join(f"data: {json.dumps({'execution_id': execution, 'event': each})}\n\n" for each in events)
+
+
+def _ran(server: LiveServer, name: str) -> tuple[str, str]:
+    """(project, execution) of a short run whose log something else is shown for."""
+    made = project(server, name, {"text": "Short."})
+    execution = server.request("POST", f"projects/{made}/execute", {"wait": True})[1]["execution_id"]
+    return made, execution
+
+
+def _fed(browser: Browser, server: LiveServer, made: str) -> Any:
+    context = Lab.opened(browser, server)
+    lab = context.__enter__()
+    lab.page.add_init_script(_FEED)
+    lab.open_project(made)
+    lab.hide_sidebars()
+    return context, lab
+
+
+def _scrolled(browser: Browser, server: LiveServer) -> list[Row]:
+    made, execution = _ran(server, "Ten thousand")
+    log = long_log(execution, EVENTS)
+    rows = []
+    context, lab = _fed(browser, server, made)
+    try:
+        lab.page.evaluate("text => window.caFeed(text)", _frames(log, execution))
+        for view, (scroller, row) in VIEWS.items():
+            tab(lab, view)
+            lab.page.wait_for_function(
+                "([list, row]) => document.querySelector(list)?.scrollHeight > 50000"
+                " && document.querySelector(row)",
+                arg=[scroller, row],
+            )
+            for how, words in (("wheel", "wheel"), ("jump", "jumps")):
+                lab.page.wait_for_timeout(500)
+                gaps: list[float] = lab.page.evaluate(_SCROLL, [scroller, how])
+                usual = f"median {median(gaps):.0f}, p95 {quantile(gaps, 0.95):.0f}"
+                worst = max(gaps)
+                rows.append(
+                    Row(f"{view}, {words}", f"worst {worst:.0f} ms ({usual})", "", "≤ 50 ms", worst <= 50)
+                )
+    finally:
+        context.__exit__(None, None, None)
+    return rows
+
+
+def _talk(count: int) -> list[dict[str, Any]]:
+    """A run that speaks in pieces, works and pays: eleven events a turn."""
+    usage = dict.fromkeys(
+        ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"), 9
+    )
+    events: list[dict[str, Any]] = []
+
+    def add(type: str, span: str, **fields: Any) -> None:
+        events.append({"id": len(events) + 1, "type": type, "agent": "main", "span": span} | fields)
+
+    limits = {"max_cost_usd": 1.0, "max_tokens": 100_000, "timeout_s": 3600, "max_turns": 50}
+    add("queued", "main", execution_id="", position=0)
+    add("start", "main", execution_id="", project_id="p", version=1, model="claude-opus-5-5", limits=limits,
+        simulated=True, origin="panel")  # fmt: skip
+    add("agent_start", "main", name="main", model="claude-opus-5-5", prompt="Go.")
+    turn = 0
+    while len(events) < count:
+        turn += 1
+        span, call = f"main/{turn}", {"call_id": "c", "tool": "bash"}
+        for piece in range(8):
+            add("text", span, content=f"Piece {piece} of what it *says*, ", final=piece == 7)
+        cost = {"total_cost_usd": 0.001 * turn, "turn_cost_usd": 0.001, "turn_usage": usage, "usage": usage}
+        add("cost_update", span, percent_of_limit={"cost": 1, "tokens": 1, "time": 1}, **cost)
+        add("tool_call", f"{span}/c", source="builtin", input={"command": f"cat {turn}"}, **call)
+        add("tool_result", f"{span}/c", is_error=False, duration_ms=40,
+            output=[{"type": "text", "text": "a,b\n1,2\n", "path": None}], **call)  # fmt: skip
+    return events
+
+
+def _dropped(gaps: list[float]) -> int:
+    return sum(max(0, round(gap / (1000 / 60)) - 1) for gap in gaps)
+
+
+def _metrics(page: Page) -> dict[str, float]:
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    found = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return {each["name"]: float(each["value"]) for each in found}
+
+
+def _arriving(browser: Browser, server: LiveServer) -> list[Row]:
+    rows = []
+    for view in ("Steps", "Events"):
+        made, execution = _ran(server, f"Two hundred a second {view}")
+        context, lab = _fed(browser, server, made)
+        try:
+            tab(lab, view)
+            lab.page.wait_for_timeout(1_500)
+            idle: list[float] = lab.page.evaluate(_ARRIVE, [[], execution, 0, SECONDS])
+            events = _talk(A_SECOND * (SECONDS + 2))
+            lab.page.evaluate(_ARRIVE, [events[: 2 * A_SECOND], execution, 400, 2])
+            before = _metrics(lab.page)
+            gaps: list[float] = lab.page.evaluate(
+                _ARRIVE, [events[2 * A_SECOND :], execution, A_SECOND, SECONDS]
+            )
+            after = _metrics(lab.page)
+            script = 1000 * (after["ScriptDuration"] - before["ScriptDuration"]) / len(gaps)
+            rows.append(
+                Row(
+                    f"{A_SECOND} events a second, {view}",
+                    f"{_dropped(gaps)} of {SECONDS * 60} frames dropped (quiet: {_dropped(idle)}), "
+                    f"worst {max(gaps):.0f} ms, script {script:.1f} ms a frame",
+                    "",
+                    "none from us",
+                    _dropped(gaps) <= _dropped(idle),
+                )
+            )
+        finally:
+            context.__exit__(None, None, None)
+    return rows
+
+
+def _painted(browser: Browser, server: LiveServer) -> Row:
+    turns = [bash(f"echo step {number}") for number in range(TURNS)]
+    made = project(server, "Painted", *turns, {"text": "All."})
+    with Lab.opened(browser, server) as lab:
+        lab.open_project(made)
+        lab.hide_sidebars()
+        lab.run()
+        tab(lab, "Events")
+        lab.page.evaluate(_LOOK)
+        ended(lab)
+        lab.page.wait_for_timeout(500)
+        seen: dict[str, float] = lab.page.evaluate("() => window.caSeen")
+        execution = server.request("GET", f"executions?project={made}")[1]["items"][0]["execution_id"]
+        log = server.request("GET", f"executions/{execution}/events?limit=1000")[1]["items"]
+    first = min(int(each) for each in seen)
+    # Rows that were there when looking began say nothing; nor does one that scrolled by within a frame.
+    late = [
+        seen[str(event["id"])] - 1000 * datetime.fromisoformat(event["ts"]).timestamp()
+        for event in log
+        if event["id"] > first + 20 and str(event["id"]) in seen
+    ]
+    assert len(late) > TURNS, late
+    p95 = quantile(late, 0.95)
+    return Row(
+        "event on the server → painted",
+        f"p50 {median(late):.0f} ms, p95 {p95:.0f} ms ({len(late)} events)",
+        "",
+        "p95 ≤ 200 ms",
+        p95 <= 200,
+    )
+
+
+def measure(browser: Browser, server: LiveServer) -> None:
+    show(f"Monitor, {EVENTS:,} events scrolled", _scrolled(browser, server))
+    show("Monitor, live", [*_arriving(browser, server), _painted(browser, server)])
