@@ -23,6 +23,7 @@ from traitlets import Bool, Dict, Float, Integer, List, TraitType, Unicode, Unio
 
 from . import threads
 from ._version import __version__
+from .garbage import Settled
 from .settings import Row, Settings
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
     context: Context
     _activity: asyncio.Task[None] | None = None
     _metrics: Collector | None = None
+    _settled: Settled
 
     def make_settings(self) -> Settings:
         """The settings as configured; raises `SettingError` that names a wrong one."""
@@ -157,6 +159,8 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         telemetry.show_in(Visible(self._server.log))
         observers.add(ServerEvents(self._server.event_logger))
         observers.add(Activity(self._server.web_app.settings["last_activity_times"], self.name))
+        self._settled = Settled()
+        observers.add(self._settled)
 
     def initialize_handlers(self) -> None:
         with _no_collection():
@@ -174,6 +178,7 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         self._metrics = prometheus.register(self.services.telemetry.meters)
         self._activity = asyncio.create_task(self._report_activity(), name="cloutagent activity")
         self._heed_signals(serverapp)
+        self._settled.look()
 
     @staticmethod
     def _heed_signals(serverapp: ServerApp) -> None:

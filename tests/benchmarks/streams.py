@@ -160,6 +160,7 @@ async def together(server: LiveServer) -> Row:
 async def loop_lag(folder: Path, seconds: float = 10.0) -> Row:
     """How late a server's event loop is while `RUNNING` executions speak, in this process."""
     from cloutagent_ext.auth.principal import Principal
+    from cloutagent_ext.garbage import Settled
     from cloutagent_ext.jupyter.kernels import LocalKernels
     from cloutagent_ext.schema.execution import ExecuteRequest
     from cloutagent_ext.schema.project import Definition
@@ -176,10 +177,17 @@ async def loop_lag(folder: Path, seconds: float = 10.0) -> Row:
         {"name": "Talks", "agent": {"task": "Go."}, "queue": {"max_concurrent": RUNNING}}
     )
     files = {"scenario.json": json.dumps(turns).encode()}
+    who = Principal(kind="user", name="b")
+    services.observers.add(Settled())  # as the server does
+    short = await services.store.create(Definition.model_validate({"name": "S", "agent": {"task": "Go."}}))
+    first = await services.executions.accept(
+        str(short.project.id), ExecuteRequest(), principal=who, origin="api"
+    )
+    await services.executions.wait(first.execution_id)
     stored = await services.store.create(definition, files=files)
     for _ in range(RUNNING):
         await services.executions.accept(
-            str(stored.project.id), ExecuteRequest(), principal=Principal(kind="user", name="b"), origin="api"
+            str(stored.project.id), ExecuteRequest(), principal=who, origin="api"
         )
     await asyncio.sleep(2)
     assert services.executions.running == RUNNING

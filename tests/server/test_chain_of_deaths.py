@@ -38,7 +38,11 @@ from .test_deaths import create, until_all_ended
 
 FEW = 4
 DEATHS = int(os.environ.get("CLOUTAGENT_DEATHS", 1000))
-LONGEST_LIFE_S = 4.0
+UNHEARD = 0.15
+"""Part of the servers that die before they listen."""
+LIVES = 2.5
+"""The longest life of the others, in the time that a start takes here and now: a busy machine does less in
+a second."""
 MOST_OPEN = 4
 """Executions that have not ended; with so many, nothing new is asked for."""
 _NAME = re.compile(r"work-\d+")
@@ -96,15 +100,22 @@ class Chain:
         self.ended: set[str] = set()
         self.unheard = 0
         """Servers that died before they listened."""
+        self.start_s = 1.5
+        """How long the last start took."""
 
     # ------------------------------------------------------------ one life
 
     def life(self) -> None:
         server = self.delivery.serve(self.folder / "server", *self.options, data_dir=self.data)
-        doomed = threading.Timer(self.moments.uniform(0, LONGEST_LIFE_S), server.process.kill)
-        doomed.start()
+        early, part, began = self.moments.random() < UNHEARD, self.moments.random(), time.monotonic()
+        doomed = threading.Timer(part * (1 if early else LIVES) * self.start_s, server.process.kill)
+        if early:
+            doomed.start()
         try:
-            if self._listens(server, doomed):
+            if self._listens(server, doomed if early else None):
+                self.start_s = time.monotonic() - began
+                if not early:
+                    doomed.start()
                 with contextlib.suppress(*_DEAD):
                     self._work(server)
             else:
