@@ -10,7 +10,6 @@ import asyncio
 import gc
 import os
 import signal
-import threading
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -187,8 +186,10 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         Jupyter itself would die on the spot. Only in a process whose signals Jupyter has taken, and
         none that somebody else has: one started to outlive its terminal (`nohup`) goes on doing so.
         """
+        from .jupyter.leaving import has_the_process
+
         stop = serverapp._signal_stop
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == stop:
+        if has_the_process(serverapp):
             for name, default in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
                 number = getattr(signal, name, None)
                 if number is not None and signal.getsignal(number) == default:
@@ -212,6 +213,10 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         """End streams and waiting calls, then what runs; nothing that was accepted is lost."""
         if not hasattr(self, "context"):
             return
+        from .jupyter import leaving
+
+        if leaving.has_the_process(self._server):
+            leaving.end_with_main_thread()
         self.context.closing.set()
         if self._activity is not None:
             self._activity.cancel()
@@ -221,4 +226,4 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
 
             prometheus.unregister(self._metrics)
             self._metrics = None
-        await self.services.stop()
+        await leaving.within(self.services.settings.stop_grace_s + leaving.STOP_S, self.services.stop())

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._version import __version__
 from .auth.keys import Keys
@@ -20,12 +22,10 @@ from .engine.notebooks import Notebooks
 from .engine.ports import Clock, Kernels, Price
 from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
-from .executions.backtest import Backtests
 from .executions.observers import Diary, Measures, Observers, SpanFeed
 from .executions.queue import Executions
-from .executions.records import Records
-from .executions.trials import Trials
 from .executions.vault import Vault
+from .loading import Late
 from .schema.admin import ModelCredentials
 from .settings import Settings
 from .store.backups import Backups
@@ -34,6 +34,10 @@ from .store.projects import ProjectStore
 from .store.secrets import Secrets
 from .store.templates import Templates
 from .telemetry.facade import Telemetry
+
+if TYPE_CHECKING:
+    from .executions.backtest import Backtests
+    from .executions.trials import Trials
 
 _log = logging.getLogger("cloutagent.services")
 
@@ -61,10 +65,10 @@ class Services:
     keys: Keys
     secrets: Secrets
     executions: Executions
-    trials: Trials
+    trials: Late[Trials]
     models: ModelProvider
     backups: Backups
-    backtests: Backtests
+    backtests: Late[Backtests]
     telemetry: Telemetry
     observers: Observers
     """Who is told of every event of this process's executions; `add` before `start`."""
@@ -103,16 +107,25 @@ class Services:
         except (CloutError, OSError) as error:
             _log.warning("Old versions of project %s could not be pruned: %s", project_id, error)
 
+    async def _end_trials(self) -> None:
+        if self.trials.made is not None:
+            await self.trials.made.close()
+
     async def stop(self, grace_s: float | None = None) -> None:
         """End what runs (after `grace_s` seconds, else the setting's), close connections; repeatable."""
         try:
-            await self.trials.close()
-            await self.executions.stop(grace_s)
-            await self.backups.stop()
-            await self.models.close()
-            await self.keys.close()
+            # Side by side: whoever tells a server to end gives it some ten seconds for everything.
+            await _all(self.executions.stop(grace_s), self._end_trials(), self.backups.stop())
+            await _all(self.models.close(), self.keys.close())
         finally:
             await self.telemetry.stop()
+
+
+async def _all(*parts: Awaitable[None]) -> None:
+    """Wait for each of `parts`, whatever becomes of the others; raises what the first of them raised."""
+    for outcome in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def build(
@@ -143,6 +156,19 @@ def build(
         notebooks=notebooks,
         observers=observers,
     )
+
+    def trials() -> Trials:
+        from .executions.trials import Trials
+
+        return Trials(store, Vault(secrets, models), settings.data_dir, settings.root_dir, around)
+
+    def backtests() -> Backtests:
+        from .executions.backtest import Backtests
+        from .executions.records import Records
+
+        own = Vault(secrets, models)
+        return Backtests(store, own, Records(store), settings.data_dir, settings.root_dir, around)
+
     meters = telemetry.meters
     meters.gauge("cloutagent.executions.running", lambda: executions.running)
     meters.gauge("cloutagent.executions.queued", lambda: executions.count("queued"))
@@ -154,11 +180,9 @@ def build(
         keys=Keys(settings.data_dir / "projects"),
         secrets=secrets,
         executions=executions,
-        trials=Trials(store, Vault(secrets, models), settings.data_dir, settings.root_dir, around),
+        trials=Late("executions.trials", trials),
         models=models,
-        backtests=Backtests(
-            store, Vault(secrets, models), Records(store), settings.data_dir, settings.root_dir, around
-        ),
+        backtests=Late("executions.backtest", backtests),
         backups=store.backups(keep_manual=settings.backups_keep_manual),
         telemetry=telemetry,
         observers=observers,

@@ -124,14 +124,14 @@ class LocalDesk:
         found = await self._services.executions.validate(definition, project_id)
         if connect:
             try:
-                found = await self._services.trials.connected(project_id, definition, found)
+                found = await (await self._services.trials.get()).connected(project_id, definition, found)
             finally:
-                await self._services.trials.close()
+                await (await self._services.trials.get()).close()
         return found
 
     async def backtest(self, project: str, hook: str, last: int) -> Backtest:
         project_id = await self._services.store.resolve(project)
-        return await self._services.backtests.run(project_id, hook, BacktestRequest(last=last))
+        return await (await self._services.backtests.get()).run(project_id, hook, BacktestRequest(last=last))
 
     async def keys(self, project: str) -> list[KeyRow]:
         return list(await self._services.keys.list(await self._services.store.resolve(project)))

@@ -12,6 +12,9 @@ from typing import Protocol
 from ..schema.approvals import Preview
 from ..schema.base import JsonObject
 
+NOBODY = "policy"
+"""Who decides where no person can be asked."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -35,7 +38,7 @@ class Question:
     again: int = 0
     """Which time the same call is asked about: 0 before it runs; later, whether it shall go on running.
 
-    Such a question does not outlive the call, so it is not kept for another server.
+    Such a question does not outlive the call: where the server stops it is withdrawn. Its answer does.
     """
 
 

@@ -17,8 +17,8 @@ from .assembly import Reply
 from .compaction import Compaction
 from .context import Run, Totals
 from .dispatch import run_calls
-from .past import PastConversation
 from .ports import EndExecution, Wire
+from .remembered import PastConversation
 from .scope import Scope
 from .text import clean, clean_json
 from .tools.mcp_listing import changed

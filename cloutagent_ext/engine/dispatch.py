@@ -23,8 +23,8 @@ from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart
 from .context import Run
 from .gate import going_in_circles, permitted
-from .past import PastCall
 from .ports import EndExecution, Tool, ToolError, Wire
+from .remembered import PastCall
 from .results import masked, tidy, to_wire
 from .scope import Scope
 from .text import clean, clean_json

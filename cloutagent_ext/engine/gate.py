@@ -16,6 +16,7 @@ from ..schema.base import JsonObject
 from ..schema.project import Permission
 from . import previews
 from .arguments import ArgumentChecks
+from .asking import NOBODY
 from .context import Run
 from .guard import stalled
 from .permissions import Rules, Verdict
@@ -24,8 +25,6 @@ from .scope import Scope
 from .text import clean_json
 from .toolcontext import tool_context
 
-NOBODY = "policy"
-"""Who decides where no person can be asked."""
 STEP = "step by step: every call asks"
 HOOK = "a hook wants a person to decide"
 

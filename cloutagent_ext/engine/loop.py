@@ -44,7 +44,7 @@ async def run(job: Job, ports: Ports, tools: Mapping[str, Tool], past: Past | No
         local_prices=job.local_prices or job.simulated,
         ceiling=ports.ceiling,
     )
-    past = past or Past()
+    past = Past() if past is None else past
     budget.go_on(past, "main")
     ran_s = past.ran_s + past.carried_s
     this = Run(job, ports, budget, Stopwatch(ports.clock, limits.timeout_s, ran_s=ran_s), tools, past=past)
@@ -68,6 +68,7 @@ async def _played(this: Run) -> Outcome:
                 await this.checks.load()
                 await _announce(this)
                 await _catch_up(this)
+                silence.answered(this)
                 main = Conversation(this, await _main_scope(this))
                 answer = await main.run()
         return Outcome(

@@ -17,95 +17,12 @@ from typing import Any
 
 from ..schema.base import JsonObject
 from ..schema.execution import Usage
+from .asking import NOBODY, Decision
 from .assembly import Reply
-from .ports import Decision, Wire
+from .remembered import Held, PastCall, PastConversation, PastQuestion, Spent
 from .told import Told
 
 Record = Mapping[str, Any]
-
-
-@dataclass
-class PastCall:
-    """One tool call, as far as it came."""
-
-    tool: str = ""
-    arguments: JsonObject = field(default_factory=dict)
-    started: bool = False
-    """It was allowed and may have had its effect."""
-    read_only: bool = False
-    result: Wire | None = None
-    """What the model is told, once it is known; never made again."""
-    added: list[Wire] = field(default_factory=list)
-    """What hooks added to it."""
-    output: list[JsonObject] = field(default_factory=list)
-    """The same as the log tells it."""
-    duration_ms: int = 0
-    ended: list[JsonObject] | None = None
-    """What it gave back, where hooks were told of it and had not answered when the sitting ended."""
-
-
-@dataclass
-class PastQuestion:
-    """A call that was put to a person."""
-
-    call_id: str
-    tool: str
-    arguments: JsonObject
-    """As hooks had left them: they are not asked about it again."""
-    agent: str
-    agent_id: str
-    schema: JsonObject
-    reason: str
-    decision: Decision | None = None
-    waited_s: float = 0.0  # for an answer while a server ran, as last noted
-
-
-@dataclass
-class Spent:
-    """One model call that was paid for."""
-
-    agent: str
-    span: str
-    usage: Usage
-    cost: float | None
-
-
-@dataclass(frozen=True)
-class Held:
-    """A reservation whose call was never seen to end: what it may have cost stays taken."""
-
-    span: str
-    cost: float
-    tokens: int
-
-
-@dataclass
-class PastConversation:
-    """One agent's conversation, byte for byte, and where it stands."""
-
-    agent: str
-    span: str
-    request: Wire | None
-    """Its frozen parts; None where they are to be made anew (a fork with another system prompt)."""
-    messages: list[Wire]
-    turns: int = 0
-    """Number of the last turn that is over."""
-    turns_before: int = 0
-    """Those of them that another execution has made."""
-    last: Reply | None = None
-    """The reply it ends with, not yet acted upon."""
-    last_span: str = ""
-    counted: tuple[int, Wire] | None = None
-    """How many messages the newest usage of the service covers, and that usage."""
-    room: int = 0
-    """Room that the newest reply was asked with."""
-    pauses: int = 0
-    repairs: int = 0
-    sent_back: int = 0
-    """How often a hook did not let it stop."""
-    text: str = ""
-    usage: Usage = field(default_factory=Usage)
-    cost: float | None = 0.0
 
 
 @dataclass
@@ -117,7 +34,7 @@ class Past:
     calls: dict[str, PastCall] = field(default_factory=dict)
     """By the call's span, `<turn>/<call id>`."""
     questions: dict[str, PastQuestion] = field(default_factory=dict)
-    """By the call's span, in the order they were asked."""
+    """By the call's span (and the number of a later one about it), in the order they were asked."""
     spent: list[Spent] = field(default_factory=list)
     """Calls of this execution."""
     carried: list[Spent] = field(default_factory=list)
@@ -128,6 +45,8 @@ class Past:
     """What tools wanted to find again, by agent."""
     prompt_due: bool = False
     """It began from another execution, with a prompt that no hook has seen yet."""
+    first_files: list[str] = field(default_factory=list)
+    """Files that its first message shows, where another execution has begun with them."""
     attach: list[str] | None = None
     """It began from another execution, and files were not shown to the model since: those of that one
     which the service had kept for it, and its own."""
@@ -204,6 +123,16 @@ class Past:
         """Whether the log shows a beginning of the turn at `span` that nothing came of."""
         return span in self.told.void and span not in self._over
 
+    def given_up(self) -> PastQuestion | None:
+        """A silent call for which a person wanted it all to end, which has not happened."""
+        for each in self.questions.values():
+            said = each.decision
+            if each.again and said is not None and not said.allow and said.by != NOBODY:
+                call = self.calls.get(each.span)
+                if call is None or (call.result is None and call.ended is None):
+                    return each
+        return None
+
     # ------------------------------------------------------------ the journal
 
     def record(self, record: Record) -> None:
@@ -216,6 +145,8 @@ class Past:
         self.conversations[span] = PastConversation(
             record["agent"], span, record["request"], [record["message"]]
         )
+        if record["agent"] == "main":
+            self.attach = None
 
     def _frozen(self, record: Record) -> None:
         self.conversations[record["span"]].request = record["request"]
@@ -322,7 +253,10 @@ class Past:
 
     def _approval_asked(self, record: Record) -> None:
         names = ("call_id", "tool", "arguments", "agent", "agent_id", "schema", "reason")
-        self.questions[record["call_span"]] = PastQuestion(**{name: record[name] for name in names})
+        key, again = record["call_span"], record.get("again", 0)
+        self.questions[key] = PastQuestion(
+            **{name: record[name] for name in names}, span=record.get("of", key), again=again
+        )
 
     def _approval_waited(self, record: Record) -> None:
         if (asked := self.questions.get(record["call_span"])) is not None:
@@ -336,7 +270,9 @@ class Past:
     def _origin(self, record: Record) -> None:
         """All so far was another execution's; that somebody goes on from it overrules its hooks' stop."""
         self.stopped.clear()
+        self.questions = {key: each for key, each in self.questions.items() if not each.again}
         self.prompt_due = True
+        self.first_files = list(record.get("first_files", ()))
         self.attach, self.kept_files = list(record.get("files", ())), {}
         if record["how"] == "resumed":
             self.carried += self.spent

@@ -12,14 +12,14 @@ port. Not here: requests, redirects and pages (`tools.web`).
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
+
+from . import names
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -150,7 +150,9 @@ class Reach:
         try:
             found: list[Address] = [ipaddress.ip_address(target.host)]
         except ValueError:
-            found = [_plain(text) for text in await (self.resolve or _system)(target.host, target.port)]
+            found = [
+                _plain(text) for text in await (self.resolve or names.addresses)(target.host, target.port)
+            ]
         for address in found:
             if not self._allowed(target, address) and closed(address):
                 raise Refused(
@@ -183,8 +185,3 @@ def _matches(entry: str, target: Target, address: Address) -> bool:
 
 def _plain(text: str) -> Address:
     return ipaddress.ip_address(text.partition("%")[0])
-
-
-async def _system(host: str, port: int) -> list[str]:
-    rows = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(row[4][0]) for row in rows))

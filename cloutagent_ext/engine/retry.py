@@ -7,13 +7,16 @@ instead of a sleep nobody asked for. Not here: what failed (`models.anthropic`).
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from .ports import Clock, ModelFailure
+
+if TYPE_CHECKING:
+    import tenacity
 
 MAX_TRIES = 8
 MAX_TOTAL_S = 600.0
@@ -37,6 +40,7 @@ async def retrying(attempt: Callable[[], Awaitable[T]], *, clock: Clock, say: Sa
         return await attempt()  # nearly always: without the machinery of retrying, which has its price
     except ModelFailure as failure:
         first: ModelFailure | None = failure
+    again_and_again = await asyncio.to_thread(importlib.import_module, "tenacity")
 
     async def again() -> T:
         nonlocal first
@@ -59,15 +63,18 @@ async def retrying(attempt: Callable[[], Awaitable[T]], *, clock: Clock, say: Sa
     async def before_sleep(state: tenacity.RetryCallState) -> None:
         await say(_failure(state), state.attempt_number, state.upcoming_sleep)
 
-    policy = tenacity.AsyncRetrying(
+    policy = again_and_again.AsyncRetrying(
         sleep=clock.sleep,
         wait=wait,
         stop=enough,
-        retry=tenacity.retry_if_exception(lambda error: isinstance(error, ModelFailure) and error.retryable),
+        retry=again_and_again.retry_if_exception(
+            lambda error: isinstance(error, ModelFailure) and error.retryable
+        ),
         before_sleep=before_sleep,
         reraise=True,
     )
-    return await policy(again)
+    reply: T = await policy(again)
+    return reply
 
 
 def _failure(state: tenacity.RetryCallState) -> ModelFailure:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 from contextlib import AbstractAsyncContextManager
 
+from .asking import NOBODY
 from .context import Run
-from .guard import Wait
+from .guard import Wait, stalled
 from .ports import Question
 
 
@@ -30,7 +31,7 @@ def watched(run: Run) -> AbstractAsyncContextManager[None]:
             call_id=wait.call_id,
         )
 
-    times = itertools.count(1)
+    times = itertools.count(1 + max((each.again for each in run.past.questions.values()), default=0))
 
     async def ask(wait: Wait, silent_s: float) -> bool:
         if wait.call_id is None or wait.tool is None:
@@ -50,3 +51,20 @@ def watched(run: Run) -> AbstractAsyncContextManager[None]:
             return (await run.ports.approvals.decide(question)).allow
 
     return run.guard.watching(tell, ask)
+
+
+def answered(run: Run) -> None:
+    """Raise `EndExecution` where a person wanted that, and the server stopped before it was done."""
+    if (question := run.past.given_up()) is None:
+        return
+    decision = question.decision
+    who = decision.by if decision is not None else NOBODY
+    raise stalled(
+        f"There was no sign of life for {question.arguments.get('waited_s', 0)} s while waiting for "
+        f"{question.arguments.get('waited_for', question.tool)}, and {who} did not want it to go on.",
+        kind="silent",
+        waited_s=question.arguments.get("waited_s"),
+        waited_for=question.arguments.get("waited_for"),
+        agent=question.agent,
+        call_id=question.call_id,
+    )

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from .assembly import Reply
 from .models.catalogue import ABOVE_HIGH, ModelFacts
 from .output_schema import adapted
-from .past import PastConversation
 from .ports import Journal, Tool, Wire
+from .remembered import PastConversation
 from .text import DOCUMENT_BYTES_PER_TOKEN, HELD_DOCUMENT_TOKENS, IMAGE_TOKENS, clean, clean_json, most_tokens
 
 _CACHE = {"type": "ephemeral"}

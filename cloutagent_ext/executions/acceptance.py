@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..engine import plan
-from ..engine.quote import FEWEST, MOST, quoted
 from ..errors import (
     BadGateway,
     CloutError,
@@ -26,6 +24,7 @@ from ..errors import (
     UnknownVariable,
     UnreadableFile,
 )
+from ..loading import loaded
 from ..schema.base import JsonObject, timestamp
 from ..schema.execution import ExecuteRequest, ExecutionState, Origin, Spec
 from ..schema.project import Definition, Folder, Limits, PartialLimits, Problem, Validation
@@ -55,7 +54,6 @@ class Acceptance:
         store: ProjectStore,
         models: ModelProvider,
         settings: Settings,
-        tools: frozenset[str],
         vault: Vault,
         batches: Batches,
         cassettes: Cassettes,
@@ -64,7 +62,6 @@ class Acceptance:
         self._store = store
         self._models = models
         self._settings = settings
-        self._tools = tools
         self._vault = vault
         self._batches = batches
         self._cassettes = cassettes
@@ -84,7 +81,7 @@ class Acceptance:
         by_key = principal.kind == "key"
         _may_ask(request, principal)
         if request.client_tools:
-            await asyncio.to_thread(callers.check, request, principal, self._tools)
+            await asyncio.to_thread(callers.check, request, principal)
         asked = None if request.version is None else int(request.version)  # a number since it was validated
         author = None if by_key else principal.author
         definition, version = await self._store.freeze(
@@ -187,6 +184,10 @@ class Acceptance:
 
         `project_id`: whose secrets it would have; None where it is no project's yet.
         """
+        await loaded("engine.plan", "engine.quote")
+        from ..engine import plan
+        from ..engine.quote import quoted
+
         settings, names, problems = self._models.settings, None, list[Problem]()
         if project_id is not None:
             try:
@@ -223,6 +224,8 @@ class Acceptance:
 
         Those of the newest version, where they are enough.
         """
+        from ..engine.quote import FEWEST, MOST
+
         newest, found = None, list[ExecutionState]()
         for execution_id, _ in (await self._records.ids(project_id))[:_LOOKED_AT]:
             try:
@@ -241,6 +244,9 @@ class Acceptance:
     async def _problems(
         self, definition: Definition, *, simulated: bool, secrets: frozenset[str] | None
     ) -> list[Problem]:
+        await loaded("engine.plan", "engine.tools.registry")
+        from ..engine import plan
+
         unpriced = simulated or self._models.local()
         prices = None if unpriced else self._models.prices
         found = [] if simulated else self._models.problems(definition)
@@ -249,7 +255,7 @@ class Acceptance:
         return found + plan.validate(
             definition,
             prices=prices,
-            tools=self._tools | tools,
+            tools=tools,
             secrets=secrets,
             facts=self._models.facts,
         )
@@ -335,6 +341,15 @@ def variables_of(definition: Definition, given: Mapping[str, str]) -> dict[str, 
             variables=missing,
         )
     return {name: values.get(name, "") for name in declared}
+
+
+def raised(limits: Limits, wished: PartialLimits | None, allowed: Limits) -> Limits:
+    """`limits`, those that are wished for changed: never to more than the project allows now."""
+    if wished is None:
+        return limits
+    capped = wished.lower(allowed)
+    given = {name: getattr(capped, name) for name in wished.model_dump(exclude_none=True)}
+    return Limits.model_validate({**limits.model_dump(), **given})
 
 
 def folders(definition: Definition, root: Path | None) -> dict[Path, Literal["read", "write"]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Conflict, NotFound, Unavailable
 from ..failpoints import failpoint
+from ..loading import Late
 from ..schema.execution import (
     ENDED,
     Accepted,
@@ -28,8 +29,7 @@ from ..schema.execution import (
     Spec,
 )
 from . import history
-from .acceptance import Acceptance
-from .branches import Beginning, Branches, raised
+from .acceptance import Acceptance, raised
 from .entrance import Entrance
 from .fates import Fates
 from .ids import Ids
@@ -42,6 +42,7 @@ from .workspace import Workspace
 
 if TYPE_CHECKING:
     from ..auth.principal import Principal
+    from .branches import Beginning, Branches
 
 _Answer = TypeVar("_Answer")
 
@@ -67,7 +68,7 @@ class Arrivals:
         self._entrance = entrance
         self._scheduler = scheduler
         self._fates = fates
-        self._branches = Branches(records, acceptance, data_dir)
+        self._branches = Late("executions.branches", lambda: _branches(records, acceptance, data_dir))
         self._repeats = repeats
         self._inputs = inputs
         self._data_dir = data_dir
@@ -128,7 +129,8 @@ class Arrivals:
             if request.continue_from is not None:
                 with contextlib.suppress(NotFound):  # what a dead server left gets its fate first
                     await self._fates.state(request.continue_from)
-                spec, beginning = await self._branches.continuation(
+                branches = await self._branches.get()
+                spec, beginning = await branches.continuation(
                     request.continue_from, request.prompt, spec, principal
                 )
             by_key = principal.kind == "key"
@@ -148,7 +150,8 @@ class Arrivals:
             live = await self._fates.hold(execution_id)
         state = live.snapshot() if live is not None else await self._fates.state(execution_id)
         if state.status in ENDED:
-            spec, beginning = await self._branches.resume(
+            branches = await self._branches.get()
+            spec, beginning = await branches.resume(
                 state, request, execution_id=self._ids.new(), principal=principal
             )
             return Begun(execution_id=(await self._enter(spec, beginning)).id)
@@ -171,7 +174,8 @@ class Arrivals:
 
     async def _fork(self, execution_id: str, request: ForkRequest, principal: Principal) -> Begun:
         state = await self._fates.state(execution_id)
-        spec, beginning = await self._branches.fork(
+        branches = await self._branches.get()
+        spec, beginning = await branches.fork(
             state, request, execution_id=self._ids.new(), principal=principal
         )
         return Begun(execution_id=(await self._enter(spec, beginning)).id)
@@ -193,3 +197,9 @@ def _accepted(state: ExecutionState) -> Accepted:
         position=state.position if waits else None,
         stream_url=f"/cloutagent/api/v1/executions/{state.execution_id}/stream",
     )
+
+
+def _branches(records: Records, acceptance: Acceptance, data_dir: Path) -> Branches:
+    from .branches import Branches
+
+    return Branches(records, acceptance, data_dir)

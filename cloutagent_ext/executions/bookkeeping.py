@@ -5,6 +5,7 @@ Not here: any of those, and executions that are still on disk.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ..engine.ports import Clock
@@ -50,8 +51,7 @@ class Bookkeeping:
     async def stop(self) -> None:
         """Write what is left. Safe to call twice."""
         await self.retention.stop()
-        await self.ledger.stop()
-        await self._disk.stop()
+        await asyncio.gather(self.ledger.stop(), self._disk.stop())
 
     async def expired(self, execution_id: str, error: Expired) -> ExecutionState:
         """What is kept of one that has expired; raises `error` where that has been deleted, too."""

@@ -23,7 +23,7 @@ from ..schema.base import JsonObject, timestamp
 from ..schema.execution import ENDED, ExecutionState, ForkRequest, ResumeRequest, Spec
 from ..schema.project import Definition, Limits, PartialLimits
 from . import history, journal, retelling
-from .acceptance import Acceptance, variables_of
+from .acceptance import Acceptance, raised, variables_of
 from .ids import made_at
 from .log import EventLog
 from .records import Records
@@ -77,12 +77,13 @@ class Branches:
         allowed = await self._acceptance.limits_now(source.project_id)
         limits = raised(state.limits, request.limits, allowed)
         _raised_enough(state, limits, allowed)
-        spec = _again(source, execution_id, principal, limits=limits, resumed_from=state.execution_id)
+        spec = _branched(source, execution_id, principal, limits=limits, resumed_from=state.execution_id)
         await self._acceptance.check_again(spec, principal)
         if not past:  # it ended before it began
             return spec, Beginning([], self._workspace(state.execution_id))
         ran_s = past.carried_s + (state.duration_ms or 0) / 1000
         kept = self._moved(past, state.execution_id, execution_id)
+        past.first_files = _first_files(past, source)
         return spec, Beginning(
             retelling.resumed(records, past, ran_s=ran_s, kept=kept), self._workspace(state.execution_id)
         )
@@ -112,7 +113,7 @@ class Branches:
             agent = definition.agent.model_copy(update={"model": request.model})
             definition = definition.model_copy(update={"agent": agent})
         variables = variables_of(definition, {**source.variables, **(request.variables or {})})
-        spec = _again(
+        spec = _branched(
             source,
             execution_id,
             principal,
@@ -135,6 +136,7 @@ class Branches:
             if request.tool_result
             else None,
             request=None if talk is None else _request(talk.request, source, spec),
+            files=_first_files(whole, source),
         )
         kept = self._moved(past, state.execution_id, execution_id)
         return spec, Beginning(
@@ -182,7 +184,8 @@ class Branches:
             )
         spec = spec.model_copy(update={"continued_from": source_id})
         request = past.conversations["main"].request if _same_agent(source, spec) else None
-        change = retelling.Change(prompt=_filled(spec, spec.prompt), request=request)
+        files = _first_files(past, source)
+        change = retelling.Change(prompt=_filled(spec, spec.prompt), request=request, files=files)
         kept = self._moved(past, source_id, spec.execution_id)
         return spec, Beginning(
             retelling.retold(past, "continued", change, kept=kept), self._workspace(source_id)
@@ -241,15 +244,6 @@ class Branches:
         }
 
 
-def raised(limits: Limits, wished: PartialLimits | None, allowed: Limits) -> Limits:
-    """`limits`, those that are wished for changed: never to more than the project allows now."""
-    if wished is None:
-        return limits
-    capped = wished.lower(allowed)
-    given = {name: getattr(capped, name) for name in wished.model_dump(exclude_none=True)}
-    return Limits.model_validate({**limits.model_dump(), **given})
-
-
 def _raised_enough(state: ExecutionState, limits: Limits, allowed: Limits) -> None:
     """Refuse to resume what would end at once by the same limit."""
     name = _BY_LIMIT.get(state.error.code if state.error else "")
@@ -264,7 +258,8 @@ def _raised_enough(state: ExecutionState, limits: Limits, allowed: Limits) -> No
         )
 
 
-def _again(source: Spec, execution_id: str, principal: Principal, **changes: Any) -> Spec:
+def _branched(source: Spec, execution_id: str, principal: Principal, **changes: Any) -> Spec:
+    """The specification of an execution that begins from that of `source`, with `changes`."""
     by_key = principal.kind == "key"
     return source.model_copy(
         update={
@@ -281,6 +276,11 @@ def _again(source: Spec, execution_id: str, principal: Principal, **changes: Any
             **changes,
         }
     )
+
+
+def _first_files(past: Past, source: Spec) -> list[str]:
+    """Files that the first message of an execution shows, wherever its conversation began."""
+    return past.first_files or [each.path for each in source.files]
 
 
 def _filled(spec: Spec, prompt: str | None) -> str | None:

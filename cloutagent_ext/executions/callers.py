@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..engine.ports import Clock, Events, ToolContext, ToolError
-from ..engine.tools.caller import CallerTool
-from ..engine.tools.memory import NAME as MEMORY
 from ..errors import Conflict, Forbidden, InvalidRequest, NotFound
 from ..schema.base import JsonObject
 from ..schema.client_tools import LARGEST_SCHEMA, ClientAnswer, ClientCallTaken, ClientTool
 
 if TYPE_CHECKING:
     from ..auth.principal import Principal
+    from ..engine.tools.caller import CallerTool
     from ..schema.execution import ExecuteRequest
 
 
@@ -49,6 +48,8 @@ class Calls:
 
     def tools(self, brought: Sequence[ClientTool], events: Events) -> dict[str, CallerTool]:
         """What the caller brought, by name; calls go out to `events`."""
+        from ..engine.tools.caller import CallerTool
+
         self._events = events
         return {tool.name: CallerTool(tool, self) for tool in brought}
 
@@ -130,7 +131,7 @@ def _silent(call: _Call) -> str:
     )
 
 
-def check(request: ExecuteRequest, principal: Principal, taken: Collection[str]) -> None:
+def check(request: ExecuteRequest, principal: Principal) -> None:
     """Refuse tools of callers that cannot be: for keys, of a name that is taken, of a broken schema.
 
     Blocking. Raises Forbidden, InvalidRequest.
@@ -139,7 +140,10 @@ def check(request: ExecuteRequest, principal: Principal, taken: Collection[str])
         return
     if principal.kind == "key":
         raise Forbidden("`client_tools` are for Jupyter users: a key runs the project's own tools.")
-    seen: set[str] = set()
+    from ..engine.tools.memory import NAME as MEMORY
+    from ..engine.tools.registry import builtin
+
+    taken, seen = {*builtin(), MEMORY}, set[str]()
     for place, tool in enumerate(request.client_tools):
         if (problem := _problem(tool, taken, seen)) is not None:
             raise InvalidRequest(
@@ -154,7 +158,7 @@ def _problem(tool: ClientTool, taken: Collection[str], seen: Collection[str]) ->
 
     if tool.name in seen:
         return "two of them have this name"
-    if tool.name in taken or tool.name == MEMORY or tool.name.startswith(("mcp__", "agent__")):
+    if tool.name in taken or tool.name.startswith(("mcp__", "agent__")):
         return "another tool has this name, choose another one"
     if tool.input_schema.get("type") != "object":
         return 'its `input_schema` is no JSON schema with `"type": "object"`'

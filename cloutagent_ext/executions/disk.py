@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ class DiskUse:
         self._last: Disk | None = None
         self._measured = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._stopped = threading.Event()
 
     async def look(self, *, at_once: bool = False) -> Disk | None:
         """The newest measurement; one that is old is taken anew, for whoever asks next.
@@ -44,20 +46,23 @@ class DiskUse:
         return self._last
 
     async def stop(self) -> None:
-        """Wait for a measurement that is under way: nothing of ours outlives the service."""
+        """Break off a measurement that is under way: nothing of ours outlives the service."""
+        self._stopped.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _measure(self) -> None:
-        self._last = await asyncio.to_thread(measure, self._data_dir)
+        self._last = await asyncio.to_thread(measure, self._data_dir, self._stopped)
         self._measured = time.monotonic()
 
 
-def measure(data_dir: Path) -> Disk:
-    """The sizes of now. Blocking."""
+def measure(data_dir: Path, stopped: threading.Event) -> Disk | None:
+    """The sizes of now; None once it is `stopped`. Blocking."""
     seen: set[tuple[int, int]] = set()
     sizes = {"projects": 0, "executions": 0, "temp": 0, "backups": 0, "": 0}
     for top, inner, size in _files(data_dir, seen):
+        if stopped.is_set():
+            return None
         kind = "executions" if top == "projects" and inner == "executions" else top
         sizes[kind if kind in sizes else ""] += size
     room = os.statvfs(data_dir)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import durable
 from ..errors import Conflict, DiskFull
@@ -14,7 +15,6 @@ from ..failpoints import failpoint
 from ..schema.base import JsonObject
 from ..schema.execution import Spec
 from . import fold, journal, records
-from .branches import Beginning
 from .inputs import Inputs
 from .live import Live
 from .log import EventLog
@@ -23,6 +23,9 @@ from .records import Records
 from .recovery import Adopt
 from .reserve import Reserve, is_full
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from .branches import Beginning
 
 
 class Entrance:

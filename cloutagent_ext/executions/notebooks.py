@@ -8,7 +8,6 @@ from pathlib import Path
 
 from .._version import __version__
 from ..engine.tools.beneath import Refused, located, normal, read
-from ..export.notebook import notebook
 from ..schema.base import JsonObject
 from ..schema.execution import ExecutionState
 from .log import EventLog
@@ -27,6 +26,8 @@ async def of(state: ExecutionState, log: EventLog, workspace: Workspace) -> byte
         events += found
 
     def render() -> bytes:
+        from ..export.notebook import notebook
+
         whole = notebook(state, events, lambda path: _picture(workspace.path, path), version=__version__)
         return (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 

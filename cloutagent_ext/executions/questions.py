@@ -15,13 +15,12 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from ..engine.arguments import ArgumentChecks
-from ..engine.gate import objection
+from ..engine.asking import NOBODY
 from ..engine.masking import NOTHING, Mask
-from ..engine.past import PastQuestion
-from ..engine.permissions import Rules
 from ..engine.ports import Clock, Decision, Question, Tool
+from ..engine.remembered import PastQuestion
 from ..errors import Conflict, InvalidRequest, NotFound
+from ..loading import loaded
 from ..schema.base import JsonObject
 from ..schema.execution import ENDED
 
@@ -36,8 +35,6 @@ GRACE_S = 24 * 3600.0
 """Least of it that is left after a restart, unless that much was waited by a running server already."""
 _NOTE_S = 3600.0
 """Between two notes in the journal of how long a question has waited."""
-NOBODY = "policy"
-"""Who answers then."""
 
 
 class Asked:
@@ -90,30 +87,33 @@ class Questions:
         if self.restored:
             return
         self.restored = True
-        for span, each in past.items():
-            self._asked[span] = asked = Asked(
+        for key, each in past.items():
+            self._asked[key] = asked = Asked(
                 Question(
                     call_id=each.call_id,
                     tool=each.tool,
                     arguments=each.arguments,
                     agent=each.agent,
                     agent_id=each.agent_id,
-                    span=span,
+                    span=each.span,
                     schema=each.schema,
                     reason=each.reason,
+                    again=each.again,
                 )
             )
             if each.decision is not None:
                 asked.settle(each.decision)
         shown = {each.call_id: each.asked_at for each in self._live.state.approvals}
         for asked in self._asked.values():
-            if (call_id := asked.question.call_id) not in shown:
+            if asked.question.again and asked.decision is None:
+                self._withdraw(asked, "the server stopped, and the call with it.")
+            elif (call_id := asked.question.call_id) not in shown:
                 continue
-            if asked.decision is not None:
+            elif asked.decision is not None:
                 self._say(asked.question, asked.decision)
             elif asked.patience is None:
                 since = datetime.fromisoformat(shown[call_id]).timestamp()
-                waited_s = past[asked.question.span].waited_s
+                waited_s = past[_key(asked.question)].waited_s
                 left_s = patience_left(waited_s, passed_s=self._clock.time() - since)
                 self._be_patient(asked, waited_s, left_s)
 
@@ -125,9 +125,10 @@ class Questions:
         if asked is None:
             asked = self._asked[_key(question)] = Asked(question)
             await self._record(
-                question,
                 "approval_asked",
-                call_span=question.span,
+                call_span=_key(question),
+                of=question.span,
+                again=question.again,
                 call_id=question.call_id,
                 tool=question.tool,
                 arguments=question.arguments,
@@ -184,19 +185,22 @@ class Questions:
             return
         with contextlib.suppress(OSError):  # then the next note says it
             await self._record(
-                asked.question,
                 "approval_waited",
-                call_span=asked.question.span,
+                call_span=_key(asked.question),
                 waited_s=round(asked.waited_s(), 3),
             )
 
     def withdraw(self, question: Question) -> None:
         """Its call will not be made, whatever anybody says: its agent was broken off."""
         asked = self._asked.get(_key(question))
-        if asked is not None and asked.open and self._shown(question):
-            decision = Decision(False, NOBODY, "Withdrawn: the agent that wanted it was broken off.")
-            self._say(question, decision)
-            asked.settle(decision)
+        if asked is not None and asked.open:
+            self._withdraw(asked, "the agent that wanted it was broken off.")
+
+    def _withdraw(self, asked: Asked, why: str) -> None:
+        decision = Decision(False, NOBODY, f"Withdrawn: {why}")
+        if self._shown(asked.question):
+            self._say(asked.question, decision)
+        asked.settle(decision)
 
     # ------------------------------------------------------------ deciding
 
@@ -229,9 +233,8 @@ class Questions:
         question = asked.question
         try:
             await self._record(
-                question,
                 "approval",
-                call_span=question.span,
+                call_span=_key(question),
                 call_id=question.call_id,
                 allow=decision.allow,
                 by=decision.by,
@@ -266,6 +269,11 @@ class Questions:
         raise NotFound(f"No call {call_id!r} of this execution asks for approval.")
 
     async def _check(self, question: Question, arguments: JsonObject) -> None:
+        await loaded("engine.gate")
+        from ..engine.arguments import ArgumentChecks
+        from ..engine.gate import objection
+        from ..engine.permissions import Rules
+
         checks = ArgumentChecks()
         await checks.load()
         definition = self._live.spec.definition
@@ -280,9 +288,8 @@ class Questions:
                 fields=[{"path": "input", "message": problem}],
             )
 
-    async def _record(self, question: Question, kind: str, **fields: Any) -> None:
-        if not question.again:
-            await (await self._live.journal()).record(kind, sync=True, **fields)
+    async def _record(self, kind: str, **fields: Any) -> None:
+        await (await self._live.journal()).record(kind, sync=True, **fields)
 
     async def close(self) -> None:
         """Nobody of this process is waited for any more; decisions under way are finished."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from ..engine.notebooks import Notebooks
 from ..engine.ports import Clock, Decision, Kernels
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
-from ..engine.tools.registry import builtin
 from ..errors import Expired, NotFound
 from ..schema.admin import FileRow
 from ..schema.base import Page
@@ -38,10 +36,11 @@ from ..schema.execution import (
 from ..schema.project import Definition, Validation
 from ..schema.trace import Trace
 from ..settings import Settings
-from . import fold, listing, notebooks, recovery, traces, worker
+from . import fold, listing, notebooks, recovery, traces
 from .acceptance import Acceptance
 from .arrivals import Arrivals
 from .batches import Batches
+from .bindings import Bindings
 from .bookkeeping import Bookkeeping
 from .callers import Calls
 from .cassettes import Cassettes
@@ -96,11 +95,11 @@ class Executions:
         self.cassettes = Cassettes(store.cassettes, self._records, vault, settings.data_dir)
         """Recordings of executions."""
         self._acceptance = Acceptance(
-            store, models, settings, frozenset(builtin()), vault, self._batches, self.cassettes, self._records
+            store, models, settings, vault, self._batches, self.cassettes, self._records
         )
         self._repeats = Repeats(self._records)
         self._watchers = Watchers()
-        bindings = worker.Bindings(
+        bindings = Bindings(
             store=store,
             models=models,
             kernels=kernels,
@@ -117,7 +116,7 @@ class Executions:
             traced=bool(settings.otlp_endpoint),
         )
         self._scheduler = Scheduler(
-            run=partial(worker.work, bindings=bindings),
+            run=bindings.play,
             let_go=self._let_go,
             clock=clock,
             per_project=settings.max_concurrent,

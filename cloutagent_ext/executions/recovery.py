@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..engine.tools.processes import end_all
 from ..errors import CloutError, NotFound, UnreadableFile
 from ..failpoints import failpoint
+from ..loading import loaded
 from ..schema.execution import ENDED, Spec
 from . import history, records
 from .fold import Folded
@@ -75,6 +75,9 @@ async def take_over(folders: Iterable[Path], adopt: Adopt) -> list[Live]:
             failpoint("recovery.taken")
     # Looking at every process of the machine takes a while: once for all of them.
     if ran := [live for live in taken if live.state.status != "queued"]:
+        await loaded("engine.tools.processes")
+        from ..engine.tools.processes import end_all
+
         await end_all(*(live.id for live in ran))
         failpoint("recovery.swept")
     left: list[Live] = []

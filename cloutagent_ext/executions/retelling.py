@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.assembly import Reply
-from ..engine.past import Past, PastConversation
+from ..engine.past import Past
 from ..engine.ports import Wire
+from ..engine.remembered import PastConversation
 from ..errors import Conflict, InvalidRequest
 from ..schema.base import JsonObject, timestamp
 
@@ -32,6 +33,8 @@ class Change:
     """The person's next words, or at the beginning the first ones instead of the old."""
     results: Mapping[str, str] | None = None
     """Texts that stand for recorded results, by call id."""
+    files: Sequence[str] = ()
+    """Those that the first message shows: shown again where that is made anew."""
     request: Wire | None = None
     """Its frozen parts; None has them made anew, and thinking left out."""
 
@@ -100,11 +103,15 @@ def with_turn(records: Iterable[JsonObject], call_id: str) -> Past:
 
 def retold(past: Past, how: str, change: Change, *, kept: JsonObject) -> list[JsonObject]:
     """The main conversation alone, as it stands, with `change`. None of it at all where it had not begun."""
-    origin = _origin(how, past, ran_s=0.0, kept=kept)
     talk = past.conversations.get(_MAIN)
+    unanswered = talk is None or (len(talk.messages) == 1 and talk.turns == 0)
+    anew = unanswered and (talk is None or change.prompt is not None)
+    past.first_files = list(change.files)
+    origin = _origin(how, past, ran_s=0.0, kept=kept, again=change.files if anew else ())
     if talk is None:
         return [origin]
-    if change.prompt is not None and len(talk.messages) == 1 and talk.turns == 0:
+    if anew:
+        assert change.prompt is not None
         talk.messages = [_said(change.prompt)]  # nothing was answered yet: it was asked this instead
         messages, open_calls = talk.messages, list[JsonObject]()
     else:
@@ -220,7 +227,8 @@ def _open_calls(span: str, uses: list[Wire], past: Past, changed: Mapping[str, s
     return records
 
 
-def _origin(how: str, past: Past, *, ran_s: float, kept: JsonObject) -> JsonObject:
+def _origin(how: str, past: Past, *, ran_s: float, kept: JsonObject, again: Sequence[str] = ()) -> JsonObject:
+    """`again`: files to show besides those that went with the other execution."""
     return {
         "kind": "origin",
         "ts": timestamp(),
@@ -230,7 +238,8 @@ def _origin(how: str, past: Past, *, ran_s: float, kept: JsonObject) -> JsonObje
         "ran_s": ran_s,
         "kept": kept,
         "tools_used": sorted(past.tools_used),
-        "files": [*dict.fromkeys([*(past.attach or ()), *past.kept_files])],
+        "files": [*dict.fromkeys([*again, *(past.attach or ()), *past.kept_files])],
+        "first_files": past.first_files,
     }
 
 

@@ -20,7 +20,7 @@ from ..engine.ports import Clock
 from ..errors import CloutError, Unavailable
 from ..failpoints import failpoint
 from ..schema.execution import ENDED, Spec, Status, Usage
-from . import worker
+from . import endings
 from .failures import Broken
 from .line import AGAIN, Line
 from .live import Live, Order, Stop
@@ -191,7 +191,7 @@ class Scheduler:
     async def give_up(self, live: Live, message: str) -> None:
         """End an interrupted one that must not go on."""
         try:
-            await worker.failed(live, Broken("INTERRUPTED", message), _known(live))
+            await endings.failed(live, Broken("INTERRUPTED", message), _known(live))
         finally:
             await self._close(live)
 
@@ -289,7 +289,7 @@ class Scheduler:
             "QUEUE_TIMEOUT", f"It waited {patience} s for its turn, the longest this project allows."
         )
         try:
-            await worker.failed(live, broken, _NOTHING)
+            await endings.failed(live, broken, _NOTHING)
         finally:
             await self._close(live)
 
@@ -307,7 +307,7 @@ class Scheduler:
         live.stop = Stop("cancelled", by)
         self._line.remove(live.id)
         try:
-            await worker.stopped(live, live.stop, _known(live))
+            await endings.stopped(live, live.stop, _known(live))
         finally:
             await self.release(live)
 

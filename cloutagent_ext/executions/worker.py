@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,70 +18,37 @@ from ..engine import loop
 from ..engine.job import Job, Outcome
 from ..engine.kept import KeptFiles
 from ..engine.masking import NOTHING, Mask
-from ..engine.notebooks import Notebooks
 from ..engine.past import Past
-from ..engine.ports import Clock, EndExecution, Kernels, Ports
-from ..engine.reach import Reach
+from ..engine.ports import EndExecution, Ports
 from ..engine.tools.environment import child_environment
-from ..engine.tools.isolation import Isolation
 from ..engine.tools.mcp_process import Sandbox
 from ..engine.tools.memory import NAME as MEMORY
 from ..engine.tools.memory import Memory
-from ..engine.tools.processes import end_all
 from ..engine.tools.toolbox import Toolbox
 from ..engine.wiring import used_servers
 from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..failpoints import failpoint
 from ..schema.execution import Result, Spec
 from ..telemetry import context
-from . import failures, history, hooks, propagation
+from . import endings, failures, history, hooks, propagation, stopping
 from .acceptance import folders
 from .approvals import Approvals
-from .batches import Batches
-from .cassettes import Cassettes
+from .bindings import Bindings
 from .gates import Gate, JournalGate
-from .inputs import Inputs
 from .live import Live, Stop
 from .memory import ProjectMemory
 from .replay import Replay
 from .servers import reaches
-from .vault import ProjectSecrets, Vault, used
+from .vault import ProjectSecrets, used
 from .workspace import Workspace
 
 if TYPE_CHECKING:
-    from ..engine.models import ModelProvider, ModelSettings
-    from ..store.projects import ProjectStore
+    from ..engine.models import ModelSettings
 
 _log = logging.getLogger(__name__)
 
-_POLITE_S = 3.0
-"""Seconds that a cancelled run has to end by itself, before its processes are ended for it."""
-_FORCED_S = 1.5
-"""Seconds after that until the run is given up: a cancel must be over within 5."""
-
 
 _FROM = ("resumed_from", "forked_from", "forked_at", "continued_from")
-
-
-@dataclass(frozen=True)
-class Bindings:
-    """What every execution of this process is bound to."""
-
-    store: ProjectStore
-    models: ModelProvider
-    kernels: Kernels
-    clock: Clock
-    data_dir: Path
-    root_dir: Path | None
-    vault: Vault
-    batches: Batches
-    cassettes: Cassettes
-    inputs: Inputs
-    isolation: Isolation = field(default_factory=Isolation)
-    reach: Reach = field(default_factory=Reach)
-    notebooks: Notebooks | None = None
-    traced: bool = False
-    """Whether spans go to a collector."""
 
 
 async def work(live: Live, bindings: Bindings) -> None:
@@ -98,12 +64,10 @@ async def work(live: Live, bindings: Bindings) -> None:
     with context.within(live.id):
         run = asyncio.create_task(_play(live, bindings, secrets), name=f"execution {live.id}")
     try:
-        await _finished(run, live)
+        await stopping.finished(run, live)
     except asyncio.CancelledError:  # the whole process is being torn down: leave nothing behind
         live.ask_to_stop(Stop("interrupted", "the server was stopped"))
-        run.cancel()
-        await asyncio.wait({run}, timeout=_FORCED_S)
-        await _end_processes(live.id)
+        await stopping.torn_down(run, live)
         raise
     finally:
         duration_ms = before_ms + round((bindings.clock.monotonic() - began - live.rested_s) * 1000)
@@ -300,42 +264,6 @@ async def _model_settings(spec: Spec, bindings: Bindings) -> ModelSettings:
     return settings
 
 
-async def _finished(run: asyncio.Task[Outcome], live: Live) -> None:
-    """Return when `run` is done, or has been given up after it was asked to stop."""
-    asked = asyncio.create_task(live.stop_asked.wait())
-    try:
-        await asyncio.wait({run, asked}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        asked.cancel()
-    if run.done():
-        return
-    run.cancel()
-    failpoint("cancel.delivered")
-    await asyncio.wait({run}, timeout=_POLITE_S)
-    if run.done():
-        return
-    _log.warning("Execution %s does not stop by itself; ending its processes", live.id)
-    await _end_processes(live.id)
-    run.cancel()
-    await asyncio.wait({run}, timeout=_FORCED_S)
-    if not run.done():
-        live.given_up = True
-        _log.error("Execution %s did not stop; it is given up, its processes are gone", live.id)
-        run.add_done_callback(_swallow)
-
-
-def _swallow(run: asyncio.Task[Outcome]) -> None:
-    if not run.cancelled():
-        run.exception()
-
-
-async def _end_processes(execution_id: str) -> None:
-    try:
-        await end_all(execution_id)
-    except OSError as error:
-        _log.error("Processes of execution %s could not all be ended: %s", execution_id, error)
-
-
 async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: Mask) -> None:
     """Write down how it ended: `error.json` first, then the one ending event."""
     failpoint("end.processes_gone")
@@ -348,12 +276,12 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
     broken = None
     if not run.done() or run.cancelled():
         if live.stop is not None:
-            await stopped(live, live.stop, known)
+            await endings.stopped(live, live.stop, known)
             return
         broken = failures.of_exception(RuntimeError("the run was cancelled by nobody"), mask, live.id)
     elif isinstance(error := run.exception(), CannotGoOn):
         if live.stop is not None:
-            await stopped(live, live.stop, known)
+            await endings.stopped(live, live.stop, known)
         else:
             await live.end("interrupted", why=str(error))
         return
@@ -372,29 +300,4 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
             failpoint("end.synced")
             return
         broken = failures.of_outcome(outcome)
-    await failed(live, broken.masked(mask), known)
-
-
-async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> None:
-    """End it as failed: `error.json`, then the `error` event with what is known so far."""
-    content = broken.as_file(turn=live.state.turns, **_place(live))
-    await live.keep_error(content)
-    failpoint("end.error_written")
-    await live.end("error", code=broken.code, message=broken.message, details=broken.details, **known)
-
-
-async def stopped(live: Live, stop: Stop, known: dict[str, Any]) -> None:
-    """End it as somebody wished, or leave it interrupted; one that waits for a person goes on waiting."""
-    if stop.ending == "cancelled":
-        await live.end("cancelled", by=stop.by, **known)
-    elif live.state.status != "waiting":
-        await live.end("interrupted", why=stop.by)
-    else:
-        await live.log.sync()
-
-
-def _place(live: Live) -> dict[str, Any]:
-    """Which agent and call were at work, as far as the state knows."""
-    step = live.state.current_step or ""
-    agent = step.partition(": ")[0] if ": " in step else "main"
-    return {"agent": agent, "call_id": live.state.open_call()}
+    await endings.failed(live, broken.masked(mask), known)

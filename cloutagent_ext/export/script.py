@@ -15,11 +15,12 @@ from typing import Any
 
 from ..schema.base import JsonObject
 from ..schema.project import Definition, Subagent
-from .source import functions, module
+from .source import body, functions, imports_of
 
 IMPLEMENTED = ("bash", "view", "file_create", "str_replace", "glob", "grep", "python")
 """Tools that the program has."""
-_IMPORT = "from .file_tools import file_create, glob, grep, str_replace, view\n"
+_HERE = "# === the rooms ===\n"
+"""Where what `standalone` imports stands in the program."""
 _PROJECT = "PROJECT: dict[str, Any] = {}\n"
 _PART = re.compile(r"^ *# >>> (\w+)\n.*?^ *# <<< \1\n", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"^ *# (?:>>>|<<<) \w+\n", re.MULTILINE)
@@ -44,23 +45,21 @@ class Equipment:
 def script(definition: Definition, equipment: Equipment, *, version: int | None, written_by: str) -> str:
     """The program's source."""
     project = _project(definition, equipment)
-    source = module("standalone")
+    rooms = ["standalone_limits", "standalone_children"]
+    if project["mcps"]:
+        rooms.append("standalone_servers")
+    source = body("standalone")
     if not project["mcps"]:
         source = _PART.sub("", source)
     source = _MARK.sub("", source)
-    source = source.replace(_IMPORT, "", 1)
     tools = functions("file_tools", ["inside", "view", "file_create", "str_replace", "glob", "grep"])
-    source = source.replace(
-        "# ---------------------------------------------------------------- limits\n",
-        "# ---------------------------------------------------------------- files\n\n\n"
-        f"{tools}\n\n# ---------------------------------------------------------------- limits\n",
-        1,
-    )
+    files = f"# ---------------------------------------------------------------- files\n\n\n{tools}"
+    source = source.replace(_HERE, "\n\n".join([files, *(body(room) for room in rooms)]), 1)
     source = source.replace(
         _PROJECT, f"PROJECT: dict[str, Any] = {pformat(project, width=100, sort_dicts=False)}\n", 1
     )
     head = _head(definition, version=version, written_by=written_by)
-    return f'#!/usr/bin/env python3\n"""{head}"""\n\n{source}'
+    return f'#!/usr/bin/env python3\n"""{head}"""\n\n{imports_of("standalone", *rooms)}\n\n{source}'
 
 
 def _project(definition: Definition, equipment: Equipment) -> JsonObject:

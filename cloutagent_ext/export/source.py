@@ -6,6 +6,7 @@ Not here: what they are put together to (`cells`, `script`).
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
 from importlib.resources import files
 from pprint import pformat
@@ -33,20 +34,42 @@ def text_literal(text: str) -> str:
     return f'"""\\\n{body}"""'
 
 
-def module(name: str) -> str:
-    """Source of a module of this package, without its docstring."""
-    source = files(__package__).joinpath(f"{name}.py").read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    first = tree.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        lines = source.splitlines()
-        source = "\n".join(lines[first.end_lineno :]).strip("\n") + "\n"
-    return source
+def body(name: str) -> str:
+    """Source of a module of this package, without its docstring and its imports."""
+    source = _source(name)
+    before = [node for node in ast.parse(source).body if _is_docstring(node) or _is_import(node)]
+    lines = source.splitlines()
+    return "\n".join(lines[before[-1].end_lineno :]).strip("\n") + "\n"
+
+
+def imports_of(*names: str) -> str:
+    """What these modules of this package import from elsewhere, each line once."""
+    found = set[str]()
+    for name in names:
+        for node in ast.parse(_source(name)).body:
+            if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.level == 0):
+                found.add(ast.unparse(node))
+    # As people sort them: the standard library, then what has to be installed.
+    known = sorted(found, key=lambda line: (line.startswith("from"), line))
+    own = [line for line in known if line.split()[1].partition(".")[0] in sys.stdlib_module_names]
+    return "\n".join([*own, "", *(line for line in known if line not in own)])
+
+
+def _source(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.py").read_text(encoding="utf-8")
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def functions(name: str, wanted: Iterable[str]) -> str:
     """The functions `wanted` of a module of this package, as they stand there."""
-    source = files(__package__).joinpath(f"{name}.py").read_text(encoding="utf-8")
+    source = _source(name)
     tree = ast.parse(source)
     names = set(wanted)
     found = [

@@ -1,19 +1,16 @@
 """The program that a project becomes: an agent loop on the `anthropic` SDK, with its tools.
 
 Never imported by the product: `script` copies this source into what it writes, with the project in
-place of `PROJECT`, the functions of `file_tools` in place of their import, and without the parts
-between marks that the project does not need. So it is plain: one file, the standard library, the
-SDK, and `mcp` where the project has MCP servers.
+place of `PROJECT`, the rooms beside it (`standalone_*`, `file_tools`) in place of their imports, and
+without what is between marks that the project does not need. So the result is plain: one file, the
+standard library, the SDK, and `mcp` where the project has MCP servers.
 """
 
 import argparse
 import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,154 +22,21 @@ from typing import Any
 import anthropic
 
 from .file_tools import file_create, glob, grep, str_replace, view
+from .standalone_children import Python, Shell
+from .standalone_limits import Budget, Stop, say
+from .standalone_servers import Servers
 
 PROJECT: dict[str, Any] = {}
 
 Tool = Callable[[dict[str, Any]], str]
 MAX_OUTPUT = 32 * 1024  # characters of a tool's result that the model sees
 
-
-class Stop(Exception):
-    """The program cannot go on; the text says why."""
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+# === the rooms ===
 
 
 def fill(text: str, values: dict[str, str]) -> str:
     """`text` with each {{name}} replaced."""
     return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda match: values.get(match[1], match[0]), text)
-
-
-# ---------------------------------------------------------------- limits
-
-
-class Budget:
-    """What was spent by all agents; it is looked at after each turn, so the last one may go over."""
-
-    def __init__(self, limits: dict[str, Any]) -> None:
-        self.limits, self.started = limits, time.monotonic()
-        self.cost, self.tokens, self.lock = 0.0, 0, threading.Lock()
-
-    def book(self, model: str, usage: Any) -> None:
-        price = PROJECT["prices"].get(model)
-        written, read = usage.cache_creation_input_tokens or 0, usage.cache_read_input_tokens or 0
-        with self.lock:
-            self.tokens += usage.input_tokens + written + usage.output_tokens
-            if price:
-                self.cost += (
-                    usage.input_tokens * price["input"] / 1e6 + usage.output_tokens * price["output"] / 1e6
-                )
-                self.cost += written * price["cache_write"] / 1e6 + read * price["cache_read"] / 1e6
-            say(f"  [{self.tokens:,} tokens, ${self.cost:.4f}{'' if price else ' (price unknown)'}]")
-            self.check()
-
-    def check(self) -> None:
-        if self.limits["max_cost_usd"] is not None and self.cost >= self.limits["max_cost_usd"]:
-            raise Stop(
-                f"COST_LIMIT_EXCEEDED: ${self.cost:.4f} of ${self.limits['max_cost_usd']:g} are spent."
-            )
-        if self.tokens >= self.limits["max_tokens"]:
-            raise Stop(
-                f"TOKEN_LIMIT_EXCEEDED: {self.tokens:,} of {self.limits['max_tokens']:,} tokens are used."
-            )
-        if time.monotonic() - self.started >= self.limits["timeout_s"]:
-            raise Stop(f"TIMEOUT: it was not done after {self.limits['timeout_s']} s.")
-
-
-# ---------------------------------------------------------------- tools
-
-
-class Shell:
-    """Commands in the working folder; the folder that a command ends in is where the next one begins."""
-
-    def __init__(self) -> None:
-        self.folder, self.lock = str(Path.cwd()), threading.Lock()
-
-    def run(self, arguments: dict[str, Any]) -> str:
-        with self.lock, tempfile.NamedTemporaryFile("r") as ended:
-            command = f"trap 'pwd > {ended.name}' EXIT\n{arguments['command']}"
-            limit = arguments.get("timeout_s", 120)
-            try:
-                done = subprocess.run(
-                    ["bash", "-c", command],
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    timeout=limit,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise ValueError(f"stopped after {limit} s") from error
-            self.folder = ended.read().strip() or self.folder
-        text = done.stdout.decode("utf-8", "replace")
-        if done.returncode:
-            raise ValueError(f"{text}\n[exit code {done.returncode}]".lstrip("\n"))
-        return text or "[no output]"
-
-
-WORKER = """
-import ast, contextlib, io, json, os, sys, traceback
-names, answers = {"__name__": "__main__"}, os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # what programs print that it starts is not an answer
-for line in sys.stdin:
-    out, ok = io.StringIO(), True
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        try:
-            tree = ast.parse(json.loads(line))
-            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-            exec(compile(tree, "<cell>", "exec"), names)
-            value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names) if last else None
-            if value is not None:
-                print(repr(value))
-        except BaseException:
-            ok = False
-            traceback.print_exc()
-    answers.write(json.dumps([ok, out.getvalue()]) + chr(10))
-    answers.flush()
-"""
-
-
-class Python:
-    """Code in one child process whose variables stay; what it prints and its last value come back."""
-
-    def __init__(self) -> None:
-        self.child: subprocess.Popen[str] | None = None
-        self.lock = threading.Lock()
-
-    def run(self, arguments: dict[str, Any]) -> str:
-        with self.lock:
-            if self.child is None or self.child.poll() is not None:
-                pipe = subprocess.PIPE
-                self.child = subprocess.Popen(
-                    [sys.executable, "-c", WORKER], stdin=pipe, stdout=pipe, text=True
-                )
-            child = self.child
-            watch = threading.Timer(arguments.get("timeout_s", 120), child.kill)
-            watch.start()
-            try:
-                assert child.stdin is not None
-                assert child.stdout is not None
-                child.stdin.write(json.dumps(arguments["code"]) + "\n")
-                child.stdin.flush()
-                line = child.stdout.readline()
-            finally:
-                watch.cancel()
-        if not line:
-            raise ValueError(
-                "the Python process ended: all variables are gone; the next call starts a fresh one"
-            )
-        ok, text = json.loads(line)
-        if not ok:
-            raise ValueError(text)
-        return str(text) or "[ran, and showed nothing]"
-
-    def close(self) -> None:
-        if self.child is not None:
-            self.child.kill()
-            self.child.communicate()
 
 
 def file_tools() -> dict[str, Tool]:
@@ -187,85 +51,6 @@ def with_names(tool: Callable[..., str], arguments: dict[str, Any]) -> str:
     return tool(**arguments)
 
 
-# >>> mcp
-import asyncio  # noqa: E402
-from contextlib import AsyncExitStack  # noqa: E402
-
-
-def secret(text: str) -> str:
-    """`text` with each {{secret:NAME}} taken from this program's environment."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise Stop(f"The environment variable {match[1]} is not set; an MCP server needs it.")
-        return os.environ[match[1]]
-
-    return re.sub(r"\{\{\s*secret:\s*([^{}\s]*)\s*\}\}", value, text)
-
-
-class Servers:
-    """The MCP servers, on an event loop of their own; calls come from any thread."""
-
-    def __init__(self, servers: list[dict[str, Any]]) -> None:
-        self.tools: dict[str, list[dict[str, Any]]] = {}
-        self.clients: dict[str, Any] = {}
-        self.loop, self.ready = asyncio.new_event_loop(), threading.Event()
-        self.over, self.failed = asyncio.Event(), ""
-        threading.Thread(
-            target=self.loop.run_until_complete, args=(self.serve(servers),), daemon=True
-        ).start()
-        self.ready.wait()
-        if self.failed:
-            raise Stop(self.failed)
-
-    async def serve(self, servers: list[dict[str, Any]]) -> None:
-        from mcp import Client, StdioServerParameters
-
-        try:
-            async with AsyncExitStack() as stack:
-                for server in servers:
-                    env = {name: secret(value) for name, value in server["env"].items()}
-                    env |= {
-                        name: secret("{{secret:" + key + "}}") for name, key in server["credentials"].items()
-                    }
-                    where: Any = StdioServerParameters(
-                        command=server["command"], args=server["args"], env=env
-                    )
-                    if server["url"]:
-                        where = server["url"]
-                    client = await stack.enter_async_context(Client(where))
-                    self.clients[server["id"]] = client
-                    listed = (await client.list_tools()).tools
-                    wanted = server["enabled_tools"]
-                    self.tools[server["id"]] = [
-                        {
-                            "name": f"mcp__{server['id']}__{tool.name}",
-                            "description": tool.description or "",
-                            "input_schema": tool.input_schema,
-                        }
-                        for tool in listed
-                        if wanted is None or tool.name in wanted
-                    ]
-                self.ready.set()
-                await self.over.wait()
-        except Exception as error:
-            self.failed = f"MCP_CONNECTION_FAILED: {error!r}"
-        finally:
-            self.ready.set()
-
-    def call(self, server: str, name: str, arguments: dict[str, Any]) -> str:
-        asked = self.clients[server].call_tool(name.split("__", 2)[2], arguments)
-        result = asyncio.run_coroutine_threadsafe(asked, self.loop).result()
-        text = "\n".join(getattr(part, "text", f"[{part.type}]") for part in result.content)
-        if result.is_error:
-            raise ValueError(text)
-        return text or "[no output]"
-
-    def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.over.set)
-
-
-# <<< mcp
 # ---------------------------------------------------------------- permissions
 
 
@@ -302,7 +87,7 @@ class Program:
 
     def __init__(self, values: dict[str, str], limits: dict[str, Any], yes: bool) -> None:
         self.client = anthropic.Anthropic()
-        self.values, self.yes, self.budget = values, yes, Budget(limits)
+        self.values, self.yes, self.budget = values, yes, Budget(limits, PROJECT["prices"])
         self.shell, self.python = Shell(), Python()
         self.own: dict[str, Tool] = {"bash": self.shell.run, "python": self.python.run, **file_tools()}
         # >>> mcp

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..engine.ports import Confine, Kernel, ToolError
-from .kernel import JupyterKernel, unbroken
+from ..loading import loaded
 
 KERNEL_NAME = "python3"
 """Jupyter's own name for the kernel of the Python it runs on."""
@@ -36,6 +36,9 @@ class ServerKernels:
         """See `ports.Kernels.start`."""
         if confine is not None:
             return await _confined(cwd, env, confine)
+        await loaded("jupyter.kernel")
+        from .kernel import unbroken
+
         start = self._manager.start_kernel(kernel_name=KERNEL_NAME, cwd=str(cwd), env=dict(env))
 
         async def end(kernel_id: str) -> None:
@@ -52,6 +55,9 @@ class LocalKernels:
         """See `ports.Kernels.start`."""
         if confine is not None:
             return await _confined(cwd, env, confine)
+        await loaded("jupyter.kernel")
+        from .kernel import unbroken
+
         jupyter = await asyncio.to_thread(importlib.import_module, "jupyter_client.manager")
         manager = jupyter.AsyncKernelManager(kernel_name=KERNEL_NAME)
         start = manager.start_kernel(cwd=str(cwd), env=dict(env), **_QUIET)
@@ -64,6 +70,9 @@ class LocalKernels:
 
 async def _confined(cwd: Path, env: Mapping[str, str], confine: Confine) -> Kernel:
     """A kernel in the sandbox that `confine` gives."""
+    await loaded("jupyter.kernel")
+    from .kernel import unbroken
+
     module = await asyncio.to_thread(importlib.import_module, "cloutagent_ext.jupyter.confined")
     try:
         kernel = await asyncio.to_thread(module.ConfinedKernel, KERNEL_NAME)
@@ -89,6 +98,8 @@ async def _started(
     start: Awaitable[Started], manager_of: Callable[[Started], Any], end: Callable[[Started], Awaitable[None]]
 ) -> Kernel:
     """A kernel that answers, or `ToolError`; cancelled or failed, it leaves no process."""
+    from .kernel import JupyterKernel
+
     starting = asyncio.ensure_future(start)
     try:
         which = await asyncio.shield(starting)

@@ -22,8 +22,8 @@ from typing import Any
 
 from ..engine.notebooks import CellChange, NotebookState
 from ..engine.ports import Kernel, ToolError
+from ..loading import loaded
 from ..schema.base import JsonObject
-from .attached import AttachedKernel
 
 _COLLABORATION = "jupyter_server_ydoc"
 _STALE = (
@@ -84,6 +84,9 @@ class ServerNotebooks:
         manager = self._server.kernel_manager.get_kernel(kernel_id)
         if getattr(getattr(manager, "provisioner", None), "pid", None) is None:
             raise ToolError(f"The kernel of {path} does not run on this machine, or is only starting.")
+        await loaded("jupyter.attached")
+        from .attached import AttachedKernel
+
         return AttachedKernel(manager, self._kernels[kernel_id])
 
     async def _session(self, path: str) -> JsonObject | None:

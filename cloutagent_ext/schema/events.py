@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from .approvals import Preview
 from .base import JsonObject, Model, Timestamp
@@ -327,7 +327,7 @@ AnyEvent = Annotated[
     Field(discriminator="type"),
 ]  # fmt: skip
 
-EVENT: TypeAdapter[Any] = TypeAdapter(AnyEvent)
+EVENT: TypeAdapter[Any] = TypeAdapter(AnyEvent, config=ConfigDict(defer_build=True))
 """Reads one event of any type: `EVENT.validate_json(line)`."""
 
 ENDINGS = frozenset({"complete", "error", "cancelled"})

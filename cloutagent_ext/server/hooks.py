@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 async def backtest_hook(call: Endpoint, project_id: str, hook: str, body: BacktestRequest) -> Reply | None:
     """Runs the hook and nothing else; a caller who goes away ends it."""
-    running: asyncio.Task[Backtest] = asyncio.create_task(call.services.backtests.run(project_id, hook, body))
+    backtests = await call.services.backtests.get()
+    running: asyncio.Task[Backtest] = asyncio.create_task(backtests.run(project_id, hook, body))
     left = asyncio.create_task(either(call.gone, call.context.closing))
     try:
         await asyncio.wait((running, left), return_when=asyncio.FIRST_COMPLETED)

@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 async def test_mcp(call: Endpoint, project_id: str, mcp: str, body: Nothing) -> Reply:
     """Connect to the server, list its tools, and let it go."""
-    return Reply(await call.services.trials.test(project_id, mcp))
+    return Reply(await (await call.services.trials.get()).test(project_id, mcp))

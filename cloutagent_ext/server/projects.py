@@ -93,5 +93,5 @@ async def validate_project(call: Endpoint, project_id: str, query: ValidateQuery
     definition = Definition.model_validate(stored.project.model_dump(exclude=set(READ_ONLY_FIELDS)))
     found = await call.services.executions.validate(definition, project_id)
     if query.connect:
-        found = await call.services.trials.connected(project_id, definition, found)
+        found = await (await call.services.trials.get()).connected(project_id, definition, found)
     return Reply(found)

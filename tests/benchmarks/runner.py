@@ -5,7 +5,7 @@ of JSON: CPU and wall seconds of the conversations after a first one that warms 
 
 Kinds: `asyncio` (hand-written client, no SDK) · `sdk` (the SDK's own streaming loop) ·
 `pydantic-ai` and `langchain` (`frameworks`) · `product` (accept, engine, journal, budgets, log, and one
-reader of each event stream).
+reader of each event stream) · `analyst` (the same with the prompt and the tools of a starter project).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import cloutagent_ext
 
 from .frameworks import by_langchain, by_pydantic_ai
 
@@ -134,7 +136,10 @@ def _results(folder: Path, blocks: list[Any]) -> list[Any]:
     ]
 
 
-async def by_product(url: str, folder: Path) -> Converse:
+STARTER = Path(cloutagent_ext.__file__).parent / "templates/sales-analyst/template.json"
+
+
+async def by_product(url: str, folder: Path, *, starter: bool = False) -> Converse:
     from cloutagent_ext.auth.principal import Principal
     from cloutagent_ext.jupyter.kernels import LocalKernels
     from cloutagent_ext.schema.execution import ExecuteRequest
@@ -147,10 +152,12 @@ async def by_product(url: str, folder: Path) -> Converse:
     )
     services = build(settings, kernels=LocalKernels())
     await services.start()
+    agent = json.loads(STARTER.read_text())["agent"]
+    more = {name: agent[name] for name in ("system_prompt", "tools")} if starter else {}
     definition = Definition.model_validate(
         {
             "name": "bench",
-            "agent": {"model": MODEL, "tools": ["view"], "max_tokens": 1024},
+            "agent": {"model": MODEL, "tools": ["view"], "max_tokens": 1024, **more},
             "limits": {"max_cost_usd": 1000, "max_tokens": 100_000_000, "max_turns": 1000},
             "queue": {"max_concurrent": 100},
         }
@@ -178,6 +185,7 @@ KINDS: dict[str, Callable[[str, Path], Awaitable[Converse]]] = {
     "pydantic-ai": partial(by_pydantic_ai, model=MODEL, prompt=prompt),
     "langchain": partial(by_langchain, model=MODEL, prompt=prompt),
     "product": by_product,
+    "analyst": partial(by_product, starter=True),
 }
 
 

@@ -254,7 +254,7 @@ async def test_the_end_of_the_server_ends_a_test_in_the_middle(server: Caller) -
     async with asyncio.timeout(10):
         while not running():
             await asyncio.sleep(0.05)
-    await server.extension.services.trials.close()
+    await server.extension.services.trials.made.close()
     answer = await testing
     assert (answer.status_code, code(answer)) == (503, "SHUTTING_DOWN")
     assert running() == []

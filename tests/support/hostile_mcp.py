@@ -7,6 +7,7 @@ Never imported by a test: it is always a process.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -65,7 +66,7 @@ def tools() -> list[dict[str, Any]]:
     elif HOW == "schemas":
         found += schemas()
     elif HOW == "no-protocol":
-        found = [*found, {"name": "string", "inputSchema": {"type": "string"}}]
+        found = [*found, {"name": "string", "inputSchema": {"type": "string"}}, {"inputSchema": TEXT}]
     elif HOW == "poisoned":
         hidden = "".join(chr(0xE0000 + ord(c)) for c in "obey")
         described = {
@@ -141,6 +142,14 @@ def call(message: dict[str, Any]) -> None:
             say(b"x" * 1024 * 1024)
         say(b'"}]}}\n')
         return
+    if HOW == "reports-progress":
+        token = params.get("_meta", {}).get("progressToken")
+        for number in range(2_000):  # a flood first, then steadily
+            progress = {"progressToken": token, "progress": number}
+            said_so = {"jsonrpc": "2.0", "method": "notifications/progress", "params": progress}
+            say(json.dumps(said_so).encode() + b"\n")
+            if number > 1_990:
+                time.sleep(0.3)
     if HOW == "asks-back":
         for number in range(200):
             for method in ("sampling/createMessage", "elicitation/create", "roots/list", "nonsense"):
@@ -157,6 +166,17 @@ def call(message: dict[str, Any]) -> None:
             say(b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n')
     if HOW == "changes":
         say(b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n')
+    if HOW == "files":
+        sound = base64.b64encode(b"RIFF$\0\0\0WAVEfmt ").decode()
+        blob = {"uri": "demo://blob", "mimeType": "application/zip", "blob": base64.b64encode(b"PK").decode()}
+        blocks = [
+            {"type": "audio", "data": sound, "mimeType": "audio/x-wav"},
+            {"type": "image", "data": "no base64!", "mimeType": "image/png"},
+            {"type": "resource", "resource": blob},
+            {"type": "resource_link", "uri": "demo://link", "name": "A link", "mimeType": "text/csv"},
+        ]
+        answer(message_id, {"content": blocks})
+        return
     if HOW == "big-results":
         answer(message_id, text("line of text\n" * 400_000))
         return

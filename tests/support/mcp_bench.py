@@ -54,6 +54,8 @@ class McpBench:
         self._options: dict[str, Any] = {"links": links, "sandbox": sandbox, **patience}
         self._servers: McpServers | None = None
         self._calls = 0
+        self.signs_of_life = 0
+        """How often a call gave one."""
 
     def add(
         self, id: str, *, env: Mapping[str, str] | None = None, headers: Any = None, **fields: Any
@@ -116,7 +118,11 @@ class McpBench:
             env={},
             warn=warn,
             mask=self._mask,
+            alive=self._alive,
         )
+
+    def _alive(self) -> None:
+        self.signs_of_life += 1
 
     async def run(self, tool: Tool, **arguments: Any) -> list[Any]:
         return await tool.run(arguments, self.context())

@@ -13,6 +13,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from .. import names
 from ..ports import HookReply
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -50,6 +51,7 @@ class Caller:
         sent = {**_HEADERS, **headers}
         for _ in range(MAX_REDIRECTS + 1):
             client.cookies.clear()
+            await names.reachable(str(target))
             async with client.stream("POST", target, content=body, headers=sent) as response:
                 if response.is_redirect:
                     following = target.join(response.headers.get("location", ""))

@@ -84,7 +84,7 @@ class Hooks:
         for hook in job.definition.hooks:
             if hook.enabled:
                 self._by_event.setdefault(hook.event, []).append((hook, Matcher(hook.matcher)))
-        for agent, (message, hook_id, event) in (past.stopped if past else {}).items():
+        for agent, (message, hook_id, event) in ({} if past is None else past.stopped).items():
             self._agents[agent].stop = EndExecution("HOOK_BLOCKED", message, hook=hook_id, on=event)
 
     def wants(self, event: HookEvent, tool: str | None = None) -> list[Hook]:

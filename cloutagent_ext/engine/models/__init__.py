@@ -83,7 +83,7 @@ class ClientModels:
         from .anthropic import LiveModel
 
         if not self._names:
-            return LiveModel(self._client, headers=self._headers)
+            return LiveModel(self._client, headers=self._headers, far=True)
         from .simulated import AGENT_HEADER
 
         return LiveModel(self._client, headers={AGENT_HEADER: agent})

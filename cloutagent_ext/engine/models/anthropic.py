@@ -2,7 +2,7 @@
 
 The SDK does the request, the authentication and the errors; the body that goes out and
 the events that come in are bytes of ours, so what came is what goes back. Every way a
-call can fail becomes one `ModelFailure`. Retrying is the engine's (`engine.retry`).
+call can fail becomes one `ModelFailure` (`refusals`). Retrying is the engine's (`engine.retry`).
 
 Nothing is read from the machine's environment: key and address are always passed, and
 headers that `ANTHROPIC_CUSTOM_HEADERS` would add are left out.
@@ -14,15 +14,13 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
-import ssl
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from ..ports import CASSETTE_MISS, PROMPT_TOO_LONG, ModelFailure, Wire
+from .. import names
+from ..ports import ModelFailure, Wire
+from .refusals import failed_midway, refused, unreachable
 from .sse import BadStream, EventDecoder
 
 if TYPE_CHECKING:
@@ -42,30 +40,6 @@ READ_OUT_S = 0.5
 FILE_LIFE_S = 30 * 24 * 3600
 """After this the service forgets a file that nobody has deleted: its execution's server is gone for good."""
 _PLAIN = {"Accept-Encoding": "identity"}
-
-_RETRYABLE_STATUS = frozenset({408, 409, 429})
-_RETRYABLE_EVENTS = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
-_SPENT = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
-_TOO_LONG = (
-    "prompt is too long",
-    "exceed context limit",
-    "maximum context length",
-    "exceeds the available context size",
-    "context window",
-)
-"""How the service, and the local servers that speak its API, say that a prompt has outgrown the model."""
-_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"})
-"""How OpenSSL says that the other side's first bytes are no TLS."""
-_ADVICE = {
-    400: "The model service refused the request",
-    401: "The model service does not accept the key: check `CloutAgent.api_key` or ANTHROPIC_API_KEY",
-    402: "The account of the model key has no credit left",
-    403: "The model key may not do this",
-    404: "The model service does not know this model or address",
-    413: "The conversation is too large for the model service: attach less, or let tools answer shorter",
-    429: "The model service is busy with this key's other calls",
-    529: "The model service is overloaded",
-}
 
 
 def build_client(
@@ -118,8 +92,16 @@ def is_loopback(address: str) -> bool:
 class LiveModel:
     """`ports.Model` on one client of the SDK."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        client: anthropic.AsyncAnthropic,
+        *,
+        headers: Mapping[str, str] | None = None,
+        far: bool = False,
+    ) -> None:
+        """`far`: its address is one of the network, whose name has to be found."""
         self._client = client
+        self._far = far
         # Uncompressed: a small stream gains nothing, and no few bytes can become very many.
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
 
@@ -137,7 +119,7 @@ class LiveModel:
                     seen = True
                     kind = event["type"]
                     if kind == "error":
-                        raise self.without_key(_failed_midway(event, request_id))
+                        raise self.without_key(failed_midway(event, request_id))
                     yield event
                     if kind == "message_stop":
                         await _read_out(chunks)
@@ -192,6 +174,8 @@ class LiveModel:
     ) -> httpx2.Response:
         import httpx2
 
+        if self._far:
+            await self._found(str(self._client.base_url))
         try:
             return await self._client.post(
                 path,
@@ -206,6 +190,20 @@ class LiveModel:
             )
         except Exception as error:
             raise self.without_key(_classify(error, None)) from error
+
+    async def _found(self, address: str) -> None:
+        """Return when the host of `address` is known: the SDK's own lookup could not be cancelled."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await names.reachable(address, proxies=not is_loopback(address))
+        except TimeoutError:
+            raise ModelFailure(
+                "The name of the model service was not found in time.", retryable=True, kind="timeout"
+            ) from None
+        except OSError as error:
+            raise unreachable(error) or ModelFailure(
+                f"The connection to the model service failed: {error}.", retryable=True, kind="connection"
+            ) from error
 
     def without_key(self, failure: ModelFailure) -> ModelFailure:
         """`failure` without the key: some gateways quote the key that they refuse."""
@@ -273,25 +271,13 @@ def _encode(body: Wire) -> bytes:
         return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _failed_midway(event: Wire, request_id: str | None) -> ModelFailure:
-    body = event.get("error")
-    error: dict[str, Any] = body if isinstance(body, dict) else {}
-    kind = str(error.get("type") or "error")
-    return ModelFailure(
-        f"The model service broke off its reply: {error.get('message') or kind}.",
-        retryable=kind in _RETRYABLE_EVENTS,
-        kind=kind,
-        request_id=request_id or event.get("request_id"),
-    )
-
-
 def _classify(error: Exception, request_id: str | None) -> ModelFailure:
     """`error` as a `ModelFailure`; what is no failure of a call is raised as it is."""
     import anthropic
     import httpx2
 
     if isinstance(error, anthropic.APIStatusError):
-        return _refused(error)
+        return refused(error)
     cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
     if isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL):
         return ModelFailure(
@@ -311,8 +297,8 @@ def _classify(error: Exception, request_id: str | None) -> ModelFailure:
             "The model service did not answer in time.", retryable=True, kind="timeout", request_id=request_id
         )
     if isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | httpx2.StreamError):
-        if (unreachable := _unreachable(error)) is not None:
-            return unreachable
+        if (failure := unreachable(error)) is not None:
+            return failure
         reason = str(cause or error).strip() or type(cause or error).__name__
         return ModelFailure(
             f"The connection to the model service failed: {reason}.",
@@ -330,84 +316,3 @@ def _classify(error: Exception, request_id: str | None) -> ModelFailure:
     if isinstance(error, anthropic.AnthropicError):
         return ModelFailure(f"The model call failed: {error}", retryable=False, kind=type(error).__name__)
     raise error
-
-
-def _unreachable(error: BaseException) -> ModelFailure | None:
-    """Where the address itself is at fault: a name that nobody knows, a TLS that cannot be agreed on.
-
-    These do not pass by waiting, unless the name's server says that it might.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return ModelFailure(
-                f"The certificate of the model service is not trusted: {cause.verify_message}. Check "
-                "`CloutAgent.base_url`, or make its authority known (SSL_CERT_FILE).",
-                retryable=False,
-                kind="tls",
-            )
-        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
-            return ModelFailure(
-                "What answers at the base URL of the model service does not speak TLS: check whether "
-                "`CloutAgent.base_url` should begin with http:// instead of https://.",
-                retryable=False,
-                kind="tls",
-            )
-        if isinstance(cause, socket.gaierror):
-            return ModelFailure(
-                f"The name of the model service cannot be resolved: {cause.strerror}. Check "
-                "`CloutAgent.base_url` and the network.",
-                retryable=cause.errno == socket.EAI_AGAIN,
-                kind="dns",
-            )
-        cause = cause.__cause__ or cause.__context__
-    return None
-
-
-def _refused(error: anthropic.APIStatusError) -> ModelFailure:
-    status = error.status_code
-    said = error.api_message or ""
-    if error.type == CASSETTE_MISS:
-        return ModelFailure(said, retryable=False, kind=CASSETTE_MISS, details=_details(error.body))
-    advice = _ADVICE.get(status) or f"The model service answered with status {status}"
-    retry = error.response.headers.get("x-should-retry")
-    retryable = status in _RETRYABLE_STATUS or status >= 500
-    if retry in {"true", "false"}:
-        retryable = retry == "true"
-    kind = error.error_code or error.type or f"status_{status}"
-    if status == 400 and any(words in said.lower() for words in _TOO_LONG):
-        kind = PROMPT_TOO_LONG
-    if error.error_code in _SPENT:
-        advice, retryable = "The spend limit of the model account is reached", False
-    return ModelFailure(
-        f"{advice}: {said}" if said else f"{advice}.",
-        retryable=retryable,
-        retry_after_s=_retry_after(error.response.headers),
-        kind=kind,
-        request_id=error.request_id,
-    )
-
-
-def _details(body: object) -> dict[str, Any]:
-    """`error.details` of a body of ours."""
-    error = body.get("error") if isinstance(body, dict) else None
-    details = error.get("details") if isinstance(error, dict) else None
-    return details if isinstance(details, dict) else {}
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the service asks to wait, from `retry-after-ms` or `retry-after` (seconds or a date)."""
-    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = headers.get(name)
-        if not text:
-            continue
-        try:
-            seconds = float(text) / scale
-        except ValueError:
-            try:
-                seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-            except (TypeError, ValueError):
-                continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    return None

@@ -26,7 +26,7 @@ class Resources:
         self, kernels: Kernels, past: Past | None = None, isolation: Isolation | None = None
     ) -> None:
         """`past`: what earlier sittings of the execution left behind, if it goes on from some."""
-        past = past or Past()
+        past = Past() if past is None else past
         self.isolation = isolation or Isolation()
         self.commands = Commands(self.isolation)
         self.kernel = KernelSlot(kernels, lost="python" in past.tools_used)

@@ -28,6 +28,7 @@ from . import mcp_listing, mcp_session
 from .mcp_link import Link, quiet, quieten
 from .mcp_listing import Listing, Offer
 from .mcp_session import About
+from .mcp_sieve import Sieve
 from .text import clean
 
 START_S = 30.0
@@ -122,11 +123,16 @@ class Connection:
         """Whether the server, as it lists its tools now, still has this one."""
         return any(each.name == offer.name for each in self.listing.offers.values())
 
-    async def call(self, name: str, arguments: JsonObject, timeout_s: float) -> mcp_types.CallToolResult:
-        """The result of a tool, also one that says it is an error. Raises `CallFailed`."""
+    async def call(
+        self, name: str, arguments: JsonObject, timeout_s: float, alive: Callable[[], None] = lambda: None
+    ) -> mcp_types.CallToolResult:
+        """The result of a tool, also one that says it is an error. Raises `CallFailed`.
+
+        `alive` is called whenever the server reports progress; `timeout_s` holds whatever it reports.
+        """
         try:
             async with asyncio.timeout(timeout_s) as deadline:
-                return await self._call(name, arguments)
+                return await self._call(name, arguments, alive)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -152,15 +158,22 @@ class Connection:
 
     # ------------------------------------------------------------ calls
 
-    async def _call(self, name: str, arguments: JsonObject) -> mcp_types.CallToolResult:
+    async def _call(
+        self, name: str, arguments: JsonObject, alive: Callable[[], None]
+    ) -> mcp_types.CallToolResult:
         client = await self._usable()
+
+        async def progressed(progress: float, total: float | None, message: str | None) -> None:
+            alive()
+            await anyio.lowlevel.checkpoint()
+
         request = mcp_types.CallToolRequest(
             params=mcp_types.CallToolRequestParams(name=name, arguments=arguments)
         )
         try:
             with quiet():
                 # Not `call_tool`: that checks results against the server's own schemas, whatever they are.
-                result = await client.session.send_request(request, _CALL)
+                result = await client.session.send_request(request, _CALL, progress_callback=progressed)
         except MCPError as error:
             lost = error.code == mcp_types.CONNECTION_CLOSED or error.message == _LOST_SESSION
             if not lost or error.message.startswith(_ONE_ANSWER):
@@ -253,17 +266,18 @@ class Connection:
     async def _once(self, attempt: int) -> str:
         """Connect, keep watch until it is over, let go; why it is over."""
         link = self._link = self._open_link()
+        sieve = Sieve(link)
         self._broken.clear()
         self._dirty.clear()
         failure: BaseException | None = None
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self._start_s) as deadline:
-                    client = await stack.enter_async_context(mcp_session.client(link, self._dirty.set))
-                    listing = await mcp_session.tools(client, self.server, self._mask)
+                    client = await stack.enter_async_context(mcp_session.client(sieve, self._dirty.set))
+                    listing = await mcp_session.tools(client, sieve, self.server, self._mask)
                     await stack.enter_async_context(mcp_session.listening(client))
                 await self._there(client, listing, attempt)
-                await self._watch(client, link)
+                await self._watch(client, link, sieve)
         except BaseException as error:
             task = asyncio.current_task()
             if isinstance(error, KeyboardInterrupt | SystemExit) or (task is not None and task.cancelling()):
@@ -317,7 +331,7 @@ class Connection:
             await self._compare(before, listing)
         self._was_there = True
 
-    async def _watch(self, client: Client, link: Link) -> None:
+    async def _watch(self, client: Client, link: Link, sieve: Sieve) -> None:
         """Until it is to stop, or gone. Lists again when the server says that its tools have changed."""
         ends = [asyncio.ensure_future(e.wait()) for e in (self._stop, link.closed, self._broken)]
         try:
@@ -332,7 +346,7 @@ class Connection:
                 self._dirty.clear()
                 with contextlib.suppress(MCPError, TimeoutError, ValidationError):
                     async with asyncio.timeout(_RELIST_S):
-                        listing = await mcp_session.tools(client, self.server, self._mask)
+                        listing = await mcp_session.tools(client, sieve, self.server, self._mask)
                     before, self.listing = self.listing, listing
                     await self._compare(before, listing)
                 await asyncio.wait(ends, timeout=_RELIST_PAUSE_S, return_when=asyncio.FIRST_COMPLETED)

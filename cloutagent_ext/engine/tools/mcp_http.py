@@ -22,6 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import request_within_origin, sse_within_origin
 from mcp.shared.message import SessionMessage
 
+from .. import names
 from .mcp_link import MAX_MESSAGE_BYTES
 
 CONNECT_S = 10.0
@@ -228,4 +229,5 @@ async def _client(url: str, headers: Mapping[str, str], watch: _Watch) -> httpx2
             event_hooks={"response": [watch]},
         )
 
+    await names.reachable(url, proxies=not here)
     return await asyncio.to_thread(make)

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ...schema.base import JsonObject
@@ -83,13 +84,26 @@ class Listing:
         )
 
 
-def listing(server: str, tools: Iterable[Any], enabled: Sequence[str] | None, mask: Mask) -> Listing:
-    """`tools` of `server` (objects of the SDK) as offers. `enabled`: names that may be called; None: all."""
+def listing(
+    server: str,
+    tools: Iterable[Any],
+    enabled: Sequence[str] | None,
+    mask: Mask,
+    refused: Mapping[str, str] = MappingProxyType({}),
+) -> Listing:
+    """`tools` of `server` (objects of the SDK) as offers. `enabled`: names that may be called; None: all.
+
+    `refused`: names of tools that cannot even be read, each with what is wrong.
+    """
     wanted = None if enabled is None else frozenset(enabled)
     offers: dict[str, Offer] = {}
-    left_out: list[str] = []
+    left_out = [
+        f"{visible(mask(name), 100)}: {visible(mask(why), 300)}"
+        for name, why in refused.items()
+        if wanted is None or name in wanted
+    ]
     size = number = 0
-    seen: set[str] = set()
+    seen = set(refused)
     tools = list(tools)
     # A name that needs no change keeps it, whatever comes before it.
     reserved = {tool.name for tool in tools if not _NOT_IN_A_NAME.search(tool.name)}

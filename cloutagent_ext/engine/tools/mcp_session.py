@@ -25,8 +25,8 @@ from ...schema.project import McpServer
 from ..masking import Mask
 from ..ports import EndExecution
 from . import mcp_listing
-from .mcp_link import Link
 from .mcp_listing import Listing
+from .mcp_sieve import Sieve
 
 _LISTEN_S = 5.0
 _MOST_PAGES = 100
@@ -49,7 +49,7 @@ class About:
     instructions: str = ""
 
 
-def client(link: Link, changed: Callable[[], None]) -> Client:
+def client(link: Sieve, changed: Callable[[], None]) -> Client:
     """A client over `link`, to be entered; `changed` is told when the server says that its tools have."""
 
     async def notified(message: Any) -> None:
@@ -78,17 +78,26 @@ async def listening(client: Client) -> AsyncIterator[None]:
         yield
 
 
-async def tools(client: Client, server: McpServer, mask: Mask) -> Listing:
-    """All its tools, page by page, as offers."""
+async def tools(client: Client, sieve: Sieve, server: McpServer, mask: Mask) -> Listing:
+    """All its tools, page by page, as offers; those that the protocol forbids are left out."""
     found: list[Any] = []
+    sieve.refused.clear()
     cursor: str | None = None
     for _ in range(_MOST_PAGES):
-        page = await client.list_tools(cursor=cursor)
+        try:
+            page = await client.list_tools(cursor=cursor)
+        except ValidationError:
+            if sieve.version is not None:
+                raise
+            sieve.version = client.protocol_version
+            page = await client.list_tools(cursor=cursor)
         found += page.tools
         cursor = page.next_cursor
         if cursor is None or len(found) > _MOST_LISTED:
             break
-    return await asyncio.to_thread(mcp_listing.listing, server.id, found, server.enabled_tools, mask)
+    return await asyncio.to_thread(
+        mcp_listing.listing, server.id, found, server.enabled_tools, mask, dict(sieve.refused)
+    )
 
 
 def leaf(failure: BaseException) -> BaseException:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import re
 import signal
+import time
 from typing import Any
 
 import anyio
@@ -34,8 +35,11 @@ _SKIP_PAUSE_S = 0.005
 _LAST_WORDS_S = 0.5
 
 _CHANGED = "notifications/tools/list_changed"
+_PROGRESS = "notifications/progress"
 _WANTED = frozenset({_CHANGED, "notifications/cancelled", "notifications/subscriptions/acknowledged"})
-"""Notifications that mean something here; progress, logs and resources do not."""
+"""Notifications that mean something here; logs and resources do not, progress only now and then."""
+_PROGRESS_PAUSE_S = 0.5
+"""Between two reports of one call's progress that are passed on: each is a sign of life, no more."""
 _ID = re.compile(rb'"id"\s*:\s*("[^"\\]{1,100}"|-?\d{1,18})')
 
 
@@ -48,8 +52,8 @@ class StdioLink:
         self._what = what
         self._process: ServerProcess | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._asked: set[str] = set()
-        """Ids of our requests that wait for an answer."""
+        self._asked: dict[str, float] = {}
+        """Ids of our requests that wait for an answer, and when progress of each was passed on last."""
         self._unanswered: set[str] = set()
         """Ids of the server's requests that wait for ours."""
         self._idle_messages = self._idle_bytes = 0
@@ -155,8 +159,7 @@ class StdioLink:
         message = _parsed(line)
         if isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError):
             key = str(message.id)
-            if key in self._asked:
-                self._asked.discard(key)
+            if self._asked.pop(key, None) is not None:
                 self._idle_messages = self._idle_bytes = 0
                 await incoming.send(SessionMessage(message))
                 return
@@ -167,6 +170,8 @@ class StdioLink:
             if message.method in _WANTED and not (change and self._told_change):
                 self._told_change = self._told_change or change
                 await incoming.send(SessionMessage(message))
+            elif message.method == _PROGRESS and self._is_news(message):
+                await incoming.send(SessionMessage(message))
         elif isinstance(message, mcp_types.JSONRPCRequest):
             if len(self._unanswered) < _MOST_REQUESTS:
                 self._unanswered.add(str(message.id))
@@ -176,13 +181,20 @@ class StdioLink:
             if not told and self._process is not None:
                 await self._process.errors.say([b"[no message, passed over] " + line])
 
+    def _is_news(self, progress: mcp_types.JSONRPCNotification) -> bool:
+        """Whether somebody waits for the call that this is about, and has not just heard of it."""
+        key, now = str((progress.params or {}).get("progressToken")), time.monotonic()
+        if now - self._asked.get(key, now) < _PROGRESS_PAUSE_S:
+            return False
+        self._asked[key] = now
+        return True
+
     async def _lost_answer(self, head: bytes, why: str, incoming: Any) -> bool:
         """Answer, with `why`, the call whose answer this was going to be; whether there is one."""
         found = _ID.search(head)
         key = found[1].decode("utf-8", "replace").strip('"') if found else ""
-        if key not in self._asked:
+        if self._asked.pop(key, None) is None:
             return False
-        self._asked.discard(key)
         error = mcp_types.ErrorData(code=mcp_types.INTERNAL_ERROR, message=why)
         reply = mcp_types.JSONRPCError(jsonrpc="2.0", id=int(key) if key.isdecimal() else key, error=error)
         await incoming.send(SessionMessage(reply))
@@ -195,11 +207,11 @@ class StdioLink:
             async for session_message in outgoing:
                 message = session_message.message
                 if isinstance(message, mcp_types.JSONRPCRequest):
-                    self._asked.add(str(message.id))
+                    self._asked[str(message.id)] = 0.0
                 elif isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError):
                     self._unanswered.discard(str(message.id))
                 elif message.method == "notifications/cancelled":
-                    self._asked.discard(str((message.params or {}).get("requestId")))
+                    self._asked.pop(str((message.params or {}).get("requestId")), None)
                 data = message.model_dump_json(by_alias=True, exclude_unset=True)
                 process.stdin.write(data.encode("utf-8", "replace") + b"\n")
                 await process.stdin.drain()

@@ -51,7 +51,7 @@ class McpTool:
         if not connection.offers(self._offer):
             raise ToolError(f"{server.name} no longer has the tool {self._offer.name}. Do without it.")
         try:
-            result = await connection.call(self._offer.name, arguments, server.timeout_s)
+            result = await connection.call(self._offer.name, arguments, server.timeout_s, alive=context.alive)
         except CallFailed as failed:
             if server.essential and connection.lost is not None:
                 raise lost(connection) from None

@@ -22,18 +22,20 @@ from .environment import MARKER
 
 TERM_GRACE_S = 1.5
 """Longer than a supervisor's own grace: it tidies up what only it can find."""
+HURRIED_S = 0.3
+"""The same where there is no time for that: the kernel has them all in any case."""
 GIVE_UP_S = 10.0
 _POLL_S = 0.02
 _OURS = ("engine/tools/supervisor.py", "engine/tools/warden.py")
 
 
-async def end_all(*execution_ids: str) -> int:
+async def end_all(*execution_ids: str, grace_s: float = TERM_GRACE_S) -> int:
     """End every process of these executions; how many there were (their supervisors not counted).
 
     Safe to call at any time, also for executions of a server that died. TERM, a grace,
     KILL until none is found.
     """
-    return await asyncio.to_thread(_end_all, frozenset(execution_ids))
+    return await asyncio.to_thread(_end_all, frozenset(execution_ids), grace_s)
 
 
 async def end_tree(pid: int) -> list[int]:
@@ -51,13 +53,13 @@ async def end_known(known: Iterable[tuple[int, float]]) -> int:
     return await asyncio.to_thread(_end_known, list(known))
 
 
-def _end_all(execution_ids: frozenset[str]) -> int:
+def _end_all(execution_ids: frozenset[str], grace_s: float) -> int:
     found = _marked(execution_ids)
     everything = found | set(_descendants(p.pid for p in found))
     count = sum(not _is_supervisor(p) for p in everything)
     _signal(found, signal.SIGTERM)
     _signal(found, signal.SIGCONT)
-    _wait(everything, TERM_GRACE_S)
+    _wait(everything, grace_s)
     give_up = time.monotonic() + GIVE_UP_S
     while time.monotonic() < give_up:
         everything = {p for p in everything if _alive(p)} | _marked(execution_ids)
@@ -92,18 +94,22 @@ def _end_known(known: list[tuple[int, float]]) -> int:
 
 def _marked(execution_ids: frozenset[str]) -> set[Any]:
     """Living processes that carry the marker of one of these executions; not this one, nor its ancestors."""
+    marks = {f"{MARKER}={each}".encode() for each in execution_ids}
     me = psutil.Process()
     spared = {me.pid, *(p.pid for p in me.parents())}
-    found = set()
-    for process in psutil.process_iter():
-        if process.pid in spared:
-            continue
-        try:
-            if process.environ().get(MARKER) in execution_ids and _alive(process):
-                found.add(process)
-        except (psutil.Error, OSError):
-            continue  # gone, a zombie, or another user's
-    return found
+    # Every process of the machine is looked at, several times where many executions end at once: as bytes,
+    # a tenth of what it costs through psutil.
+    marked = (pid for pid in psutil.pids() if pid not in spared and not marks.isdisjoint(_environment(pid)))
+    return {process for process in _processes(marked) if _alive(process)}
+
+
+def _environment(pid: int) -> list[bytes]:
+    """The variables of a process; none of one that is gone, a zombie, or another user's."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - a path object costs as much again
+            return file.read().split(b"\0")
+    except OSError:
+        return []
 
 
 def _descendants(pids: Iterable[int]) -> list[Any]:

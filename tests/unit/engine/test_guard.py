@@ -9,10 +9,11 @@ import pytest
 
 from cloutagent_ext.engine.assembly import Reply as ModelReply
 from cloutagent_ext.engine.guard import EMPTY_TURNS, SAME_REQUESTS, Circles
+from cloutagent_ext.engine.past import Past
 from cloutagent_ext.engine.ports import Decision, EndExecution
 from tests.support.messages_api import Call, Calls, MessagesApi, Reply, Say
 
-from .harness import Echo, live, subagent
+from .harness import Bench, Echo, live, subagent
 
 ECHO = {"tools": ["echo"]}
 
@@ -287,3 +288,46 @@ async def test_calls_side_by_side_are_watched_each_by_itself(tmp_path):
             bench.clock.slept.append(2)
             outcome = await run
     assert outcome.details["waited_for"] == "the tool hang"
+
+
+async def test_a_person_who_gave_up_a_silent_call_is_heard_also_where_the_server_died_on_it(tmp_path):
+    """The answer stands in the journal, the end does not: it comes now, and no model is asked again."""
+    never = asyncio.Event()
+
+    async def hang(arguments, context):
+        await never.wait()
+
+    def script(body, number):
+        return Say("Over.") if number else Call("echo", {}, id="c1")
+
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        run = asyncio.create_task(bench.run({"agent": QUIET}, tools=[Echo(action=hang)]))
+        await bench.log.until(lambda: bool(bench.log.of("tool_call")))
+        while bench.journal.kinds()[-1] != "tool_started":
+            await asyncio.sleep(0.01)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        asked = {
+            "kind": "approval_asked", "call_span": "main/1/c1?1", "of": "main/1/c1", "again": 1,
+            "call_id": "c1", "tool": "echo", "agent": "main",
+            "arguments": {"waited_s": 11, "waited_for": "the tool echo"}, "agent_id": "main",
+            "schema": {"type": "object"}, "reason": "no sign of life",
+        }  # fmt: skip
+        answer = {
+            "kind": "approval", "call_span": "main/1/c1?1", "call_id": "c1", "allow": False, "by": "ada",
+            "message": "", "arguments": None,
+        }  # fmt: skip
+        echo = Echo()
+        ended = await again(bench, tmp_path, [*bench.journal.records, asked, answer], echo)
+        assert (ended.code, ended.details["waited_for"]) == ("STALLED", "the tool echo")
+        assert "ada did not want it to go on" in ended.message
+        assert (len(api.requests), echo.calls) == (1, [])
+
+        allowed = {**answer, "allow": True}
+        went_on = await again(bench, tmp_path, [*bench.journal.records, asked, allowed], echo)
+        assert went_on.status == "completed", went_on
+
+
+async def again(bench, workspace, records, tool):
+    """The same execution after a death that left `records`."""
+    return await Bench(bench.models, workspace).run({"agent": QUIET}, tools=[tool], past=Past.of(records))

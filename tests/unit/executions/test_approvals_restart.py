@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cloutagent_ext.engine.ports import Decision
+from cloutagent_ext.engine.ports import Decision, Question
 from cloutagent_ext.errors import Conflict, NotFound
 from cloutagent_ext.executions.questions import PATIENCE_S
 from cloutagent_ext.schema.project import Queue, Subagent
@@ -223,3 +223,26 @@ async def test_an_interrupted_one_keeps_an_answer_for_when_it_is_resumed(
     assert not second.executions.active
     journal = second.executions._records.folder(state.project_id, state.execution_id) / "journal"
     assert json.loads(journal.read_text().splitlines()[-1])["kind"] == "approval"
+
+
+async def test_a_question_about_a_silent_call_goes_with_the_call(open_office: Opens) -> None:
+    """It has been asked in the log; after a restart there is no call any more that could go on."""
+    first = await open_office()
+    project = await first.project(bash("touch begun; sleep 600"), agent=agent())
+    accepted = await first.accept(project)
+    call = await first.until(accepted.execution_id, "tool_call")
+    live = first.executions._scheduler.live[accepted.execution_id]
+    question = Question(
+        call_id=call["call_id"], tool="bash", arguments={"waited_s": 11, "waited_for": "the tool bash"},
+        agent="main", agent_id="main", span=call["span"], schema={"type": "object"},
+        reason="no sign of life for 11 s", again=1,
+    )  # fmt: skip
+    await live.questions.ask(question)
+    await first.services.stop(0)
+    second = await open_office()
+    async with asyncio.timeout(30):
+        ended = await second.executions.wait(accepted.execution_id)
+    assert (ended.status, ended.approvals) == ("completed", []), ended.error
+    [told] = of_type(await second.events(accepted.execution_id), "approval")
+    assert (told["decision"], told["by"]) == ("deny", "policy")
+    assert told["message"] == "Withdrawn: the server stopped, and the call with it."

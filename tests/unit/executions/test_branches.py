@@ -264,6 +264,26 @@ async def test_a_fork_from_the_beginning_asks_something_else(world: World) -> No
     assert json.dumps(world.api.requests[-1]["system"]) == json.dumps(world.api.requests[0]["system"])
 
 
+@pytest.mark.parametrize("change", [{"variables": {"thing": "folders"}}, {"prompt": "Also look."}])
+async def test_a_fork_that_begins_anew_shows_the_files_again_and_so_does_its_own_fork(
+    world: World, change: dict[str, Any]
+) -> None:
+    def shown(request: int) -> list[Any]:
+        [message] = world.api.requests[request]["messages"]
+        return sorted(block["type"] for block in message["content"] if "this task" not in str(block)[:200])
+
+    project = await world.project()
+    upload = (await world.office.executions.inputs.keep(project, io.BytesIO(png()), len(png()))).upload_id
+    state = await world.office.run(project, files=[{"path": "map.png", "upload_id": upload}])
+    assert shown(0) == ["image", "text"]
+    for _ in range(2):
+        before = len(world.api.requests)
+        state = await world.fork(state.execution_id, from_event=1, **change)
+        assert state.status == "completed", state.error
+        assert shown(before) == ["image", "text"]
+        change = {"prompt": "Also look again."}
+
+
 async def test_a_fork_works_in_a_copy_of_the_workspace(world: World) -> None:
     project = await world.project()
     state = await world.office.run(project)

@@ -34,7 +34,6 @@ def alive(pid: int) -> bool:
         ("crashes-always", "exit code 5"),
         ("closes-output", "output"),
         ("hangs-on-initialize", "not ready within 3 s"),
-        ("no-protocol", "tools.2.inputSchema.type"),
     ],
 )
 async def test_a_server_that_never_gets_ready_keeps_nobody(tmp_path, how, why):
@@ -50,6 +49,39 @@ async def test_a_server_that_never_gets_ready_keeps_nobody(tmp_path, how, why):
         assert why in warning["message"]
         await bench.tools(how, "well")
         assert len(bench.warnings("MCP_FAILED")) == 1
+
+
+async def test_a_tool_that_the_protocol_forbids_costs_only_itself(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("no-protocol")
+        tools = await bench.tools("no-protocol")
+        assert set(tools) == {"mcp__no-protocol__echo", "mcp__no-protocol__pid"}
+        assert await bench.text(tools["mcp__no-protocol__echo"], text="fine") == "fine"
+        (warning,) = bench.warnings("MCP_TOOLS_LEFT_OUT")
+        [string, nameless] = warning["details"]["left_out"]
+        assert string.startswith("string: the protocol does not allow it (inputSchema.type: ")
+        assert nameless.startswith("tool 4: the protocol does not allow it")
+        assert bench.warnings("MCP_FAILED") == []
+
+
+async def test_sounds_and_other_files_are_kept_and_links_are_named(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("files")
+        text, sound, archive = await bench.run((await bench.tools("files"))["mcp__files__pid"])
+        assert (sound.media_type, archive.media_type) == ("audio/x-wav", "application/zip")
+        assert (bench.workspace / sound.path).read_bytes().startswith(b"RIFF")
+        assert (bench.workspace / archive.path).read_bytes() == b"PK"
+        assert "[a file (image/png) that cannot be read: it is not base64]" in text.text
+        assert "[A link: demo://link, text/csv]" in text.text
+
+
+async def test_progress_is_a_sign_of_life_and_a_flood_of_it_holds_up_nothing(tmp_path):
+    async with McpBench(tmp_path) as bench:
+        bench.hostile("reports-progress")
+        echo = (await bench.tools("reports-progress"))["mcp__reports-progress__echo"]
+        assert await bench.text(echo, text="done") == "done"
+        # Of 2,000 reports in three seconds no more than it takes to know that it lives.
+        assert 2 <= bench.signs_of_life <= 20
 
 
 async def test_a_call_that_hangs_ends_at_its_timeout_and_the_server_goes_on(tmp_path):
