@@ -4,7 +4,7 @@
  * Not here: which calls ask, and what becomes of an answer (the server says both).
  */
 import { useEffect, useId, useRef, useState } from 'react';
-import type { FormEvent } from 'react';
+import type { FormEvent, ReactNode } from 'react';
 
 import type { Preview } from '../api/types';
 import type { Question, ToolStep, Verdict } from '../stores/monitor';
@@ -18,19 +18,38 @@ function lineKind(line: string): string | undefined {
   return { '+': 'added', '-': 'removed', '@': 'place', '\\': 'place' }[line[0]];
 }
 
+/** What the call would do: it scrolls, also by keyboard. */
+function Shown({
+  kind,
+  label,
+  children
+}: {
+  kind?: string;
+  label?: string;
+  children: ReactNode;
+}): JSX.Element {
+  const { trans } = useUi();
+  return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <pre className={`ca-Ask-content ${kind ?? ''}`} tabIndex={0} aria-label={label ?? trans.__('Arguments')}>
+      {children}
+    </pre>
+  );
+}
+
 function Diff({ text }: { text: string }): JSX.Element {
   const { trans } = useUi();
   // Its first two lines name the file, as the heading does.
   const lines = text.replace(/\n$/, '').split('\n').slice(2);
   return (
-    <pre className="ca-Ask-content ca-Diff" aria-label={trans.__('Changes')}>
+    <Shown kind="ca-Diff" label={trans.__('Changes')}>
       {lines.map((line, index) => (
         // Lines of one text never move: their place is their identity.
         <span key={index} className="ca-Diff-line" data-line={lineKind(line)}>
           {`${line}\n`}
         </span>
       ))}
-    </pre>
+    </Shown>
   );
 }
 
@@ -41,20 +60,25 @@ function fenced(code: string): string {
 }
 
 function Effect({ preview, question }: { preview: Preview | null; question: Question }): JSX.Element | null {
-  const { RenderOutput } = useUi();
+  const { RenderOutput, trans } = useUi();
   const actions = useActions();
   const executionId = useProject(state => state.executionId);
   if (!preview) {
-    return <pre className="ca-Ask-content">{inputText(question.input)}</pre>;
+    return <Shown>{inputText(question.input)}</Shown>;
   }
   switch (preview.kind) {
     case 'diff':
       return preview.content ? <Diff text={preview.content} /> : null;
     case 'command':
-      return <pre className="ca-Ask-content ca-mod-command">{preview.content}</pre>;
+      return (
+        <Shown kind="ca-mod-command" label={trans.__('Command')}>
+          {preview.content}
+        </Shown>
+      );
     case 'code':
       return (
-        <div className="ca-Ask-content ca-mod-code">
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+        <div className="ca-Ask-content ca-mod-code" tabIndex={0} role="region" aria-label={trans.__('Code')}>
           <RenderOutput
             data={{ 'text/markdown': fenced(preview.content) }}
             executionId={executionId}
@@ -64,7 +88,7 @@ function Effect({ preview, question }: { preview: Preview | null; question: Ques
       );
     case 'call':
     case 'url':
-      return <pre className="ca-Ask-content">{preview.content}</pre>;
+      return <Shown>{preview.content}</Shown>;
   }
 }
 
