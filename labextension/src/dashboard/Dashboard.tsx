@@ -4,6 +4,7 @@
 import '../../style/shared.css';
 import '../../style/dashboard.css';
 import '../../style/dashboard-tables.css';
+import '../../style/forced.css';
 
 import { useEffect } from 'react';
 import { useStore } from 'zustand';
@@ -53,7 +54,7 @@ function Choices({ trans, actions, state }: Shown): JSX.Element {
   const { window, project, projects, metrics, simulated } = state;
   const apart = simulated ?? metrics?.of_simulated ?? false;
   return (
-    <div className="ca-Choices" role="toolbar" aria-label={trans.__('What is shown')}>
+    <div className="ca-Dashboard-choices" role="toolbar" aria-label={trans.__('What is shown')}>
       <div className="ca-Segments" role="group" aria-label={trans.__('Window')}>
         {WINDOWS.map(each => (
           <button

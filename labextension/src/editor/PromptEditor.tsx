@@ -103,6 +103,8 @@ export default function PromptEditor(props: PromptEditorProps): JSX.Element {
     EditorView.contentAttributes.of({
       'aria-label': latest.current.label,
       'aria-multiline': 'true',
+      // It can be reached anyway, but what checks access does not see that.
+      tabindex: '0',
       'data-lm-suppress-shortcuts': 'true',
       spellcheck: 'true',
       ...(latest.current.describedBy ? { 'aria-describedby': latest.current.describedBy } : {}),

@@ -28,6 +28,7 @@ import '../../style/settings.css';
 import '../../style/versions.css';
 import '../../style/conflict.css';
 import '../../style/tour.css';
+import '../../style/forced.css';
 
 import { Suspense, lazy, useEffect, useRef } from 'react';
 

@@ -3,6 +3,7 @@
  */
 import '../../style/shared.css';
 import '../../style/projects.css';
+import '../../style/forced.css';
 
 import { useEffect, useId, useRef, useState } from 'react';
 

@@ -3,6 +3,7 @@
  */
 import '../../style/shared.css';
 import '../../style/sidebar.css';
+import '../../style/forced.css';
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { DragEvent, MouseEvent } from 'react';
@@ -280,7 +281,7 @@ export function Sidebar(props: SidebarProps): JSX.Element {
         }
       }}
     >
-      <label className="ca-Search">
+      <label className="ca-Sidebar-search">
         <Icon name="search" />
         <span className="ca-Hidden">{trans.__('Search projects')}</span>
         <input
