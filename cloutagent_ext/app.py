@@ -177,7 +177,7 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         self._metrics = prometheus.register(self.services.telemetry.meters)
         self._activity = asyncio.create_task(self._report_activity(), name="cloutagent activity")
         self._heed_signals(serverapp)
-        self._settled.look()
+        self._settled.look(sure=True)
 
     @staticmethod
     def _heed_signals(serverapp: ServerApp) -> None:

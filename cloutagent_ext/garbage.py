@@ -29,8 +29,8 @@ class Settled:
         if self._left and event["type"] in ("complete", "error", "cancelled"):
             self.look()
 
-    def look(self) -> None:
-        """Set aside what is there, if it is much."""
-        if self._left and len(gc.get_objects()) > MANY:
+    def look(self, *, sure: bool = False) -> None:
+        """Set aside what is there, if it is much; `sure`: it is, and counting them takes a while."""
+        if self._left and (sure or len(gc.get_objects()) > MANY):
             self._left -= 1
             gc.freeze()

@@ -6,7 +6,8 @@ the same bytes. Importing makes a new project with a new id, all or nothing, and
 what is found beyond the definition and `files/` is named in the warnings, not kept.
 
 Not here: the defence against hostile archives (`store.unpack`), the form of other programs
-(`store.claude_code`), HTTP. `Archives` is async; everything else blocks.
+(`store.claude_code`), HTTP; both are loaded when an archive comes. `Archives` is async; everything
+else blocks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import gzip
 import io
 import os
 import stat
-import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,14 +28,13 @@ from .. import filelocks
 from ..errors import BadArchive, NotFound, TooLarge, UnreadableFile
 from ..schema.base import advice
 from ..schema.project import Definition
-from . import claude_code, claude_export, layout, project_files, tree
+from . import layout, project_files, tree
 from .commit import recover
 from .files import open_beneath
 from .layout import Loaded
 from .listing import Listing
 from .shelf import EXECUTIONS, Shelf
 from .tree import AGENT, METADATA, Tree
-from .unpack import bad, unpack
 from .writer import GITIGNORE, lock_path
 
 Format = Literal["zip", "tar.gz", "claude"]
@@ -112,6 +111,8 @@ class Archives:
             content = tree.read(folder)
             name = layout.parse_metadata(content).name
             if form == "claude":
+                from . import claude_export
+
                 files = _Files(folder / project_files.FOLDER)
                 scripts = files.executable()
                 members = claude_export.render(layout.parse(content).definition, files)
@@ -125,6 +126,8 @@ class Archives:
             return name
 
     def _load(self, source: BinaryIO, size: int) -> tuple[str, list[str]]:
+        from .unpack import bad, unpack
+
         with self._shelf.scratch() as folder:
             if not unpack(source, size, folder):
                 raise bad("there is no file in it")
@@ -196,6 +199,9 @@ class _Files(Mapping[str, bytes]):
 
 def _read(folder: Path) -> Arrived:
     """What was unpacked into `folder`: our form, or a Claude Code project, perhaps one folder deeper."""
+    from . import claude_code
+    from .unpack import bad
+
     root = folder
     entries = list(root.iterdir())
     if len(entries) == 1 and entries[0].is_dir() and not _is_ours(root) and not claude_code.is_one(root):
@@ -242,6 +248,8 @@ def _ours(root: Path) -> Arrived:
 
 
 def _foreign(root: Path) -> Arrived:
+    from . import claude_code
+
     found = claude_code.read(root)
     return Arrived(found.definition, _Files(root, found.files), None, found.warnings)
 
@@ -255,6 +263,8 @@ def _check_definition(content: Tree) -> None:
     data = [value for path, value in content.items() if path.endswith(".json")]
     brackets = sum(each.count(b"[") + each.count(b"{") for each in data)
     if brackets > MAX_BRACKETS or sum(each.count(b",") for each in data) > MAX_COMMAS:
+        from .unpack import bad
+
         raise bad("its definition has too many parts")
 
 
@@ -318,6 +328,8 @@ def _write_zip(sink: BinaryIO, members: Iterator[Entry]) -> None:
 
 
 def _write_tar(sink: BinaryIO, members: Iterator[Entry]) -> None:
+    import tarfile
+
     packed = gzip.GzipFile("", "wb", fileobj=sink, mtime=0)
     with packed, tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path, source, size, executable in members:
