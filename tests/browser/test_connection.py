@@ -87,6 +87,7 @@ def seen_once(lab: Lab, total: int) -> None:
     lab.page.set_viewport_size({"width": 1280, "height": 2400})
     events = lab.monitor().get_by_role("listbox", name="Events of the execution")
     events.press("Home")
+    expect(events.locator("[data-event='1']")).to_be_visible(timeout=SLOW_MS)
     seen: set[int] = set()
     for _ in range(200):
         shown: list[int] = lab.page.evaluate(IDS)

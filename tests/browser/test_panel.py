@@ -160,6 +160,7 @@ def test_screenshots_of_the_documentation(
         lab.page.locator(".ca-Card[data-kind=subagent][data-state=running]").wait_for()
         lab.screenshot(f"running-{name}")
         expect(lab.monitor().get_by_role("status").first).to_contain_text("completed", timeout=SLOW_MS)
+        expect(lab.page.locator(".ca-StatusItem")).not_to_contain_text("running")
         lab.screenshot(f"finished-{name}")
     with Lab.opened(chromium, server) as lab:
         lab.open_project(analyst, notebook=NOTEBOOK)

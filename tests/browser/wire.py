@@ -59,7 +59,11 @@ class Wire:
             if not whole:
                 _close(near)
                 continue
-            far = socket.create_connection(self._to)
+            try:
+                far = socket.create_connection(self._to)
+            except OSError:  # nobody is there, for now
+                _close(near)
+                continue
             with self._lock:
                 self._open |= {near, far}
             threading.Thread(target=_pass_on, args=(near, far), daemon=True).start()
