@@ -34,6 +34,8 @@ from .ids import is_id
 SPEC, STATE, ERROR, PIN = "spec.json", "state.json", "error.json", "pinned"
 _REMEMBERED = 512
 """States of ended executions kept in memory; they never change."""
+_PLACED = 10_000
+"""Executions of which it is remembered whose they are; one that is not costs a look into each project."""
 _MAX_BYTES = 16 * 1024 * 1024
 """Largest file that is read whole; the largest honest one holds a definition and is far smaller."""
 _FOLLOWED = 32
@@ -73,6 +75,8 @@ class Records:
             projects = [known] if known else await self._places.ids()
             folders = [(project, self.folder(project, execution_id)) for project in projects]
             for project, folder in await asyncio.to_thread(_existing, folders):
+                if len(self._project_of) >= _PLACED:
+                    self._project_of.clear()
                 self._project_of[execution_id] = project
                 return project, folder
             self._project_of.pop(execution_id, None)
