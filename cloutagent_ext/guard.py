@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from .errors import Unavailable
 
@@ -27,6 +28,9 @@ class Guard:
     def __init__(self) -> None:
         self.closed: str | None = None
         """Why nothing may be written any more, for a person; None while all is well."""
+        self.place: Path | None = None
+        """A folder that was there at the start. While it is not, as when a mount has gone, nothing is
+        written: it would be made anew beside what it holds."""
 
     def close(self, why: str) -> None:
         """Write nothing more. Said loudly."""
@@ -38,6 +42,12 @@ class Guard:
         """Around every write. Raises `Unavailable` (READ_ONLY) once an fsync has failed."""
         if self.closed:
             raise Unavailable(self.closed, code="READ_ONLY")
+        if self.place is not None and not self.place.is_dir():
+            raise Unavailable(
+                "The data folder is not there. Nothing is written until it is back: look for a mount that "
+                "has gone, or a folder that was moved.",
+                code="READ_ONLY",
+            )
         try:
             yield
         except SyncFailed as failure:

@@ -73,6 +73,7 @@ class Shelf:
                 if why := filelocks.why_no_locks(folder):
                     self._guard.close(why)
                     return
+        self._guard.place = self._projects
         unfinished_backups = [
             path for kind in (DELETED, REPLACED, "format-") for path in self._backups.glob(f".{kind}*.tmp")
         ]

@@ -198,3 +198,41 @@ async def test_a_project_that_is_deleted_on_the_disk_under_a_run_hurts_no_other(
     listed = await server.get("executions")
     assert [row["execution_id"] for row in listed["items"]] == [runs[1]]
     assert json.dumps(await server.get("projects")).count("Other") == 1
+
+
+async def test_a_data_folder_that_is_taken_away_is_not_made_anew_and_all_is_there_when_it_is_back(
+    server: Caller,
+) -> None:
+    """A mount that goes and comes back: row F30."""
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    run = await server.execute(project["id"])
+    await until_running(server, run)
+    folder = server.extension.services.settings.data_dir
+    aside = folder.with_name("aside")
+    await asyncio.to_thread(folder.rename, aside)
+    for method, path in (
+        ("GET", "/cloutagent/api/health"), ("GET", "projects"), ("GET", f"projects/{project['id']}"),
+        ("GET", "executions"), ("GET", f"executions/{run}"), ("GET", f"executions/{run}/files"),
+        ("POST", f"projects/{project['id']}/execute"), ("POST", "projects"), ("POST", "backups"),
+        ("POST", f"projects/{project['id']}/duplicate"), ("GET", "metrics?window=1h"),
+    ):  # fmt: skip
+        body = {"name": "New"} if path == "projects" else {"prompt": "Go."} if "execute" in path else {}
+        answer = await server.call(method, path, **({"json": body} if method == "POST" else {}))
+        assert answer.status_code in (200, 404, 409, 503), (path, answer.text)
+        if path == "/cloutagent/api/health":
+            assert answer.status_code == 503, "it says that it can take no work"
+    cancelled = await server.call("POST", f"executions/{run}/cancel")
+    assert cancelled.status_code in (200, 404, 503), cancelled.text
+    async with asyncio.timeout(DEADLINE_S):
+        while server.extension.services.executions.running:
+            await asyncio.sleep(0.05)
+    made = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    assert made == [], "nothing is begun beside what was there"
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    await asyncio.to_thread(aside.rename, folder)
+    state = await server.get(f"executions/{run}")
+    assert state["status"] in ("cancelled", "failed", "interrupted"), state
+    assert [row["id"] for row in (await server.get("projects"))["items"]] == [project["id"]]
+    await server.script(project["id"], {"text": "Done."})
+    assert (await server.ended(await server.execute(project["id"])))["status"] == "completed"

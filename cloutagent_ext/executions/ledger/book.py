@@ -7,7 +7,9 @@ own: SQLite's write-ahead log lets all read while one writes. Not here: what is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +68,8 @@ class Book:
         """Set when the file was made (again): all that lies on disk has to be written into it."""
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._seen = False
+        """Whether the data folder was there once."""
         self._lock = threading.Lock()
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -111,7 +115,10 @@ class Book:
             self._connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
             self.fresh = True
             return self._connection
+        if self._seen and not self.path.parents[1].is_dir():  # a mount has gone, say: not ours to make anew
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path.parents[1]))
         durable.make_folder(self.path.parent)
+        self._seen = True
         with filelocks.locked(self.path.with_suffix(".lock")):
             self._inode = self._on_disk()
             if self.path.is_symlink() or not (self._inode is None or self.path.is_file()):
