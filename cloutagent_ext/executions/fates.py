@@ -72,6 +72,7 @@ class Fates:
                 self._scheduler.pump()
                 live = self._scheduler.live.get(execution_id)
                 return live.snapshot() if live else await self._records.state(execution_id)
+            await self._records.find(execution_id)  # one that was never answered for is gone by now
         return state
 
     async def _seen(self, execution_id: str) -> ExecutionState:

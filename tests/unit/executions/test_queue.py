@@ -131,6 +131,26 @@ async def test_an_idempotency_key_survives_a_restart(open_office: Opens) -> None
     assert again.execution_id == accepted.execution_id
 
 
+async def test_a_key_whose_server_died_before_the_first_event_begins_anew_and_what_is_answered_is_there(
+    open_office: Opens,
+) -> None:
+    first = await open_office()
+    project = await first.project(bash("true"))
+    half = (await first.accept(project, key="order-7")).execution_id
+    await first.executions.wait(half)
+    _, folder = await first.executions._records.find(half)
+    await first.services.stop()
+    second = await open_office()
+    # As a server leaves it that dies between the folder and its first event.
+    (folder / "events.jsonl").write_bytes(b"")
+    (folder / "state.json").unlink()
+    (folder / "owner").touch()
+    again = await second.accept(project, key="order-7")
+    assert again.execution_id != half
+    assert (await second.executions.wait(again.execution_id)).status == "completed"
+    assert not folder.exists()
+
+
 async def test_nothing_is_accepted_while_shutting_down(office: Office) -> None:
     project = await office.project(agent=agent())
     await office.services.stop()
