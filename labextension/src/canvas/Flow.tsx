@@ -125,7 +125,7 @@ export function Flow({ definition }: Props): JSX.Element {
         <Refused />
         <FirstSteps definition={definition} />
         <RunPill />
-        {hasMap && <Overview />}
+        {hasMap && <Overview moved={remember} />}
       </>
     ),
     [room, fit, remember, frozen, definition, hasMap]
