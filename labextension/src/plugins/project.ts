@@ -95,7 +95,10 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
         preferences,
         host
       });
-      shell.add(widget, 'main', { mode, type: 'Agent project' });
+      // Beside the projects that are open, so that it does not cover the notebook that one works in.
+      const other = tracker.find(each => each.isAttached && !each.isDisposed);
+      const beside = mode === undefined && other ? { mode: 'tab-after' as const, ref: other.id } : { mode };
+      shell.add(widget, 'main', { ...beside, type: 'Agent project' });
       await tracker.add(widget);
       shell.activateById(widget.id);
       return widget;

@@ -192,4 +192,22 @@ describe('a save that meets somebody else’s changes', () => {
     expect(tab.state()).toMatchObject({ renewed: true, conflict: null });
     expect(kept.project.ui.nodes).toContainEqual({ id: 'agent', position: { x: 300, y: 60 } });
   });
+
+  it('shows what a notebook has saved as soon as somebody turns to the tab, and leaves own edits alone', async () => {
+    tab = openTab({ routes: kept.routes });
+    await vi.advanceTimersByTimeAsync(2_000);
+    kept.change({ name: 'From a notebook' });
+    await tab.actions.lookAgain();
+    expect(mine().name).toBe('From a notebook');
+    expect(tab.state()).toMatchObject({ renewed: true, conflict: null });
+    expect(isDirty(tab.state())).toBe(false);
+    kept.change({ name: 'Once more' });
+    await tab.actions.lookAgain();
+    expect(mine().name).toBe('From a notebook'); // somebody who moves in and out does not ask each time
+    tab.actions.edit(['name'], 'Mine');
+    await vi.advanceTimersByTimeAsync(2_000);
+    await tab.actions.lookAgain();
+    expect(mine().name).toBe('Mine');
+    expect(tab.state().conflict).toBeNull();
+  });
 });

@@ -22,6 +22,9 @@ import { TabActions, troubleOf } from './tab';
 /** Wait after the last drag or zoom before it is written, in milliseconds. */
 const SETTLE_MS = 150;
 
+/** Least time between two looks whether a project was changed elsewhere, in milliseconds. */
+const LOOK_MS = 1500;
+
 export class SavingActions extends TabActions {
   constructor(store: ProjectStore, client: Client, live: LiveExecutions, preferences?: PreferencesStore) {
     super(store, client, live, preferences);
@@ -197,9 +200,9 @@ export class SavingActions extends TabActions {
    * The project has changed elsewhere: read it. True where nobody's edits touch (only one side has any), and
    * both are joined already; else the person is shown the two.
    */
-  private async _meet(): Promise<boolean> {
+  private async _meet(read?: Tagged): Promise<boolean> {
+    const theirs = read ?? (await this.client.project(this.state.projectId));
     const { saved, history } = this.state;
-    const theirs = await this.client.project(this.state.projectId);
     if (!saved || !history) {
       return false;
     }
@@ -212,6 +215,27 @@ export class SavingActions extends TabActions {
     this._join(merged(base, history.definition, now, obvious(all)), theirs);
     this.set({ renewed: all.length > 0 && all.every(each => each.by === 'theirs') });
     return true;
+  }
+
+  /**
+   * Somebody turns to this tab: what a notebook or another tab has saved meanwhile is shown. Own edits are left
+   * alone; saving them meets the others'.
+   */
+  async lookAgain(): Promise<void> {
+    const busy = () => isDirty(this.state) || this.state.saving || this.state.frozen !== null;
+    if (!this.state.saved || busy() || Date.now() - this._looked < LOOK_MS) {
+      return;
+    }
+    this._looked = Date.now();
+    const { etag } = this.state;
+    try {
+      const theirs = await this.client.project(this.state.projectId);
+      if (theirs.etag !== etag && this.state.etag === etag && !busy() && (await this._meet(theirs))) {
+        void this._lookForDraft();
+      }
+    } catch {
+      // A server that does not answer is shown by Lab itself; the next look comes anyway.
+    }
   }
 
   /** Go on from `theirs` with `definition`; what it replaces here can be brought back by Undo. */
@@ -290,4 +314,5 @@ export class SavingActions extends TabActions {
   private _layoutTimer: ReturnType<typeof setTimeout> | undefined;
   private _viewTimer: ReturnType<typeof setTimeout> | undefined;
   private _view: UiPatch = {};
+  private _looked = 0;
 }

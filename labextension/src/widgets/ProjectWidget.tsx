@@ -143,15 +143,18 @@ export class ProjectWidget extends ReactWidget {
   protected onAfterAttach(msg: Message): void {
     super.onAfterAttach(msg);
     DRAGS.forEach(type => this.node.addEventListener(type, this, true));
+    this.node.addEventListener('pointerenter', this._look);
   }
 
   protected onBeforeDetach(msg: Message): void {
     DRAGS.forEach(type => this.node.removeEventListener(type, this, true));
+    this.node.removeEventListener('pointerenter', this._look);
     super.onBeforeDetach(msg);
   }
 
   protected onActivateRequest(msg: Message): void {
     super.onActivateRequest(msg);
+    this._look();
     // Focus stays where it is inside the tab; coming from outside, it goes to the tab itself.
     if (!this.node.contains(document.activeElement)) {
       this.node.tabIndex = -1;
@@ -213,6 +216,7 @@ export class ProjectWidget extends ReactWidget {
     }
   }
 
+  private readonly _look = (): void => void this.actions.lookAgain();
   private _shell: ShellPort;
   private _renderOutput: RenderOutput;
   private _unsubscribe: () => void;
