@@ -142,7 +142,11 @@ class Memory(BuiltinTool):
         shown, number, text = arguments["path"], arguments["insert_line"], _text(arguments["insert_text"])
 
         def inserted(before: str | None) -> str:
-            lines = _there(before, shown).splitlines(keepends=True)
+            # As `view` counts them: `splitlines` would also end a line at a form feed or U+2028.
+            lines = [f"{line}\n" for line in _there(before, shown).split("\n")]
+            lines[-1] = lines[-1].removesuffix("\n")
+            if not lines[-1]:
+                lines.pop()
             if number > len(lines):
                 raise ToolError(
                     f"`insert_line` is {number}, and {shown} has {len(lines)} lines: give 0 to {len(lines)}."

@@ -31,7 +31,8 @@ def main() -> None:
     data = base64.b64decode(sys.stdin.read())
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     sys.setrecursionlimit(10_000)
-    print(json.dumps(text_of(data, request["charset"], request["url"])))
+    # Not as ASCII: escapes would make six bytes of one, and too much of a page that is not.
+    print(json.dumps(text_of(data, request["charset"], request["url"]), ensure_ascii=False))
 
 
 def text_of(data: bytes, charset: str | None, base: str) -> dict[str, str]:

@@ -154,7 +154,10 @@ def _parsed(output: bytes) -> tuple[list[JsonObject], list[str]]:
     for line in output.split(b"\n"):
         if not line.startswith(b"{") or not line.endswith(b"}"):
             continue  # cut off by the time limit
-        row = json.loads(line)
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # cut off at a bracket of the text that it shows
         if "note" in row:
             notes.append(str(row["note"]))
         else:

@@ -118,6 +118,10 @@ class WebFetch(BuiltinTool):
             timeout_s=PARSE_S,
             exchange=Exchange(stdin=encoded, kept=_MAX_TEXT, may_go_on=False),
         )
+        if ran.total > _MAX_TEXT and ran.why == "exit":
+            raise ToolError(
+                f"{_shown(page.url)} has more text than {_MAX_TEXT:,} bytes, too much for a page."
+            )
         if ran.why != "exit" or ran.exit_code != 0:
             why = "took too long" if ran.why == "timeout" else clean(ran.errors)[-300:] or ran.why
             raise ToolError(f"{_shown(page.url)} cannot be made sense of: {why}")
@@ -194,18 +198,47 @@ async def _body(response: Any, url: str) -> bytes:
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "", "gzip", "x-gzip"):
         raise ToolError(f"{_shown(url)} answers packed as {coding}, which it was not asked to.")
-    unpack = zlib.decompressobj(wbits=31) if "gzip" in coding else None
+    unpack = _Gzip() if "gzip" in coding else None
     data = bytearray()
+    damaged = ToolError(f"{_shown(url)} answers with a damaged gzip stream.")
     async for piece in response.aiter_raw(64 * 1024):
         if unpack is not None:
             try:
-                piece = unpack.decompress(piece, MAX_BYTES + 1 - len(data))
+                piece = unpack.feed(piece, MAX_BYTES + 1 - len(data))
             except zlib.error:
-                raise ToolError(f"{_shown(url)} answers with a damaged gzip stream.") from None
+                raise damaged from None
         data += piece
         if len(data) > MAX_BYTES:
             raise ToolError(f"{_shown(url)} has more than {MAX_BYTES:,} bytes, too many for a page.")
+    if unpack is not None and not unpack.whole:
+        raise damaged
     return bytes(data)
+
+
+class _Gzip:
+    """Unpacks a gzip stream, which may consist of several members one after the other (RFC 1952)."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self._begun = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has ended where a member ends (nothing at all is an empty page)."""
+        return self._member.eof or not self._begun
+
+    def feed(self, packed: bytes, most: int) -> bytes:
+        """What `packed` adds, at least `most` bytes where there is more. Raises `zlib.error`."""
+        data = bytearray()
+        while packed and len(data) < most:
+            if self._member.eof:
+                if not packed.strip(b"\0"):
+                    break  # padding
+                self._member, self._begun = zlib.decompressobj(wbits=31), False
+            self._begun = True
+            data += self._member.decompress(packed, most - len(data))
+            packed = self._member.unused_data
+        return bytes(data)
 
 
 def _libraries() -> list[str]:

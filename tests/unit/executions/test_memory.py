@@ -49,6 +49,11 @@ async def test_a_file_is_made_read_changed_moved_and_removed(tool: Memory, folde
     assert (folder / "plan.md").read_text() == "one\nand a half\n2\n"
     assert "and a half" in await do(tool, "view", path="/memories/plan.md", view_range=[2, 2])
     await do(tool, "rename", old_path="/memories/plan.md", new_path="/memories/old/2025/plan.md")
+    await do(tool, "create", path="/memories/pages.md", file_text="one\x0cstill one\u2028and on\ntwo")
+    assert await do(tool, "insert", path="/memories/pages.md", insert_line=2, insert_text="three")
+    await do(tool, "insert", path="/memories/pages.md", insert_line=1, insert_text="1.5")
+    written = (folder / "pages.md").read_text()
+    assert written == "one\x0cstill one\u2028and on\n1.5\ntwo\nthree", "lines are those that `view` counts"
     shown = await do(tool, "view", path="/memories")
     assert "/memories/old/\n" in shown
     assert "/memories/old/2025/" in shown

@@ -105,3 +105,8 @@ async def test_a_folder_with_more_names_than_descriptors_is_walked(box: Box) -> 
 )
 def test_glob_patterns_mean_what_shells_mean(pattern: str, path: str, expected: bool) -> None:
     assert search_child.matches(pattern.split("/"), tuple(path.split("/"))) is expected
+
+
+def test_a_row_that_the_time_limit_cut_at_a_bracket_is_left_out() -> None:
+    rows, notes = search._parsed(b'{"path": "a"}\n{"note": "n"}\n{"path": "b", "text": "f() {}')
+    assert (rows, notes) == ([{"path": "a"}], ["n"])

@@ -248,6 +248,13 @@ async def test_a_page_that_is_too_large_or_a_bomb_stops_at_its_limit(web: Box, s
     assert "more than" in await web.error("web_fetch", url=packed)
     fine = site.page("/fine", gzip.compress(b"packed"), Content_Type="text/plain", Content_Encoding="gzip")
     assert "packed" in await web.text("web_fetch", url=fine)
+    twice = gzip.compress(b"first, ") + gzip.compress(b"second") + b"\0" * 10
+    members = site.page("/members", twice, Content_Type="text/plain", Content_Encoding="gzip")
+    assert "first, second" in await web.text("web_fetch", url=members)
+    half = site.page(
+        "/half", gzip.compress(b"x" * 9)[:-9], Content_Type="text/plain", Content_Encoding="gzip"
+    )
+    assert "damaged" in await web.error("web_fetch", url=half), "half a page is not told as a whole one"
     odd = site.page("/odd", b"x", Content_Type="text/plain", Content_Encoding="br")
     assert "br" in await web.error("web_fetch", url=odd)
 
@@ -255,6 +262,12 @@ async def test_a_page_that_is_too_large_or_a_bomb_stops_at_its_limit(web: Box, s
 async def test_a_page_that_nests_without_end_is_text_all_the_same(web: Box, site: Site) -> None:
     deep = b"<div>" * 50_000 + b"bottom"
     assert "bottom" in await web.text("web_fetch", url=site.page("/deep", deep, Content_Type="text/html"))
+
+
+async def test_a_page_whose_text_grows_beyond_all_bounds_is_a_sentence(web: Box, site: Site) -> None:
+    grown = f'<base href="https://x.example/{"y" * 3000}/">'.encode() + b'<a href="z">l</a>' * 8000
+    page = site.page("/grown", grown, Content_Type="text/html")
+    assert "too much for a page" in await web.error("web_fetch", url=page)
 
 
 async def test_a_long_page_is_kept_whole_in_the_workspace(web: Box, site: Site) -> None:
