@@ -224,10 +224,13 @@ class Scheduler:
             if chosen is None:
                 break
             self._line.remove(chosen)
+            turn = self._returning.pop(chosen, None)
+            if turn is not None and turn.done():
+                continue  # stopped a moment ago, and not awake yet
             live = self._live[chosen]
             self._line.served(live.spec.project_id)
             self._running[live.spec.project_id] += 1
-            if (turn := self._returning.pop(chosen, None)) is not None:
+            if turn is not None:
                 live.slot = _Slot(self, live)
                 turn.set_result(None)
             else:
@@ -284,6 +287,9 @@ class Scheduler:
             self._returning.pop(live.id, None)
 
     async def _run_out(self, live: Live) -> None:
+        if live.stop is not None:
+            return  # cancelled in the same moment
+        live.stop = Stop("interrupted", "it waited too long for its turn")  # a cancel comes too late
         patience = live.spec.definition.queue.queue_timeout_s
         broken = Broken(
             "QUEUE_TIMEOUT", f"It waited {patience} s for its turn, the longest this project allows."

@@ -68,6 +68,8 @@ class _Stream:
         self._settings = endpoint.services.settings
         self._last_write = time.monotonic()
         self._writing_since: float | None = None
+        self._sending = asyncio.Lock()
+        self._beat: asyncio.Task[None] | None = None
 
     def open(self, headers: dict[str, str]) -> None:
         endpoint = self._endpoint
@@ -76,23 +78,34 @@ class _Stream:
         endpoint.set_header("X-Accel-Buffering", "no")
         for name, value in headers.items():
             endpoint.set_header(name, value)
-        endpoint.write(_OPENING)
 
     async def pump(self, frames: AsyncGenerator[bytes, None]) -> None:
-        await self._flush()
+        await self._send(_OPENING)
         async with aclosing(frames):
             async for frame in frames:
-                self._endpoint.write(frame)
-                await self._flush()
+                await self._send(frame)
 
-    async def _flush(self) -> None:
-        """Returns when the client has taken (almost) everything: this is what holds a cursor back."""
-        self._writing_since = self._last_write = time.monotonic()
-        await self._endpoint.flush()
-        self._writing_since = None
+    async def _send(self, data: bytes) -> None:
+        """Returns when the client has taken (almost) everything: this is what holds a cursor back.
+
+        One after another: of two flushes at once Tornado ends only the one that began last.
+        """
+        async with self._sending:
+            self._writing_since = self._last_write = time.monotonic()
+            self._endpoint.write(data)
+            await self._endpoint.flush()
+            self._writing_since = None
 
     async def guard(self) -> None:
         """Returns when the stream must end."""
+        try:
+            await self._guard()
+        finally:
+            if self._beat is not None:
+                self._beat.cancel()
+                await asyncio.gather(self._beat, return_exceptions=True)
+
+    async def _guard(self) -> None:
         opened = checked = time.monotonic()
         tick = min(1.0, self._settings.heartbeat_s)
         by_key = self._endpoint.caller().kind == "key"
@@ -107,14 +120,17 @@ class _Stream:
                 if now - self._writing_since > _STALLED_S:
                     self._drop()
                     return
-            elif now - self._last_write >= self._settings.heartbeat_s:
-                self._endpoint.write(_HEARTBEAT)
-                self._last_write = now
-                await self._endpoint.flush()
+            elif now - self._last_write >= self._settings.heartbeat_s and not self._beating:
+                # Not waited for: who reads nothing would keep the guard from seeing that.
+                self._beat = asyncio.create_task(self._send(_HEARTBEAT))
             if by_key and now - checked >= _KEY_CHECK_S:
                 checked = now
                 if not await self._endpoint.context.gate.still_valid(self._endpoint.caller()):
                     return
+
+    @property
+    def _beating(self) -> bool:
+        return self._beat is not None and not self._beat.done()
 
     def _drop(self) -> None:
         """Cut a client that reads nothing: a polite end would wait for it."""

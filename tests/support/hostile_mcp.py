@@ -150,6 +150,13 @@ def call(message: dict[str, Any]) -> None:
             say(json.dumps(said_so).encode() + b"\n")
             if number > 1_990:
                 time.sleep(0.3)
+    if HOW == "long-line" and said.startswith("id last"):
+        other = int(said.removeprefix("id last") or 0)
+        say(b'{"result":{"content":[{"id":%d,"type":"text","text":"' % (message_id + other))
+        for _ in range(17):
+            say(b"x" * 1024 * 1024)
+        say(b'"}]},"jsonrpc":"2.0","id":%d}\n' % message_id)
+        return
     if HOW == "asks-back":
         for number in range(200):
             for method in ("sampling/createMessage", "elicitation/create", "roots/list", "nonsense"):

@@ -163,11 +163,23 @@ async def launch(what: Launch) -> ServerProcess:
 async def _connected(started: _Spawned, what: Launch) -> ServerProcess:
     loop = asyncio.get_running_loop()
     exited: asyncio.Future[int | None] = loop.create_future()
-    control_reader, control = await asyncio.open_unix_connection(sock=started.control)
-    transport, protocol = await loop.connect_write_pipe(_Input, started.stdin)
-    stdin = asyncio.StreamWriter(transport, protocol, None, loop)
-    stdout, out_transport = await _reader(started.stdout)
-    stderr, err_transport = await _reader(started.stderr)
+    opened: list[asyncio.BaseTransport] = []
+    try:
+        control_reader, control = await asyncio.open_unix_connection(sock=started.control)
+        opened.append(control.transport)
+        transport, protocol = await loop.connect_write_pipe(_Input, started.stdin)
+        opened.append(transport)
+        stdin = asyncio.StreamWriter(transport, protocol, None, loop)
+        stdout, out_transport = await _reader(started.stdout)
+        opened.append(out_transport)
+        stderr, err_transport = await _reader(started.stderr)
+    except (
+        BaseException
+    ):  # cancelled between two of them: the loop would keep what is open, and so the server
+        for each in opened:
+            each.close()
+        _hang_up(started)
+        raise
     errors = Errors(what.log, what.mask)
     process = ServerProcess(stdin, stdout, errors, exited, started.process, control, protocol)
     process._transports += [out_transport, err_transport]
@@ -318,7 +330,10 @@ def _abandon(spawning: asyncio.Future[_Spawned]) -> None:
     """The start was cancelled while a thread was at it: hang up, so that the supervisor ends it."""
     if spawning.cancelled() or spawning.exception() is not None:
         return
-    started = spawning.result()
+    _hang_up(spawning.result())
+
+
+def _hang_up(started: _Spawned) -> None:
     for end in (started.control, started.stdin, started.stdout, started.stderr):
         end.close()
     asyncio.get_running_loop().run_in_executor(None, reap, started.process)

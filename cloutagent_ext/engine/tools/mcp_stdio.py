@@ -29,6 +29,7 @@ _FREE_MESSAGES = 1000
 _FREE_BYTES = 1024 * 1024
 """Messages nobody asked for, and their bytes, that are read at full speed between two answers."""
 _TOO_LONG = f"The answer is longer than {MAX_MESSAGE_BYTES // 1024**2} MiB, and thrown away. Ask for less."
+_UNREADABLE = "The answer cannot be read."
 _FLOOD_READ_BYTES = 32 * 1024
 _FLOOD_PAUSE_S = 0.05
 _SKIP_PAUSE_S = 0.005
@@ -40,7 +41,13 @@ _WANTED = frozenset({_CHANGED, "notifications/cancelled", "notifications/subscri
 """Notifications that mean something here; logs and resources do not, progress only now and then."""
 _PROGRESS_PAUSE_S = 0.5
 """Between two reports of one call's progress that are passed on: each is a sign of life, no more."""
-_ID = re.compile(rb'"id"\s*:\s*("[^"\\]{1,100}"|-?\d{1,18})')
+_ID = rb'"id"\s*:\s*("[^"\\]{1,100}"|-?\d{1,18})\s*'
+_VERSION = rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+_ID_FIRST = re.compile(rb"\s*\{\s*(?:" + _VERSION + rb",\s*)?" + _ID + rb"[,}]")
+_ID_LAST = re.compile(rb",\s*" + _ID + rb"(?:,\s*" + _VERSION + rb")?\}\s*\Z")
+"""Where the id of a message stands that is not read as a whole: other ids may be inside of it."""
+_END_BYTES = 400
+"""Bytes of either end that are looked at for it."""
 
 
 class StdioLink:
@@ -115,7 +122,7 @@ class StdioLink:
 
     async def _receive(self, process: ServerProcess, incoming: Any) -> None:
         buffer = bytearray()
-        skipping = False
+        skipping, head, tail = False, b"", b""
         try:
             while data := await process.stdout.read(self._helping()):
                 self._told_change = False  # one a helping says as much as a thousand
@@ -123,10 +130,12 @@ class StdioLink:
                 buffer += data
                 if skipping:
                     cut = buffer.find(b"\n")
+                    tail = (tail + (buffer[-_END_BYTES:] if cut < 0 else buffer[:cut]))[-_END_BYTES:]
                     if cut < 0:
                         buffer.clear()
                         await asyncio.sleep(_SKIP_PAUSE_S)
                         continue
+                    await self._lost_answer(head, bytes(tail), _TOO_LONG, incoming)
                     del buffer[: cut + 1]
                     skipping, looked = False, 0
                 start = 0
@@ -135,7 +144,8 @@ class StdioLink:
                     start = end + 1
                 del buffer[:start]
                 if len(buffer) > MAX_MESSAGE_BYTES:
-                    await self._lost_answer(bytes(buffer[:400]), _TOO_LONG, incoming)
+                    head, tail = bytes(buffer[:_END_BYTES]), bytes(buffer[-_END_BYTES:])
+                    await self._lost_answer(head, b"", _TOO_LONG, incoming)
                     buffer.clear()
                     skipping = True
                 if self._flooded:
@@ -177,7 +187,7 @@ class StdioLink:
                 self._unanswered.add(str(message.id))
                 await incoming.send(SessionMessage(message))
         elif message is None and line.strip() and not self._flooded:
-            told = await self._lost_answer(line[:400], "The answer cannot be read.", incoming)
+            told = await self._lost_answer(line[:_END_BYTES], line[-_END_BYTES:], _UNREADABLE, incoming)
             if not told and self._process is not None:
                 await self._process.errors.say([b"[no message, passed over] " + line])
 
@@ -189,9 +199,12 @@ class StdioLink:
         self._asked[key] = now
         return True
 
-    async def _lost_answer(self, head: bytes, why: str, incoming: Any) -> bool:
-        """Answer, with `why`, the call whose answer this was going to be; whether there is one."""
-        found = _ID.search(head)
+    async def _lost_answer(self, head: bytes, tail: bytes, why: str, incoming: Any) -> bool:
+        """Answer, with `why`, the call whose answer this was going to be; whether there is one.
+
+        `head`, `tail`: both ends of it, since some servers name the id first and some last.
+        """
+        found = _ID_FIRST.match(head) or _ID_LAST.search(tail)
         key = found[1].decode("utf-8", "replace").strip('"') if found else ""
         if self._asked.pop(key, None) is None:
             return False

@@ -14,6 +14,10 @@ const RECENT = 30;
 /** A page may be hidden this long before its stream is given back. */
 const HIDDEN_MS = 5_000;
 
+function newestFirst(states: ExecutionState[]): ExecutionState[] {
+  return states.sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+}
+
 export class LiveExecutions {
   constructor(private _client: Client) {
     this._stream = new EventStream({
@@ -78,8 +82,7 @@ export class LiveExecutions {
     if (old && old.last_event_id > state.last_event_id) {
       return;
     }
-    const rest = this._states.filter(other => other !== old);
-    this._states = [...rest, state].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+    this._states = newestFirst([...this._states.filter(other => other !== old), state]);
     this._tell();
   }
 
@@ -91,8 +94,19 @@ export class LiveExecutions {
 
   /** Ask for the recent executions again. */
   async refresh(): Promise<void> {
+    const before = this._states;
     const page = await this._client.executions({ limit: RECENT });
-    this._states = page.items;
+    // What was heard or deleted since it was asked for is newer than the answer, and is not told again.
+    const now = new Map(this._states.map(state => [state.execution_id, state]));
+    const gone = new Set(before.map(state => state.execution_id).filter(id => !now.has(id)));
+    const told = new Map(page.items.map(state => [state.execution_id, state]));
+    const heard = this._states.filter(
+      state =>
+        !before.includes(state) && !((told.get(state.execution_id)?.last_event_id ?? 0) > state.last_event_id)
+    );
+    heard.forEach(state => told.set(state.execution_id, state));
+    gone.forEach(id => told.delete(id));
+    this._states = newestFirst([...told.values()]);
     this._tell();
   }
 

@@ -42,7 +42,12 @@ function TextFile({ executionId, file }: { executionId: string; file: FileRow })
       .executionFile(executionId, path)
       .then(blob => blob.text())
       .then(
-        all => !gone && setText(all),
+        all => {
+          if (!gone) {
+            setText(all);
+            setFailed(false);
+          }
+        },
         () => !gone && setFailed(true)
       );
     return () => {
@@ -75,7 +80,7 @@ function Preview({ executionId, file }: { executionId: string; file: FileRow }):
     return <Picture path={file.path} alt={file.path} />;
   }
   return isText(file) ? (
-    <TextFile key={file.path} executionId={executionId} file={file} />
+    <TextFile key={`${executionId}/${file.path}`} executionId={executionId} file={file} />
   ) : (
     <p>{trans.__('There is no preview for this kind of file. Download it to open it elsewhere.')}</p>
   );

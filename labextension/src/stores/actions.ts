@@ -176,6 +176,7 @@ export class ProjectActions extends AidActions {
   /** Show an execution: its events from the first, live when it goes on. */
   show(executionId: string): void {
     this._unwatch();
+    this._lostAt = null;
     this.set({
       executionId,
       monitor: emptyMonitor(executionId),

@@ -149,7 +149,7 @@ export class DashboardActions {
     try {
       const filter = { ...this._filter(metrics.since, project, status), cursor: next };
       const page = await this._client.executions(filter);
-      if (turn === this._turn) {
+      if (turn === this._turn && next === this.store.getState().next) {
         this.store.setState(state => ({ rows: [...state.rows, ...page.items], next: page.next_cursor }));
       }
     } catch (error) {

@@ -46,6 +46,7 @@ export class EditingActions extends SavingActions {
     if (this.state.frozen || history === this.state.history) {
       return;
     }
+    this._edits++;
     const idle = this.state.monitor !== null && !isActive(this.state);
     this.set({ history, validation: null, refusal: null, ...(idle ? { numbersGone: true } : {}) });
   }
@@ -159,13 +160,19 @@ export class EditingActions extends SavingActions {
   }
 
   async check(): Promise<void> {
+    const [turn, edits] = [++this._checks, this._edits];
     this.set({ checking: true });
     try {
-      this.set({ validation: await this.client.validate(this.state.projectId) });
+      const validation = await this.client.validate(this.state.projectId);
+      if (turn === this._checks && edits === this._edits) {
+        this.set({ validation });
+      }
     } catch (error) {
       this.set({ trouble: troubleOf(error) });
     } finally {
-      this.set({ checking: false });
+      if (turn === this._checks) {
+        this.set({ checking: false });
+      }
     }
   }
 
@@ -182,4 +189,7 @@ export class EditingActions extends SavingActions {
   }
 
   private _lastEdit = 0;
+  /** How often it was edited and checked: an answer about what was drawn before is none about what is. */
+  private _edits = 0;
+  private _checks = 0;
 }

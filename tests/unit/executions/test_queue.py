@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from cloutagent_ext.auth.principal import Principal
 from cloutagent_ext.errors import Conflict, InvalidRequest, Unavailable
+from cloutagent_ext.executions.scheduler import Scheduler
 from cloutagent_ext.schema.project import Queue
 
 from .conftest import Office, Opens, agent, bash
@@ -95,6 +98,47 @@ async def test_who_waits_too_long_is_told_so(office: Office, tmp_path: Path) -> 
     assert state.status == "failed"
     assert state.error is not None
     assert (state.error.code, state.started_at) == ("QUEUE_TIMEOUT", None)
+
+
+async def test_a_cancel_in_the_moment_of_a_queue_timeout_ends_it_once(office: Office, tmp_path: Path) -> None:
+    project = await office.project(bash(gated(tmp_path / "gate")), queue=Queue(max_concurrent=1))
+    await office.accept(project)
+    late = await office.accept(project)
+    scheduler = office.executions._scheduler
+    live = scheduler.live[late.execution_id]
+    scheduler._line.remove(live.id)  # as `pump` does with one that has waited too long
+    ran_out = scheduler.spawn(scheduler._run_out(live), "end")
+    state = await office.executions.cancel(late.execution_id, by="ada")
+    await ran_out
+    assert (state.status, state.error and state.error.code) == ("failed", "QUEUE_TIMEOUT")
+    events = await office.events(late.execution_id)
+    assert [event["type"] for event in events] == ["queued", "error"]
+
+
+async def test_a_slot_that_comes_free_for_one_that_is_just_being_stopped_goes_to_nobody() -> None:
+    def live(name: str) -> Any:
+        definition = SimpleNamespace(queue=Queue(max_concurrent=1))
+        return SimpleNamespace(
+            id=name,
+            spec=SimpleNamespace(project_id="p", priority=0, definition=definition),
+            state=SimpleNamespace(position=1, started_at="2026-01-01T00:00:00Z"),
+        )
+
+    async def never(_: object) -> None:
+        raise AssertionError("nothing begins here")
+
+    clock: Any = SimpleNamespace(monotonic=lambda: 0.0)
+    scheduler = Scheduler(run=never, let_go=lambda _: None, clock=clock, per_project=1, in_all=1)
+    waits, runs = live("waits"), live("runs")
+    scheduler._live |= {"waits": waits, "runs": runs}
+    scheduler._running["p"] = 1
+    waiting = asyncio.create_task(scheduler.again(waits))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    scheduler.free(runs)
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert scheduler.running == 0
 
 
 async def test_one_that_waits_is_cancelled_at_once(office: Office, tmp_path: Path) -> None:

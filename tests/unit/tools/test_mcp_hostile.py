@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from cloutagent_ext.engine.ports import EndExecution, ToolError
+from cloutagent_ext.engine.tools import mcp_process
 from tests.support.mcp_bench import HOSTILE, McpBench
 
 STOP_S = 4.5
@@ -152,6 +153,7 @@ async def test_a_line_of_100_mb_costs_neither_memory_nor_the_other_calls(tmp_pat
         assert await bench.text(tools["mcp__well__echo"], text="x") == "x"
         assert "longer than 16 MiB" in await hostile
         assert await bench.text(tools["mcp__long-line__echo"], text="after it") == "after it"
+        assert "longer than 16 MiB" in await bench.error(tools["mcp__long-line__echo"], text="id last")
         assert time.monotonic() - began < 30
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 100 * 1024  # KiB
@@ -253,6 +255,29 @@ async def test_stopping_in_the_middle_of_a_start_or_a_call_leaves_nothing(tmp_pa
         assert time.monotonic() - began < 3
         assert await starting == {}
         assert "went away" in await calling
+
+
+async def test_a_start_that_is_cancelled_at_any_await_leaves_no_supervisor(tmp_path):
+    request = {
+        "argv": ["sleep", "600"], "cwd": "/", "fallback": "/", "timeout_s": 900, "max_output": 9,
+        "max_processes": 9, "max_memory": 10**10, "disk": "", "max_disk": 9, "limits": {}, "report_fd": 0,
+        "stdin": "", "kept": 0, "apart": False, "may_go_on": False, "grace_s": 0.1,
+    }  # fmt: skip
+    what = mcp_process.Launch(request["argv"], tmp_path, {}, tmp_path / "log")
+    cut_short = 0
+    for awaits in range(1, 12):
+        started = await asyncio.to_thread(mcp_process._spawn, request, {})
+        connecting = asyncio.create_task(mcp_process._connected(started, what))
+        for _ in range(awaits):
+            await asyncio.sleep(0)
+        if connecting.cancel():
+            await asyncio.wait({connecting})
+        if connecting.cancelled():
+            cut_short += 1
+        else:
+            await (await connecting).stop(hurried=True)
+        await asyncio.to_thread(started.process.wait, 10)
+    assert cut_short > 3
 
 
 async def test_ten_thousand_tools_are_cut_to_what_a_model_can_be_told(tmp_path):
