@@ -158,7 +158,7 @@ class Toolset:
             if inspect.isawaitable(value):
                 value = asyncio.run(_awaited(value))
             made = bundles(value, self.values)
-        except Exception as error:
+        except BaseException as error:  # `sys.exit()` in it must not end the client's loop
             traceback.print_exception(error, file=sys.stderr)  # the notebook sees all of it, the model a line
             raise CallFailed(f"{type(error).__name__}: {error}") from error
         if tool.into is not None:

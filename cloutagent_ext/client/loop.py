@@ -65,6 +65,20 @@ class LoopThread:
             if not self._loop.is_closed():
                 self.call(items.aclose())
 
+    def end_with(self, last: Coroutine[Any, Any, None]) -> None:
+        """Do `last`, then end the thread. From the thread itself, where a garbage collection may call
+        this, nothing is waited for: it would wait for itself."""
+        if threading.current_thread() is self._thread:
+            self._loop.call_soon(self._finish, last)
+            return
+        try:
+            self.call(last)
+        finally:
+            self.stop()
+
+    def _finish(self, last: Coroutine[Any, Any, None]) -> None:
+        self._loop.create_task(last).add_done_callback(lambda _: self._loop.stop())
+
     def stop(self) -> None:
         """End the thread; safe to call twice."""
         if self._loop.is_closed():

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def _shut(loop: LoopThread, client: AsyncClient) -> None:
-    try:
-        loop.call(client.close())
-    finally:
-        loop.stop()
+    loop.end_with(client.close())
 
 
 class Client(Plain[AsyncClient]):

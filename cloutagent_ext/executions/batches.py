@@ -15,7 +15,9 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +28,8 @@ from .. import durable, filelocks
 from ..engine.ports import EndExecution
 from ..errors import InvalidRequest, UnreadableFile
 from ..schema.execution import Batch, Spec
+
+_log = logging.getLogger(__name__)
 
 FOLDER = "batches"
 _OWNERS = "owners"
@@ -130,6 +134,9 @@ class Share:
         self._batch = batch
         self._execution_id = execution_id
         self._pending: set[asyncio.Task[None]] = set()
+        self._owed: list[tuple[float, float]] = []
+        """What calls held and cost that is not in the file yet; a write that fails leaves it to the next."""
+        self._writing = threading.Lock()
 
     async def hold(self, dollars: float, *, least: float) -> float:
         """See `ports.Ceiling.hold`."""
@@ -150,14 +157,20 @@ class Share:
 
     def settle(self, held: float, spent: float) -> None:
         """See `ports.Ceiling.settle`. Until it is written, the batch counts what was held."""
-        task = asyncio.get_running_loop().create_task(self._in_thread(lambda: self._settle(held, spent)))
+        self._owed.append((held, spent))
+        task = asyncio.get_running_loop().create_task(self._in_thread(self._settle))
         self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
+        task.add_done_callback(self._settled)
+
+    def _settled(self, task: asyncio.Task[None]) -> None:
+        self._pending.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("What a call of %s cost is not in its batch yet: %s", self._execution_id, error)
 
     async def close(self) -> None:
-        """Write what is still to be written; raises what writing raised."""
+        """Write what is still to be written; raises what writing it raises, and holds it until then."""
         while self._pending:
-            await asyncio.gather(*self._pending)
+            await asyncio.gather(*self._pending, return_exceptions=True)
         await self._in_thread(self._let_go)
 
     async def _in_thread(self, change: Callable[[], T]) -> T:
@@ -195,20 +208,24 @@ class Share:
 
     def _let_go(self) -> None:
         """Nothing is on its way any more: what a cancelled call had just set aside goes back too."""
+        self._settle()
         with changed(self._path) as content:
             mine = content.get("executions", {}).get(self._execution_id)
             if mine is not None and mine["owner"] == self._batches.owner():
                 mine["held"] = 0.0
 
-    def _settle(self, held: float, spent: float) -> None:
-        with changed(self._path) as content:
-            if not content:
-                return
-            mine = content["executions"].setdefault(
-                self._execution_id, {"spent": 0.0, "held": 0.0, "owner": ""}
-            )
-            mine["held"] = max(0.0, mine["held"] - held)
-            mine["spent"] += spent
+    def _settle(self) -> None:
+        with self._writing:
+            if not (owed := list(self._owed)):
+                return  # another one has written it along
+            with changed(self._path) as content:
+                if content:
+                    mine = content["executions"].setdefault(
+                        self._execution_id, {"spent": 0.0, "held": 0.0, "owner": ""}
+                    )
+                    mine["held"] = max(0.0, mine["held"] - sum(held for held, _ in owed))
+                    mine["spent"] += sum(spent for _, spent in owed)
+            del self._owed[: len(owed)]
 
     def _count_the_dead(self, content: dict[str, Any]) -> None:
         """What dead processes held counts as spent: nobody saw what became of those calls."""

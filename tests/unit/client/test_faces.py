@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import sys
+import threading
 
 import pytest
 
 from cloutagent_ext.client import AsyncClient, AsyncProject, AsyncRun, Client, Project, Run
+from cloutagent_ext.client.kernel_tools import CallFailed, Toolset
+from cloutagent_ext.client.loop import LoopThread
 
 PAIRS = [(AsyncClient, Client), (AsyncProject, Project), (AsyncRun, Run)]
 
@@ -48,3 +53,33 @@ def test_everything_of_a_project_that_has_a_route_has_a_method() -> None:
     assert project <= public(Project).keys()
     assert client <= public(Client).keys()
     assert "draft" in inspect.signature(Project.save).parameters
+
+
+def test_a_client_that_is_collected_in_its_own_thread_ends_and_waits_for_nobody() -> None:
+    loop, closed = LoopThread(), threading.Event()
+
+    class Closes:
+        async def close(self) -> None:
+            closed.set()
+
+    holder: list[Client] = [Client(loop, Closes())]  # type: ignore[arg-type]
+
+    async def drop() -> None:
+        holder.clear()  # as a garbage collection does that happens to run in this thread
+
+    asyncio.run_coroutine_threadsafe(drop(), loop._loop).result(20)
+    assert closed.wait(20)
+    loop._thread.join(20)
+    assert not loop._thread.is_alive()
+
+
+async def test_a_function_that_exits_fails_its_call_and_nothing_else() -> None:
+    toolset = Toolset()
+
+    @toolset.tool
+    def leaves() -> None:
+        """Exits, as command lines do."""
+        sys.exit(3)
+
+    with pytest.raises(CallFailed, match="SystemExit: 3"):
+        await toolset.call("leaves", {})

@@ -131,6 +131,22 @@ async def test_a_cancelled_call_leaves_nothing_held(batches, tmp_path):
     assert all(each["held"] == 0 for each in now["executions"].values())
 
 
+async def test_what_could_not_be_written_down_at_once_is_spent_all_the_same(batches, tmp_path):
+    share = batches.join(spec("e1"))
+    held = await share.hold(0.6, least=0.1)
+    [path] = (tmp_path / "batches").glob("*.json")
+    kept = path.rename(tmp_path / "kept")
+    path.mkdir()  # what cannot be read cannot be written
+    share.settle(held, 0.5)
+    while share._pending:
+        await asyncio.wait(share._pending)
+    path.rmdir()
+    kept.rename(path)
+    assert content(tmp_path)["executions"]["e1"]["held"] == 0.6, "until it is written, it counts as held"
+    await share.close()
+    assert content(tmp_path)["executions"]["e1"] | {"owner": ""} == {"held": 0.0, "spent": 0.5, "owner": ""}
+
+
 async def test_another_ceiling_for_the_same_batch_is_refused_and_a_keys_batch_is_its_projects(batches):
     with pytest.raises(InvalidRequest, match="ceiling of \\$1"):
         await batches.open(Batch(id="sweep", max_cost_usd=2.0), "server")
