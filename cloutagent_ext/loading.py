@@ -20,8 +20,14 @@ async def loaded(*modules: str) -> None:
     """Return when these modules of the package (`engine.plan`) are loaded: to import them is nothing then."""
     for module in modules:
         name = f"{_PACKAGE}.{module}"
-        if name not in sys.modules:
+        if not _is_whole(name):
             await asyncio.to_thread(importlib.import_module, name)
+
+
+def _is_whole(name: str) -> bool:
+    """Whether `name` is loaded, and not just being loaded by another thread: it has its place by then."""
+    module = sys.modules.get(name)
+    return module is not None and not getattr(module.__spec__, "_initializing", False)
 
 
 class Late(Generic[T]):

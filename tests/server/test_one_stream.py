@@ -1,12 +1,14 @@
-"""One stream's heart beats on, whatever comes in the same moment: with Tornado's own server."""
+"""One stream whose client reads nothing, not even heartbeats: with Tornado's own server and small buffers."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
@@ -16,49 +18,43 @@ from cloutagent_ext.server import sse
 from .caller import DEADLINE_S
 
 
-class Beating(RequestHandler):
-    """A stream whose source speaks in the very moment of each heartbeat."""
+class Quiet(RequestHandler):
+    """A stream on which nothing happens, with a heart that beats fast."""
 
-    def initialize(self) -> None:
+    def initialize(self, ended: asyncio.Event) -> None:
+        self.ended = ended
         self.gone, self.address = asyncio.Event(), "127.0.0.1"
-        self.services = SimpleNamespace(settings=SimpleNamespace(heartbeat_s=0.02))
+        self.services = SimpleNamespace(settings=SimpleNamespace(heartbeat_s=0.001))
         slots = SimpleNamespace(take=lambda: None, free=lambda: None)
         self.context = SimpleNamespace(closing=asyncio.Event(), streams=slots)
-        self.beaten = asyncio.Event()
 
     def caller(self) -> Any:
         return SimpleNamespace(kind="user")
 
-    def on_connection_close(self) -> None:
-        self.gone.set()
-
-    def write(self, chunk: Any) -> None:
-        super().write(chunk)
-        if chunk == sse._HEARTBEAT:
-            self.beaten.set()
-
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        while True:
-            await self.beaten.wait()
-            self.beaten.clear()
-            yield b"data: {}\n\n"
+        await asyncio.Event().wait()
+        yield b""
 
     async def get(self) -> None:
-        await sse.serve(self, self.frames())  # type: ignore[arg-type]
+        try:
+            await sse.serve(self, self.frames())  # type: ignore[arg-type]
+        finally:
+            self.ended.set()
 
 
-async def test_a_frame_in_the_moment_of_a_heartbeat_does_not_stop_the_heart() -> None:
-    server = HTTPServer(Application([("/", Beating)]))
+async def test_a_client_that_does_not_even_take_heartbeats_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "_STALLED_S", 0.3)
+    ended = asyncio.Event()
+    server = HTTPServer(Application([("/", Quiet, {"ended": ended})]))
     [listening] = bind_sockets(0, "127.0.0.1")
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
     server.add_sockets([listening])
-    reader, writer = await asyncio.open_connection(*listening.getsockname())
-    try:
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        beats = 0
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, listening.getsockname())
+        await asyncio.get_running_loop().sock_sendall(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(DEADLINE_S):
-            while beats < 5:
-                beats += (await reader.readline()).startswith(b":")
-    finally:
-        writer.close()
-        server.stop()
-        await server.close_all_connections()
+            await ended.wait()
+    server.stop()
+    await server.close_all_connections()
