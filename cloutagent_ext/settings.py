@@ -137,7 +137,7 @@ class Settings:
     )
     max_running: int = _setting(int, 16, "Most executions that run at once in the whole server.", minimum=1)
     stop_grace_s: float = _setting(
-        float, 4.0, "How long running executions may go on when the server stops.", unit="seconds", minimum=0
+        float, 5.0, "How long running executions may go on when the server stops.", unit="seconds", minimum=0
     )
     max_streams: int = _setting(int, 100, "Most event streams open at once.", minimum=1)
     heartbeat_s: float = _setting(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-STOP_S = 4.5
+STOP_S = 3.5
 """Longest time for stopping what is ours, after the grace that running executions have."""
 THREADS_S = 1.0
 """How long threads may go on once the main thread is through."""
