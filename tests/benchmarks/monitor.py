@@ -60,7 +60,9 @@ async ([selector, row, how]) => {
   let seed = 7;
   const chance = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
   const gaps = [];
-  await new Promise(requestAnimationFrame);
+  // The wheel goes up from the end, where not every view is when it is opened.
+  list.scrollTop = list.scrollHeight;
+  for (let wait = 0; wait < 12; wait++) await new Promise(requestAnimationFrame);
   let last = performance.now();
   for (let step = 0; step < 120; step++) {
     const before = list.scrollTop;
