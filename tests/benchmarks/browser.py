@@ -240,9 +240,10 @@ def main() -> None:
         with live_server(folder, *options, app="lab", env=environment) as server:
             warm = server.create_project("Warm", "empty")["id"]
             for count in SIZES:
-                project = _project(server, count)
                 ours, plain = Measured(), Measured()
                 for _ in range(ROUNDS):
+                    # A new one each time: where the last round had left view and cards is remembered.
+                    project = _project(server, count)
                     size = _ours(browser, server, project, warm, ours)
                     _plain(browser, count, size, plain)
                 show(f"Canvas of {count} cards in Chromium, median of {ROUNDS}", _rows(count, ours, plain))
