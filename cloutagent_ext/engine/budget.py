@@ -322,9 +322,14 @@ def context_tokens(wire: Wire) -> int:
 
 def _counts(wire: Wire) -> Usage:
     counts = {
-        name: value if isinstance(value := wire.get(name), int) and value > 0 else 0 for name in _FIELDS
+        name: min(value, _MOST_TOKENS) if isinstance(value := wire.get(name), int) and value > 0 else 0
+        for name in _FIELDS
     }
     return Usage(**counts)
+
+
+_MOST_TOKENS = 2**53
+"""What one number of a service may be: beyond it prices overflow, and the log could not be read again."""
 
 
 _OF_THE_CONVERSATION = frozenset({"message", "fallback_message"})

@@ -223,13 +223,18 @@ class Live:
             await asyncio.shield(self._saving)
 
     async def close(self, *, finished: bool) -> None:
-        """Let go of files and lock. `finished`: it has ended."""
-        await self.questions.close()
-        if self._journal is not None:
-            await self._journal.close()
-        await self.saved()
-        failpoint("end.state_written")
-        await self.log.close()
-        await asyncio.to_thread(self.owner.release, finished=finished)
-        failpoint("end.released")
-        self.done.set()
+        """Let go of files and lock, whatever fails. `finished`: it has ended."""
+        whole = False
+        try:
+            await self.questions.close()
+            if self._journal is not None:
+                await self._journal.close()
+            await self.saved()
+            failpoint("end.state_written")
+            await self.log.close()
+            whole = True
+        finally:
+            # What could not be written is looked at again by the next server.
+            await asyncio.to_thread(self.owner.release, finished=finished and whole)
+            failpoint("end.released")
+            self.done.set()

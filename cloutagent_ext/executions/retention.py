@@ -101,6 +101,8 @@ class Retention:
                 await self.sweep()
             except (CloutError, OSError) as error:
                 _log.warning("Old executions could not be let go of; tried again later: %s", error)
+            except Exception:  # whatever it is, the disk would fill if this were the last sweep
+                _log.exception("Old executions could not be let go of; tried again later.")
             await self._clock.sleep(SWEEP_S)
 
     async def sweep(self) -> int:

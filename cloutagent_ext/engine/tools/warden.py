@@ -23,8 +23,13 @@ SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "superviso
 
 
 def start(command: int) -> None:
-    """A supervisor whose owner speaks through `command`."""
-    if os.fork() == 0:
+    """A supervisor whose owner speaks through `command`; where none can be made, the owner sees it closed."""
+    try:
+        pid = os.fork()
+    except OSError:  # too many processes for now; this one, whose end would end them all, goes on
+        os.close(command)
+        return
+    if pid == 0:
         try:
             os.setsid()
             os.dup2(command, 0)

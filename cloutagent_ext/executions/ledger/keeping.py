@@ -89,6 +89,10 @@ class Ledger:
                 if not failing:
                     _log.error("The ledger of executions is not written for now: %s", error)
                 failing = True
+            except Exception:  # whatever it is, it must not be the last the ledger hears
+                if not failing:
+                    _log.exception("The ledger of executions is not written for now.")
+                failing = True
             if failing:
                 await asyncio.sleep(_AGAIN_S)
                 continue

@@ -343,3 +343,8 @@ async def test_the_short_way_to_a_price_and_the_tables_agree():
         short = prices.cost(facts.id, usage)
         whole = prices.cost(facts.id, {**usage, "server_tool_use": {"web_search_requests": 0}})
         assert short is None or whole is None or short == pytest.approx(whole, abs=1e-12), facts.id
+
+
+def test_no_number_of_a_service_is_beyond_what_can_be_priced() -> None:
+    usage = usage_of({"input_tokens": 10**400, "output_tokens": -(10**400), "cache_read_input_tokens": "7"})
+    assert usage == Usage(input_tokens=2**53)
