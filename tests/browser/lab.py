@@ -115,6 +115,8 @@ class Lab:
     def wait_for_lab(self) -> None:
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW_MS)
         self.page.locator("#jp-main-dock-panel").wait_for()
+        # What is shown before the layout stands again, the layout may hide.
+        self.page.evaluate("async () => { await window.jupyterapp?.restored; }")
 
     def open_project(self, name: str, *, notebook: str | None = None) -> None:
         """The project's tab in front, its canvas drawn."""

@@ -108,14 +108,14 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
         lab.theme(dark)
         lab.hide_sidebars()
         lines = "You study sales.\nLook before you compute.\n"
+        # Own edits come first: a tab without any shows what others save as soon as somebody turns to it.
+        write_task(lab.page, lab, "Mine: summarise in one page.")
         save(
             server,
             project,
             agent=with_prompt(server, project, lines + "Theirs: round to whole euros."),
             limits={**before["limits"], "max_turns": 9},
         )
-        lab.card("agent").click()
-        lab.page.get_by_label(re.compile("^Task")).first.fill("Mine: summarise in one page.")
         prompt = lab.page.get_by_label(re.compile("System prompt"))
         prompt.fill(lines + "Mine: round to cents.")
         dialog = lab.page.get_by_role("dialog")
