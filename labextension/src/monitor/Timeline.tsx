@@ -20,6 +20,14 @@ import { useWindow, VirtualRows } from '../ui/Virtual';
 import { FilterBar } from './FilterBar';
 
 const ROW_PX = 22;
+/** Marks are less than a second apart where that is all there is. */
+function axisLabel(mark: number): string {
+  if (mark > 0 && mark < 1_000) {
+    return `${mark} ms`;
+  }
+  return mark % 1_000 ? duration(mark) : elapsed(mark);
+}
+
 /** About so many marks on the axis of an unstretched timeline. */
 const MARKS = 5;
 const MOST_ZOOM = 64;
@@ -202,7 +210,7 @@ export function Timeline({ beside = false }: { beside?: boolean }): JSX.Element 
             <span className="ca-Bar-track">
               {marks.map(mark => (
                 <span key={mark} className="ca-Timeline-mark" style={{ left: `${(100 * mark) / length}%` }}>
-                  {mark < length * 0.94 && (mark < 1_000 && mark > 0 ? `${mark} ms` : elapsed(mark))}
+                  {mark < length * 0.94 && axisLabel(mark)}
                 </span>
               ))}
             </span>
