@@ -6,6 +6,7 @@ price tables are not imported here: the first execution does that, in a thread.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import gc
 import os
@@ -50,6 +51,23 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+class _Words(List):  # type: ignore[type-arg]
+    """Words, on the command line as in the environment: with commas between, given once or several times.
+
+    Jupyter's own list reads a single word as nothing at all.
+    """
+
+    def from_string(self, s: str) -> list[str]:
+        try:
+            told = ast.literal_eval(s)
+        except (SyntaxError, ValueError):
+            told = s.split(",")
+        return [str(each).strip() for each in (told if isinstance(told, list | tuple) else [told])]
+
+    def from_string_list(self, s_list: list[str]) -> list[str]:
+        return [word for each in s_list for word in self.from_string(each)]
+
+
 def _trait(row: Row) -> TraitType[Any, Any]:
     """A row of the settings table as a traitlet. None: not set here, so the environment is asked."""
     unit = f" In {row.unit}." if row.unit else ""
@@ -57,7 +75,7 @@ def _trait(row: Row) -> TraitType[Any, Any]:
     variable = f" Environment variable: {row.env}{alias}." if row.env else ""
     help_text = f"{row.help}{unit}{variable}"
     if row.type is tuple:
-        return List(Unicode(), default_value=None, allow_none=True, help=help_text).tag(config=True)
+        return _Words(Unicode(), default_value=None, allow_none=True, help=help_text).tag(config=True)
     if row.type is dict:
         kinds = [Dict(), Unicode()]  # JSON on the command line
         return Union(kinds, default_value=None, allow_none=True, help=help_text).tag(config=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
 
 from cloutagent_ext.app import CloutAgent
 from cloutagent_ext.settings import OTHER_VARIABLES, Settings
@@ -54,6 +55,20 @@ def test_the_variables_of_the_design_are_rows_of_the_one_table_and_count(
     assert variable in CloutAgent.class_traits(config=True)[name].help
     both = Settings.from_environment({variable: text}, data_dir=tmp_path, **{name: EXPECTED.get(name, text)})
     assert both.source(name) == "setting"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["127.0.0.1,*.a.example"], ["127.0.0.1", "*.a.example"], ["['127.0.0.1', '*.a.example']"]],
+)
+def test_words_on_the_command_line_count_however_they_are_given(given: list[str]) -> None:
+    """One word alone had been read as nothing: what the operator opened stayed closed, without a message."""
+    app = ServerApp()
+    app.parse_command_line([f"--CloutAgent.web_fetch_allow={each}" for each in given])
+    assert CloutAgent(config=app.config).web_fetch_allow == ["127.0.0.1", "*.a.example"]
+    alone = ServerApp()
+    alone.parse_command_line(["--CloutAgent.web_fetch_allow=localhost"])
+    assert CloutAgent(config=alone.config).web_fetch_allow == ["localhost"]
 
 
 def test_of_a_variable_and_its_alias_the_variable_wins(tmp_path: Path) -> None:
