@@ -10,6 +10,7 @@ import resource
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,10 +109,12 @@ def until_ended(server: LiveServer, execution: str) -> dict[str, Any]:
         time.sleep(0.1)
 
 
-# How much of its own a process still has when it gets no more depends on its allocator.
-@pytest.mark.nightly
+AT_ONCE = 12
+"""Bodies of 9 MB that are sent side by side."""
+
+
 @pytest.mark.timeout(240)
-def test_without_memory_or_threads_calls_are_503_runs_end_by_name_and_it_recovers(tmp_path: Path) -> None:
+def test_without_memory_calls_are_refused_runs_end_by_name_and_it_recovers(tmp_path: Path) -> None:
     go = tmp_path / "go"
     waits = f"until [ -e {go} ]; do sleep 0.05; done; head -c 300000 /dev/zero | tr '\\0' x"
     large = json.dumps({"prompt": "x" * (9 * 2**20)})
@@ -131,12 +134,17 @@ def test_without_memory_or_threads_calls_are_503_runs_end_by_name_and_it_recover
                 go.touch()
                 for method, where, body in (
                     ("GET", "projects", None), ("POST", f"projects/{project}/duplicate", "{}"),
-                    ("POST", path, "{}"), ("POST", path, large),
+                    ("POST", path, "{}"),
                 ) * 3:  # fmt: skip
                     seen.add(told(server, method, where, body))
+                # Side by side they are more than the process may still have in its own hands.
+                with ThreadPoolExecutor(AT_ONCE) as callers:
+                    bodies = [callers.submit(told, server, "POST", path, large) for _ in range(AT_ONCE)]
+                    seen |= {each.result() for each in bodies}
         assert {status for status, _ in seen} <= {200, 201, 202, 400, 503, None}, seen
         assert {code for status, code in seen if status == 503} <= {"OVERLOADED", "QUEUE_FULL"}, seen
-        assert (503, "OVERLOADED") in seen, "a body that finds no room is refused by name"
+        # Where there is no room even to read it, the connection is cut (Tornado); never is it taken half.
+        assert seen & {(503, "OVERLOADED"), (None, "")}, "the want was felt"
         assert (tmp_path / "server.log").stat().st_size - size < 300_000, "no storm in the log"
         for row in server.request("GET", "executions")[1]["items"]:
             state = until_ended(server, row["execution_id"])
@@ -207,9 +215,11 @@ async def test_a_data_folder_that_is_taken_away_is_not_made_anew_and_all_is_ther
 ) -> None:
     """A mount that goes and comes back: row F30."""
     project = await server.create(**BASH)
-    await server.script(project["id"], SLEEPS)
+    await server.script(project["id"], shell("touch started; sleep 60"))
     run = await server.execute(project["id"])
-    await until_running(server, run)
+    async with asyncio.timeout(DEADLINE_S):  # a command that found no folder would only be a failed call
+        while not (await server.get(f"executions/{run}/files"))["items"]:
+            await asyncio.sleep(0.05)
     folder = server.extension.services.settings.data_dir
     aside = folder.with_name("aside")
     await asyncio.to_thread(folder.rename, aside)
@@ -234,8 +244,7 @@ async def test_a_data_folder_that_is_taken_away_is_not_made_anew_and_all_is_ther
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     await asyncio.to_thread(aside.rename, folder)
     state = await server.get(f"executions/{run}")
-    # A command that found no folder to run in is an error that the agent may go on from.
-    assert state["status"] in ("completed", "cancelled", "failed", "interrupted"), state
+    assert state["status"] in ("cancelled", "failed", "interrupted"), state
     assert [row["id"] for row in (await server.get("projects"))["items"]] == [project["id"]]
     await server.script(project["id"], {"text": "Done."})
     assert (await server.ended(await server.execute(project["id"])))["status"] == "completed"
