@@ -113,6 +113,7 @@ AT_ONCE = 12
 """Bodies of 9 MB that are sent side by side."""
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(240)
 def test_without_memory_calls_are_refused_runs_end_by_name_and_it_recovers(tmp_path: Path) -> None:
     go = tmp_path / "go"
