@@ -19,7 +19,7 @@ ROUNDS = 3
 def script(body: dict[str, Any], number: int) -> Reply:
     asked = sum(1 for message in body["messages"] if message["role"] == "assistant")
     if asked < REQUESTS - 1:
-        path = "./" * (number % 5) + "note.txt"  # a call that is always the same would be taken for a circle
+        path = "./" * (asked % 5) + "note.txt"  # a call that is always the same would be taken for a circle
         return Call("view", {"path": path}, id=f"toolu_{number}", delay_s=EVENT_S, pieces=1000)
     return Say("done", delay_s=EVENT_S, pieces=1000)
 

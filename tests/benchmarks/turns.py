@@ -37,7 +37,7 @@ def tool_turns(body: dict[str, Any], number: int, *, pieces: int) -> Reply:
     """19 turns that say something in `pieces` deltas of 8 characters and call `view`, then an answer."""
     asked = sum(1 for message in body["messages"] if message["role"] == "assistant")
     if asked < TURNS - 1:
-        path = "./" * (number % 5) + "note.txt"  # a call that is always the same would be taken for a circle
+        path = "./" * (asked % 5) + "note.txt"  # a call that is always the same would be taken for a circle
         return Call("view", {"path": path}, id=f"toolu_{number}", text="I look. " * pieces)
     return Say("That is all.")
 
