@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import stat
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -39,12 +40,14 @@ MAX_FILE = 64 * 1024 * 1024
 """Largest single file that is restored; nothing of a project may be as large."""
 _MAX_MANIFEST = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_FIRST, _LAST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 59)
+"""What a zip can say about a time."""
 _LITTER = re.compile(r"\..*\.tmp")
 
 log = logging.getLogger("cloutagent.store")
 
-Held = Callable[[str], AbstractContextManager[Path]]
-"""A project's folder, held still while it is read."""
+Held = Callable[[str], AbstractContextManager[Path | None]]
+"""A project's folder, held still while it is read; None where it is gone."""
 
 
 class Entry(Model):
@@ -75,11 +78,9 @@ def write(target: Path, ids: list[str], held: Held, *, flat: bool = False) -> No
         with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # type: ignore[call-overload]
             for project_id in ids:
                 prefix = "" if flat else f"projects/{project_id}/"
-                try:
-                    with held(project_id) as folder:
+                with held(project_id) as folder:
+                    if folder is not None:
                         projects[project_id] = list(_copy(archive, folder, prefix))
-                except FileNotFoundError:
-                    continue
             manifest = _Manifest(created_at=timestamp(), projects=projects)
             archive.writestr(MANIFEST, dump(manifest.model_dump(mode="json")))
         try:
@@ -94,21 +95,32 @@ def _copy(archive: zipfile.ZipFile, folder: Path, prefix: str) -> Iterator[Entry
     for path in _files(folder, strict=not prefix):
         relative = str(path.relative_to(folder))
         name = prefix + relative.encode(errors="backslashreplace").decode()
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
+            continue  # as in `_files`
         with os.fdopen(descriptor, "rb") as source:
             found = os.fstat(source.fileno())
             if found.st_ino in shared:
                 digest, at = shared[found.st_ino]
                 size = found.st_size
             else:
-                info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
-                info.compress_type = zipfile.ZIP_DEFLATED
+                info = _info(name, found)
                 digest, size, at = _add(archive, info, source), info.file_size, name
                 if found.st_nlink > 1:
                     shared[found.st_ino] = (digest, at)
             if _plain(relative):
                 mode = stat.S_IMODE(found.st_mode) & 0o755
                 yield Entry(path=relative, sha256=digest, size=size, mode=mode, at=at)
+
+
+def _info(name: str, found: os.stat_result) -> zipfile.ZipInfo:
+    moment = time.localtime(found.st_mtime)[:6]
+    info = zipfile.ZipInfo(name, min(max(moment, _FIRST), _LAST))
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = (found.st_mode & 0xFFFF) << 16
+    info.file_size = found.st_size
+    return info
 
 
 def _add(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Any) -> str:
@@ -123,6 +135,9 @@ def _add(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Any) -> str:
 def _files(folder: Path, *, strict: bool) -> Iterator[Path]:
     """Regular files; links are never followed.
 
+    Keys and notes change under locks of their own, and people under none: what goes while we walk is gone,
+    and takes nothing else of the project out of the backup.
+
     What is beyond any size a project may have (somebody put it there by hand) is left out and named in
     the log; `strict`: refused, since nothing else would be left of it.
     """
@@ -132,9 +147,14 @@ def _files(folder: Path, *, strict: bool) -> Iterator[Path]:
         if Path(place) == folder:
             folders[:] = [name for name in folders if name not in (EXECUTIONS, STAGING, left_out)]
         for name in sorted(names):
+            if _LITTER.fullmatch(name):
+                continue
             path = Path(place) / name
-            found = path.lstat()
-            if not stat.S_ISREG(found.st_mode) or _LITTER.fullmatch(name):
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                continue
+            if not stat.S_ISREG(found.st_mode):
                 continue
             if found.st_size > MAX_FILE:
                 _leave_out(
@@ -161,7 +181,8 @@ def _leave_out(path: Path, folder: Path, why: str, *, strict: bool) -> None:
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _plain(path: str) -> bool:

@@ -171,7 +171,7 @@ class Backups:
                     for litter in self._folder.glob(".backup-*.tmp"):  # of a server that was killed
                         durable.remove(litter)
                     backup_file.write(target, self._shelf.ids(), self._held)
-                    self._prune()
+                    self._prune(made=target.name)
         return self._row(target)
 
     def _name(self, day: date | None) -> str:
@@ -183,20 +183,23 @@ class Backups:
         return next(name for name in names if name not in taken)
 
     @contextmanager
-    def _held(self, project_id: str) -> Iterator[Path]:
+    def _held(self, project_id: str) -> Iterator[Path | None]:
         folder = self._projects / project_id
         with filelocks.locked(lock_path(self._projects, project_id)):
             if not folder.is_dir():
-                raise FileNotFoundError(project_id)
+                yield None
+                return
             with suppress(UnreadableFile):  # kept as it lies there
                 recover(folder)
             yield folder
 
-    def _prune(self) -> None:
+    def _prune(self, made: str) -> None:
         for _, path in self._dailies()[KEPT:]:
             durable.remove(path)
         rows = self._rows()
+        # What was asked for just now stays: others may look newer, made by a clock that was ahead.
         manual = [row.name for row in rows if row.kind == "manual"]
+        manual.sort(key=lambda name: name != made)
         for name in manual[self._keep_manual :] if self._keep_manual else ():
             durable.remove(self._folder / name)
             log.info("%s is gone: the newest %d backups made on demand are kept.", name, self._keep_manual)

@@ -288,7 +288,7 @@ class _Reader:
                     "matcher": self._matcher(event, matcher),
                     "action": action,
                     "env": {PROJECT_DIR: "."} if PROJECT_DIR in str(entry.get("command")) else {},
-                    "timeout_s": min(600, max(1, int(timeout))) if isinstance(timeout, int | float) else 60,
+                    "timeout_s": int(min(600, max(1, timeout))) if isinstance(timeout, int | float) else 60,
                 }
             )
         except ValidationError as error:
@@ -310,7 +310,10 @@ class _Reader:
         if not isinstance(given, dict):
             return found
         for verdict in ("allow", "ask", "deny"):  # the strictest last, since it wins
-            for rule in given.get(verdict) or []:
+            rules = given.get(verdict)
+            if rules is not None and not isinstance(rules, list):
+                self.warn(f"{SETTINGS}: the {verdict} rules were left out: they are no list.")
+            for rule in rules if isinstance(rules, list) else []:
                 match = RULE.match(rule) if isinstance(rule, str) and len(rule) < 400 else None
                 tool = TOOLS.get(match[1]) if match else None
                 if match is None or tool is None or (match[2] is not None and tool != "bash"):

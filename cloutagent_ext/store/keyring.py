@@ -142,9 +142,17 @@ class KeyRing:
         at = next((n for n, row in enumerate(rows) if row.partition("#")[0].strip()), len(rows))
         if rows and not rows[-1].endswith("\n"):
             rows[-1] += "\n"
-        for litter in self.path.parent.glob(f".{self.path.name}.*.tmp"):  # of a process that was killed
+        # Through a link, as it is read: others may read the same file through links of their own.
+        path = self.path.resolve()
+        data = "".join([*rows[:at], f"{text}\n", *rows[at:]]).encode()
+        if len(data) > _MAX_BYTES:
+            raise Conflict(
+                f"The key file {self.path.name} has no room for another key. Remove from its end those that "
+                "encrypt nothing any more, as a rotation reports, then rotate again."
+            )
+        for litter in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
             durable.remove(litter)
-        durable.atomic_write(self.path, "".join([*rows[:at], f"{text}\n", *rows[at:]]).encode(), 0o600)
+        durable.atomic_write(path, data, 0o600)
         return Key.of(text)
 
     def _text(self) -> str:

@@ -151,6 +151,6 @@ def _decode(cursor: str) -> tuple[str, str]:
         match json.loads(base64.urlsafe_b64decode(cursor.encode())):
             case [str(moment), str(project_id)]:
                 return moment, project_id
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     raise InvalidRequest("This cursor is not one of ours. Ask for the first page without one.")

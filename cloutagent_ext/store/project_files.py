@@ -14,6 +14,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,15 +142,18 @@ def walk(root: Root) -> Iterator[tuple[str, os.stat_result]]:
             continue
         count += len(entries)
         if count > MAX_FILES:
-            raise TooLarge(
-                f"The project's files are more than {MAX_FILES:,}. Pack small ones into an archive."
-            )
+            raise _too_many()
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)
             elif entry.is_file(follow_symlinks=False) and _plain(path):
-                yield path, entry.stat(follow_symlinks=False)
+                with suppress(FileNotFoundError):  # removed by hand since it was listed
+                    yield path, entry.stat(follow_symlinks=False)
+
+
+def _too_many() -> TooLarge:
+    return TooLarge(f"The project's files are more than {MAX_FILES:,}. Pack small ones into an archive.")
 
 
 def _walk_over(root: Overlay) -> Iterator[tuple[str, os.stat_result]]:
@@ -209,6 +213,16 @@ def check_room(root: Path, relative: str, size: int) -> None:
     """Refuse what may not be written as `relative`: a bad path, a folder in its place, too many bytes."""
     check_place(root, relative)
     check_total(size + sum(found.st_size for path, found in walk(root) if path != relative))
+    check_count(root, relative)
+
+
+def check_count(root: Path, relative: str) -> None:
+    """Raises `TooLarge` where `relative` and its folders would be more than `walk` lists again."""
+    path, new = root / relative, 0
+    while path != root and not path.exists():
+        path, new = path.parent, new + 1
+    if new and new + sum(len(folders) + len(names) for _, folders, names in os.walk(root)) > MAX_FILES:
+        raise _too_many()
 
 
 def check_place(root: Path, relative: str) -> None:

@@ -2,8 +2,10 @@
 
 Where the project still lies there, its definition, files, notes and secrets change in one commit; versions
 made since stay, executions stay, and API keys stay as they are now, so that a key revoked since
-opens nothing. Where it is gone, it appears by one rename; its keys are those of its last state
-before it was deleted, if that was kept. Either way nobody's trust comes along.
+opens nothing. Of the rest (recordings, what people keep beside ours) only what is missing comes back: a
+`.git` rewound to an older state would lose the commits made since. Where the project is gone, it appears
+by one rename; its keys are those of its last state before it was deleted, if that was kept. Either way
+nobody's trust comes along.
 
 Not here: which backup, and what is kept of the state before (`store.backups`). Everything blocks;
 the caller holds the project's lock.
@@ -11,6 +13,7 @@ the caller holds the project's lock.
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -28,6 +31,8 @@ from .writer import GITIGNORE
 KEYS = "keys.json"
 """Of `auth.key_file`, which the store does not know."""
 _SECRETS = ".secrets"
+_REPLACED = tuple(f"{folder}/" for folder in (project_files.FOLDER, MEMORY, _SECRETS))
+"""Folders that become what the backup says, as the definition does."""
 
 
 def over(folder: Path, backup: BackupFile, project_id: str) -> None:
@@ -37,7 +42,7 @@ def over(folder: Path, backup: BackupFile, project_id: str) -> None:
     taken = versions.numbers(folder)
     metadata = _metadata(backup, entries, max([0, *taken]))
     old = {entry.path: entry for entry in entries.values() if _number(entry.path) is not None}
-    wanted = {path: entry for path, entry in entries.items() if path not in old and _may_change(path)}
+    wanted = {path: entry for path, entry in entries.items() if path not in old and _may_change(folder, path)}
     for path in wanted:
         _must_fit(folder, path)
     with commit(folder) as staging:
@@ -87,8 +92,9 @@ def _fill(
 def _mode(path: str, entry: Entry) -> int:
     if path.startswith(f"{_SECRETS}/"):
         return 0o600
-    script = path.startswith(f"{project_files.FOLDER}/") and entry.mode & stat.S_IXUSR
-    return 0o755 if script else 0o644
+    if path.startswith(f"{project_files.FOLDER}/"):
+        return 0o755 if entry.mode & stat.S_IXUSR else 0o644
+    return 0o644 if tree.is_definition(path) else entry.mode & 0o755
 
 
 def _metadata(backup: BackupFile, entries: dict[str, Entry], newest: int) -> bytes:
@@ -108,8 +114,10 @@ def _number(path: str) -> int | None:
     return None
 
 
-def _may_change(path: str) -> bool:
-    return path not in (KEYS, GITIGNORE) and not path.startswith(f"{versions.FOLDER}/")
+def _may_change(folder: Path, path: str) -> bool:
+    if path in (KEYS, GITIGNORE) or path.startswith(f"{versions.FOLDER}/"):
+        return False
+    return tree.is_definition(path) or path.startswith(_REPLACED) or not os.path.lexists(folder / path)
 
 
 def _present(folder: Path) -> list[str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from .. import durable, filelocks, smallfiles
-from ..errors import CloutError, DiskFull, InvalidRequest, NotFound, SecretsLocked, Unavailable
+from ..errors import CloutError, DiskFull, InvalidRequest, NotFound, SecretsLocked, TooLarge, Unavailable
 from ..guard import Guard
 from ..schema.admin import Rotation, RotationFailure, RotationKey, SecretRow
 from ..schema.base import timestamp
@@ -73,7 +73,8 @@ class Secrets:
     async def set(self, project_id: str, name: str, value: str) -> tuple[SecretRow, bool]:
         """Keep `value` under `name`, replacing what was there; its row and whether the name is new.
 
-        Raises `InvalidRequest`, `SecretsLocked`, `UnreadableFile`, `NotFound`, `DiskFull`, `Unavailable`.
+        Raises `InvalidRequest`, `TooLarge`, `SecretsLocked`, `UnreadableFile`, `NotFound`, `DiskFull`,
+        `Unavailable`.
         """
         folder = self._folder(project_id)
         if _NAME.fullmatch(name) is None:
@@ -153,6 +154,8 @@ class Secrets:
         makes: bool,
     ) -> tuple[SecretFile, Answer]:
         """Replace the file by what `edit` makes of it, under the project's lock."""
+        if not folder.is_dir():
+            raise NotFound("There is no such project.")
         with self._guard.writing(), self._locked(folder):
             ring = self._ring.load()
             found, key = self._read(folder, ring)
@@ -178,6 +181,8 @@ class Secrets:
         return self._ring.first()
 
     def _rotate(self, new_key: bool) -> Rotation:
+        if not self._projects.is_dir():
+            raise Unavailable("The data folder is not there; nothing was rotated.", code="READ_ONLY")
         with self._guard.writing():
             current = self._ring.add() if new_key else self._ring.load().current
         if current is None:
@@ -260,6 +265,12 @@ class Secrets:
     def _write(self, folder: Path, content: SecretFile, key: Key) -> None:
         counter = max(content.counter, _outer_counter(folder)) + 1
         content = SecretFile(content.project_id, content.key_id, counter, content.entries)
+        data = content.encode(key)
+        if len(data) > MAX_BYTES:  # more than is read again: all of them would be locked
+            raise TooLarge(
+                f"The project's secrets would be {len(data):,} bytes encrypted; they may have {MAX_BYTES:,} "
+                "together. Keep large values in a file instead, or delete secrets that nothing uses."
+            )
         if not folder.is_dir():
             raise NotFound("There is no such project.")
         place = folder / FOLDER
@@ -267,7 +278,7 @@ class Secrets:
             durable.make_folder(place, 0o700)
             for litter in place.glob(".*.tmp"):  # of a writer that was killed
                 durable.remove(litter)
-            durable.atomic_write(place / NAME, content.encode(key), 0o600)
+            durable.atomic_write(place / NAME, data, 0o600)
             durable.atomic_write(place / COUNTER, f"{counter}\n".encode(), 0o600)
             outer = _outer_path(folder)
             durable.make_folder(outer.parent, 0o700)

@@ -124,6 +124,20 @@ async def test_of_those_made_on_demand_the_newest_are_kept(
     assert [kind for kind, _ in kinds].count("daily") == 1
 
 
+async def test_the_one_that_was_asked_for_stays_where_the_others_are_from_the_future(
+    store: ProjectStore, pid: str, wall: Wall, data_dir: Path
+) -> None:
+    """The clock was ahead when they were made and is right now: theirs look newer than what is made."""
+    backups = store.backups(now=wall, keep_manual=2)
+    for _ in range(2):
+        row = await backups.make()
+        later = datetime.now().timestamp() + 86_400 * 365
+        os.utime(data_dir / "backups" / row.name, (later, later))
+        wall.time += timedelta(minutes=1)
+    made = await backups.make()
+    assert made.name in await names(backups, "manual")
+
+
 async def test_without_a_bound_all_of_them_stay(store: ProjectStore, pid: str) -> None:
     backups = store.backups(keep_manual=0)
     for _ in range(KEPT_MANUAL + 2):
@@ -245,6 +259,58 @@ async def test_a_damaged_backup_changes_nothing(
         await backups.restore(row.name, project_id=None, busy=idle)
     assert (await store.read(pid)).etag == before
     assert await names(backups, "replaced") == []
+
+
+def vanishing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Somebody removes the file `name` between the walk that found it and the reading."""
+    real = os.open
+
+    def opened(path: str | Path, *rest: int, **more: int) -> int:
+        if os.fspath(path).endswith(f"/{name}"):
+            os.unlink(path)
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", opened)
+
+
+async def test_a_file_that_goes_while_it_is_read_takes_no_project_out_of_the_backup(
+    backups: Backups, store: ProjectStore, stored: Stored, pid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A note or a key file in the making, a file removed by hand: the rest is kept, above all by a delete."""
+    await store.write_file(pid, "gone.csv", b"1")
+    await store.write_file(pid, "gone too.csv", b"1")
+    with monkeypatch.context() as patch:
+        vanishing(patch, "gone.csv")
+        row = await backups.make()
+    with monkeypatch.context() as patch:
+        vanishing(patch, "gone too.csv")
+        await store.delete(pid)
+    for name in (row.name, *await names(backups, "deleted")):
+        await backups.restore(name, project_id=pid, busy=idle)
+        assert (await store.read(pid)).project.agent == stored.project.agent
+        assert (await store.read_file(pid, "data/sales.csv"))[0] == b"a,b\n1,2\n"
+
+
+async def test_what_is_not_ours_in_the_folder_is_not_rewound_by_a_restore(
+    backups: Backups, store: ProjectStore, stored: Stored, pid: str, folder: Path
+) -> None:
+    """The folder may be under git: its branch must not lose the commits made since."""
+    head, lost = folder / ".git/refs/heads/main", folder / "README.md"
+    head.parent.mkdir(parents=True)
+    head.write_text("old\n")
+    lost.write_text("read me\n")
+    (folder / "cassettes").mkdir()
+    (folder / "cassettes/0123456789abcdef.jsonl.gz").write_bytes(b"x")
+    (folder / "cassettes/0123456789abcdef.jsonl.gz").chmod(0o600)
+    row = await backups.make()
+    head.write_text("new\n")
+    lost.unlink()
+    (folder / "cassettes/0123456789abcdef.jsonl.gz").unlink()
+    await store.save(pid, stored.project.model_copy(update={"description": "changed"}))
+    await backups.restore(row.name, project_id=pid, busy=idle)
+    assert (await store.read(pid)).project.description == stored.project.description
+    assert (head.read_text(), lost.read_text()) == ("new\n", "read me\n")
+    assert (folder / "cassettes/0123456789abcdef.jsonl.gz").stat().st_mode & 0o777 == 0o600
 
 
 async def test_names_from_outside_reach_no_other_file(backups: Backups, pid: str, data_dir: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from contextlib import suppress
 
 import pytest
 
+from cloutagent_ext.errors import BadArchive, InvalidRequest
 from cloutagent_ext.schema.project import Project
-from cloutagent_ext.store.frontmatter import NotPlain, split
+from cloutagent_ext.store.frontmatter import NotPlain, join, split
 from cloutagent_ext.store.projects import ProjectStore
 from tests.support.archives import zipped
 
@@ -51,6 +53,7 @@ SERVERS = {
         "broken": {"command": 7},
     }
 }
+ENDLESS = '{"hooks": {"Stop": [{"hooks": [{"command": "true", "timeout": 1e400}]}]}}'
 FILES = [
     (".claude/agents/code-reviewer.md", AGENT),
     (".claude/agents/bad.md", b"---\nname: &x a\ntools: *x\n---\nbody\n"),
@@ -147,3 +150,39 @@ def test_plain_front_matter_is_read_in_all_its_usual_forms() -> None:
         "empty": "",
     }
     assert body == "body"
+
+
+ODD_SETTINGS = [
+    {"permissions": {"allow": 5, "deny": True, "ask": {"Bash": 1}}},
+    {"permissions": {"allow": ["Bash()", "Bash( )", "Bash(\n)", "Read()"]}},
+    {"permissions": ["Bash"], "hooks": ["x"], "model": ["opus"]},
+    {"hooks": {"PreToolUse": [{"matcher": 7, "hooks": [{"command": "true", "timeout": 10**400}]}]}},
+    {"hooks": {"PreToolUse": [{"matcher": None, "hooks": [{"command": None, "timeout": -1}, 3]}, 4]}},
+    {"hooks": {"Stop": [{"hooks": [{"type": ["x"]}, {"type": "http", "url": 1, "headers": 2}]}]}},
+    {"hooks": {"Stop": [{"matcher": "x" * 5000, "hooks": [{"command": "true"}]}]}},
+    {"model": "claude-" + "x" * 5000},
+]
+
+
+@pytest.mark.parametrize("settings", [*(json.dumps(each) for each in ODD_SETTINGS), ENDLESS])
+async def test_settings_of_an_odd_shape_are_taken_or_refused_and_no_bug(
+    store: ProjectStore, settings: str
+) -> None:
+    data = zipped([(".claude/settings.json", settings.encode())], honest=False)
+    with suppress(BadArchive, InvalidRequest):
+        await store.archives.load(io.BytesIO(data), len(data))
+
+
+async def test_two_long_memories_are_a_refusal_and_no_bug(store: ProjectStore) -> None:
+    half = b"x" * 700_000
+    data = zipped([("CLAUDE.md", half), (".claude/CLAUDE.md", half)], honest=False)
+    with pytest.raises((BadArchive, InvalidRequest)):
+        await store.archives.load(io.BytesIO(data), len(data))
+
+
+async def test_a_prompt_keeps_every_character_on_the_way_there_and_back() -> None:
+    """Only a line feed ends a line: not what Python also counts as one."""
+    text = "one\x0btwo\x0cthree\u2028four\x85five\r\nsix\x1c"
+    fields, body = split(join({"description": text}, text))
+    assert fields["description"] == text
+    assert body == text.replace("\r\n", "\n")

@@ -78,6 +78,39 @@ async def test_all_files_together_have_a_ceiling(
     assert len((await store.list()).items) == 1
 
 
+async def test_no_more_files_are_taken_than_can_be_listed_again(
+    store: ProjectStore, pid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One too many would lock the project: nothing of it could be read, saved or removed any more."""
+    monkeypatch.setattr(project_files, "MAX_FILES", 6)
+    await store.write_file(pid, "a", b"x")  # with data/, data/sales.csv and scenario.json
+    with pytest.raises(TooLarge):
+        await store.write_file(pid, "b/c/d", b"x")
+    await store.write_file(pid, "b/c", b"x")
+    with pytest.raises(TooLarge):
+        await store.write_file(pid, "e", b"x")
+    await store.write_file(pid, "b/c", b"again")
+    assert len(await store.list_files(pid)) == 4
+    await store.delete_file(pid, "a")
+    await store.write_file(pid, "e", b"x")
+
+
+async def test_a_file_removed_by_hand_while_files_are_listed_is_simply_gone(
+    store: ProjectStore, pid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+
+    def scanned(path: str | Path) -> list[os.DirEntry[str]]:
+        found = list(scan(path))
+        for entry in found:
+            if entry.name == "sales.csv":
+                os.unlink(entry.path)
+        return found
+
+    monkeypatch.setattr(os, "scandir", scanned)
+    assert [row.path for row in await store.list_files(pid)] == ["scenario.json"]
+
+
 async def test_a_bad_file_name_makes_no_project(store: ProjectStore, data_dir: Path) -> None:
     with pytest.raises(InvalidRequest):
         await store.create(whole(), files={"../x": b"x"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import zipfile
@@ -33,6 +34,9 @@ def edit(folder: Path, path: str, **fields: object) -> None:
     """Change fields of a JSON file the way an editor does: in place."""
     raw = json.loads((folder / path).read_text())
     (folder / path).write_text(json.dumps(raw | fields))
+
+
+DEEP = base64.urlsafe_b64encode(b"[" * 30_000).decode()
 
 
 async def test_a_new_project_has_version_1_and_reads_back(
@@ -229,7 +233,7 @@ async def test_the_list_is_newest_first_filtered_and_paged(store: ProjectStore) 
     assert second.next_cursor is None
     assert [row.name for row in (await store.list(q="NEWEST")).items] == ["Alpha"]
     assert sorted(await store.ids()) == sorted(ids)
-    for cursor in ("x", "", "é", "bnVsbA==", "WzEsMl0="):
+    for cursor in ("x", "", "é", "bnVsbA==", "WzEsMl0=", DEEP):
         with pytest.raises(InvalidRequest):
             await store.list(cursor=cursor)
 

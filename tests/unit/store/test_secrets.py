@@ -7,14 +7,17 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from cloutagent_ext.errors import (
+    CloutError,
     Conflict,
     InvalidRequest,
     NotFound,
     SecretsLocked,
+    TooLarge,
 )
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.secrets import MAX_SECRETS, MAX_VALUE_BYTES, Secrets
@@ -85,6 +88,50 @@ async def test_there_is_room_for_so_many_secrets_and_no_more(
         await secrets.set(safe.one, name, "a value")
     with pytest.raises(InvalidRequest):
         await secrets.set(safe.one, "C", "a value")
+
+
+async def test_more_than_can_be_read_back_is_refused_and_the_rest_stays_open(
+    safe: Safe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file beyond the largest that is read would lock all secrets of the project for good."""
+    monkeypatch.setattr("cloutagent_ext.store.secrets.MAX_BYTES", 300_000)
+    secrets = safe.secrets()
+    await secrets.set(safe.one, "A", "x" * 60_000)
+    await secrets.set(safe.one, "B", "y" * 60_000)
+    with pytest.raises(TooLarge):
+        await secrets.set(safe.one, "C", "z" * 60_000)
+    assert [row.name for row in await secrets.list(safe.one)] == ["A", "B"]
+    assert await secrets.get(safe.one, "B") == "y" * 60_000
+    await secrets.delete(safe.one, "A")
+    await secrets.set(safe.one, "C", "z" * 60_000)
+
+
+async def test_a_key_file_that_is_a_link_stays_one_and_is_never_filled_beyond_reading(
+    safe: Safe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other servers may read the same file through links of their own."""
+    shared = tmp_path / "shared.keys"
+    shared.write_text("c3" * 32 + "\n")
+    safe.key_file.symlink_to(shared)
+    secrets = safe.secrets()
+    await secrets.set(safe.one, "TOKEN", VALUE)
+    await secrets.rotate(new_key=True)
+    assert safe.key_file.is_symlink()
+    assert len(shared.read_text().split()) == 2
+    monkeypatch.setattr("cloutagent_ext.store.keyring._MAX_BYTES", 140)
+    with pytest.raises(Conflict):
+        await secrets.rotate(new_key=True)
+    assert await secrets.get(safe.one, "TOKEN") == VALUE
+
+
+async def test_nothing_is_made_where_the_data_folder_has_gone(safe: Safe, kept: Secrets) -> None:
+    """A mount that went: folders made in its place would be written into, and hidden when it is back."""
+    projects = safe.data_dir / "projects"
+    projects.rename(projects.with_name("away"))
+    for attempt in (kept.set(safe.one, "TOKEN", VALUE), kept.delete(safe.one, "TOKEN"), kept.rotate()):
+        with pytest.raises(CloutError):
+            await attempt
+    assert not projects.exists()
 
 
 @pytest.mark.parametrize(
