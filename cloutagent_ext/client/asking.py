@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -50,8 +53,16 @@ async def request_body(
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables as the contract takes them: text; numbers, truth values and paths are written out."""
-    return {name: str(value) if isinstance(value, PurePath) else value for name, value in values.items()}
+    """Variables as the contract takes them: text, numbers, truth values; what tables hold is written out."""
+    return {name: _written(value) for name, value in values.items()}
+
+
+def _written(value: Any) -> Any:
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        value = value.item()  # numpy's numbers, truth values and times
+    if isinstance(value, PurePath | UUID | Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, date | time) else value
 
 
 def _pairs(files: Files) -> list[tuple[str, Source]]:

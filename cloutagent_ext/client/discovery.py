@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from ..errors import InvalidRequest
+
 
 @dataclass(frozen=True)
 class Server:
@@ -29,13 +31,27 @@ def from_address(address: str, token: str | None = None) -> Server:
     """The server behind an address as Jupyter prints it or a browser shows it.
 
     A token in it is used (one given apart wins); what follows the base URL (`lab/…`,
-    `tree/…`) is cut off.
+    `tree/…`) is cut off. Raises `InvalidRequest` for what is no address.
     """
-    parts = urlsplit(address if "://" in address else f"http://{address}")
+    address = address.strip()
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        _ = parts.port
+    except ValueError as error:
+        raise _no_address(address) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _no_address(address)
     found = parse_qs(parts.query).get("token", [None])[0]
-    path = re.sub(r"/(lab|tree|notebooks|doc)(/.*)?$", "/", parts.path)
+    path = re.sub(r"/(lab|tree|notebooks|doc|edit|consoles|terminals)(/.*)?$", "/", parts.path)
     url = urlunsplit((parts.scheme, parts.netloc, path.rstrip("/") + "/", "", ""))
     return Server(url, token if token is not None else found)
+
+
+def _no_address(text: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{text!r} is not the address of a Jupyter server. It is what the browser shows, or what "
+        "`jupyter server list` prints, such as http://localhost:8888/."
+    )
 
 
 def running(runtime_dir: Path | None = None, environment: Mapping[str, str] = os.environ) -> list[Server]:

@@ -74,6 +74,7 @@ class AsyncClient:
         )
 
     async def close(self) -> None:
+        """Let go of the connection; executions go on."""
         await self._transport.close()
 
     async def __aenter__(self) -> AsyncClient:
@@ -96,7 +97,7 @@ class AsyncClient:
 
         Raises `NotFound` (with the names there are) and `Conflict` when several have this name.
         """
-        wanted = name_or_id or self._project
+        wanted = str(name_or_id or self._project or "") or None
         rows = await self.projects()
         if wanted is None:
             matches, wanted = rows, "one"

@@ -23,7 +23,7 @@ from .answers import moment, pages, parse, rows
 from .asking import Files, request_body
 from .holding import HoldsTools
 from .kernel_tools import Tool, Toolset
-from .runs import AsyncRun, latest
+from .runs import AsyncRun, HasId, id_of, latest
 from .tables import executions_frame
 from .transport import Transport, file_path, segment
 
@@ -73,6 +73,7 @@ class AsyncProject(HoldsTools):
 
     async def run(
         self,
+        /,  # a variable of the project may have any name
         prompt: str | None = None,
         *,
         wait: bool = False,
@@ -82,7 +83,7 @@ class AsyncProject(HoldsTools):
         version: int | str | None = None,
         model: str | None = None,
         replay: str | None = None,
-        continue_from: AsyncRun | str | None = None,
+        continue_from: HasId | str | None = None,
         step: bool = False,
         attended: bool | None = None,
         tools: Iterable[Tool] | None = None,
@@ -118,7 +119,7 @@ class AsyncProject(HoldsTools):
             version=version,
             model=model,
             replay=replay,
-            continue_from=continue_from.id if isinstance(continue_from, AsyncRun) else continue_from,
+            continue_from=continue_from if continue_from is None else id_of(continue_from),
             step=step,
             metadata=dict(metadata) if metadata else None,
         )

@@ -43,6 +43,18 @@ class HasCall(Protocol):
 Call = str | HasCall
 
 
+class HasId(Protocol):
+    """An execution's handle, of either face."""
+
+    @property
+    def id(self) -> str: ...
+
+
+def id_of(execution: HasId | str) -> str:
+    """The id of an execution, given by its handle or as it is."""
+    return execution if isinstance(execution, str) else execution.id
+
+
 def needed(state: ExecutionState) -> ApprovalNeeded:
     """The error of asking for a result that a person has to let happen first."""
     first = state.approvals[0] if state.approvals else None

@@ -8,16 +8,27 @@ what it does is there. Works in scripts, threads and notebooks alike. Not here: 
 from __future__ import annotations
 
 import weakref
-from os import PathLike
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from .handles import AsyncClient
-from .loop import LoopThread, Plain, plain
+from .loop import LoopThread, Plain, plain, plain_as
+from .projects import AsyncProject
+from .runs import AsyncRun
 from .sync_projects import Project
 from .sync_runs import Run
 
-if TYPE_CHECKING:
-    pass
+
+def _project(client: Client, project: AsyncProject) -> Project:
+    return Project(client._loop, project, client)
+
+
+def _run(client: Client, run: AsyncRun) -> Run:
+    return Run(client._loop, run, client)
+
+
+def _runs(client: Client, runs: list[AsyncRun]) -> list[Run]:
+    return [_run(client, run) for run in runs]
 
 
 def _shut(loop: LoopThread, client: AsyncClient) -> None:
@@ -59,49 +70,31 @@ class Client(Plain[AsyncClient]):
 
     projects = plain(AsyncClient.projects)
 
-    def project(self, name_or_id: str | None = None) -> Project:
-        """The project of this name or id; without one, `connect`'s, or the only one there is."""
-        return Project(self._loop, self._loop.call(self._awaited.project(name_or_id)), self)
+    project = plain_as(AsyncClient.project, _project)
 
     def __getitem__(self, name_or_id: str) -> Project:
         return self.project(name_or_id)
 
+    def __iter__(self) -> Iterator[str]:
+        """The names that `client[name]` takes."""
+        return iter([row.name for row in self.projects()])
+
     def _ipython_key_completions_(self) -> list[str]:
-        return [row.name for row in self.projects()]
+        return list(self)
 
-    def create_project(self, name: str, *, template: str | None = None) -> Project:
-        """A new project; its first key is in `.api_key`, this once."""
-        return Project(
-            self._loop, self._loop.call(self._awaited.create_project(name, template=template)), self
-        )
-
-    def import_project(self, archive: bytes | str | PathLike[str]) -> Project:
-        """A new project from a zip or tar.gz (its bytes, or where it lies), ours or a Claude Code project.
-
-        Its first key is in `.api_key`, what could not be taken in `.warnings`. It starts nothing
-        until somebody trusts it.
-        """
-        return Project(self._loop, self._loop.call(self._awaited.import_project(archive)), self)
-
+    create_project = plain_as(AsyncClient.create_project, _project)
+    import_project = plain_as(AsyncClient.import_project, _project)
     backups = plain(AsyncClient.backups)
     make_backup = plain(AsyncClient.make_backup)
     download_backup = plain(AsyncClient.download_backup)
     restore = plain(AsyncClient.restore)
     templates = plain(AsyncClient.templates)
 
-    def executions(
-        self, *, project: str | None = None, status: str | None = None, limit: int = 20
-    ) -> list[Run]:
-        """The latest executions, newest first; `project` is an id."""
-        runs = self._loop.call(self._awaited.executions(project=project, status=status, limit=limit))
-        return [Run(self._loop, run, self) for run in runs]
-
+    executions = plain_as(AsyncClient.executions, _runs)
     executions_df = plain(AsyncClient.executions_df)
     metrics = plain(AsyncClient.metrics)
 
-    def execution(self, execution_id: str) -> Run:
-        """An execution started earlier, or elsewhere."""
-        return Run(self._loop, self._loop.call(self._awaited.execution(execution_id)), self)
+    execution = plain_as(AsyncClient.execution, _run)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"

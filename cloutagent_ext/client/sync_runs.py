@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CloutError, InvalidRequest
 from ..schema.execution import ExecutionState, Result
 from . import display
-from .loop import LoopThread, Plain, plain
+from .loop import LoopThread, Plain, plain, plain_as
 from .runs import AsyncRun
 
 if TYPE_CHECKING:
     from .monitor import Monitor
     from .sync import Client
+
+
+def _run(run: Run, begun: AsyncRun) -> Run:
+    return Run(run._loop, begun, run._client)
 
 
 class Run(Plain[AsyncRun]):
@@ -121,38 +125,8 @@ class Run(Plain[AsyncRun]):
     deny = plain(AsyncRun.deny)
     cancel = plain(AsyncRun.cancel)
 
-    def resume(self, limits: dict[str, Any] | None = None) -> Run:
-        """Let it go on: this very execution where it was interrupted, a new one where it failed.
-
-        `limits`: higher ones than before, at most the project's. Raises `Conflict` while it
-        runs, and when it has completed.
-        """
-        return Run(self._loop, self._loop.call(self._awaited.resume(limits)), self._client)
-
-    def fork(
-        self,
-        from_event: int,
-        *,
-        prompt: str | None = None,
-        variables: dict[str, str] | None = None,
-        limits: dict[str, Any] | None = None,
-        model: str | None = None,
-        tool_result: tuple[str, str] | None = None,
-    ) -> Run:
-        """A new execution that shares the history before the turn of an event.
-
-        `tool_result`: a call's id, and the text that stands for its result.
-        """
-        forking = self._awaited.fork(
-            from_event,
-            prompt=prompt,
-            variables=variables,
-            limits=limits,
-            model=model,
-            tool_result=tool_result,
-        )
-        return Run(self._loop, self._loop.call(forking), self._client)
-
+    resume = plain_as(AsyncRun.resume, _run)
+    fork = plain_as(AsyncRun.fork, _run)
     pin = plain(AsyncRun.pin)
     unpin = plain(AsyncRun.unpin)
     delete = plain(AsyncRun.delete)

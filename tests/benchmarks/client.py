@@ -8,11 +8,13 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 from pathlib import Path
 
 import httpx2
 
 from cloutagent_ext.client import Client, connect
+from cloutagent_ext.executions import logfile
 from tests.support.live_server import LiveServer, live_server
 
 from .table import Row, median, show
@@ -65,12 +67,18 @@ def calls(server: LiveServer, client: Client, project: str) -> list[Row]:
 
 def table(server: LiveServer, client: Client, project: str) -> Row:
     """A log of 10,000 events as a DataFrame, its pages fetched."""
-    run = client[project].run("Hello", wait=True)
-    log = server.data_dir / "projects" / client[project].id / "executions" / run.id / "events.jsonl"
-    lines = [json.loads(line) for line in log.read_bytes().splitlines()]
-    text = next(line for line in lines if line["type"] == "text")
-    longer = [*lines[:-1], *([text] * (EVENTS - len(lines))), lines[-1]]
-    log.write_text("".join(json.dumps({**line, "id": id_}) + "\n" for id_, line in enumerate(longer, 1)))
+    run = client[project].run(wait=True)
+    log = server.data_dir / "projects" / client[project].id / "executions" / run.id / logfile.NAME
+    # What a run of many turns has: its own events again and again, each line sealed as the server seals it.
+    own = [json.loads(line) for line in log.read_bytes().splitlines()]
+    assert all(event.pop("crc", None) is not None for event in own), "a log without checksums"
+    first, *between, last = own
+    longer = [first, *islice(cycle(between), EVENTS - 2), last]
+    lines = (
+        json.dumps(event | {"id": number}, separators=(",", ":"), ensure_ascii=False).encode()
+        for number, event in enumerate(longer, 1)
+    )
+    log.write_bytes(b"".join(map(logfile.sealed, lines)))
     client.execution(run.id).events_df()  # pandas is imported, the server has seen the log
     taken = []
     for _ in range(3):
@@ -119,8 +127,9 @@ def main() -> None:
     options = ("--CloutAgent.simulated_pace=0", "--ServerApp.log_level=WARN")
     with tempfile.TemporaryDirectory() as folder, live_server(Path(folder), *options) as server:
         server.create_project("Small", "empty")
+        server.create_project("Sales analyst", "sales-analyst")
         with connect(server.url, token=server.token) as client:
             rows += calls(server, client, "Small")
-            rows.append(table(server, client, "Small"))
+            rows.append(table(server, client, "Sales analyst"))
             rows += experiment(server, client, "Small")
     show("Python client", rows)

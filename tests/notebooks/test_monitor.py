@@ -120,18 +120,22 @@ def test_the_magic_runs_a_cell_with_the_notebooks_variables(server: LiveServer, 
 @pytest.fixture(scope="module")
 def kernel(server: LiveServer) -> Iterator[BlockingKernelClient]:
     manager, client = start_new_kernel(kernel_name="python3", env=server.env)
-    code = "%load_ext cloutagent_ext\ndef orders() -> int:\n    'Orders.'"
+    code = (
+        "%load_ext cloutagent_ext\ndef orders() -> int:\n    'Orders.'\ndef ordinary() -> int:\n    return 1"
+    )
     client.execute_interactive(code, timeout=60)
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
 
 
-def offered(kernel: BlockingKernelClient, code: str) -> list[str]:
-    """What Tab makes of `code`, each offer put into its place."""
+def offered(kernel: BlockingKernelClient, code: str) -> dict[str, str]:
+    """What Tab makes of `code`, each offer in its place, and whose it is: IPython has others beside ours."""
     answer = kernel.complete(code, reply=True, timeout=60)["content"]
-    start, end = answer["cursor_start"], answer["cursor_end"]
-    return [code[:start] + match + code[end:] for match in answer["matches"]]
+    return {
+        code[: each["start"]] + each["text"] + code[each["end"] :]: each["type"]
+        for each in answer["metadata"]["_jupyter_types_experimental"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,16 @@ def test_tab_completes_projects_variables_and_options(
     kernel: BlockingKernelClient, typed: str, wanted: str
 ) -> None:
     assert wanted in offered(kernel, typed)
+
+
+def test_a_function_without_a_docstring_cannot_be_a_tool_and_is_not_offered(
+    kernel: BlockingKernelClient,
+) -> None:
+    """`ordinary` has none; it is offered nowhere, `orders` beside it is."""
+    found = offered(kernel, "%%cloutagent Asker --tools ord")
+    ours = [line for line, whose in found.items() if whose == "cloutagent"]
+    assert ours == ["%%cloutagent Asker --tools orders"]
+    assert "cloutagent" not in offered(kernel, "%%cloutagent Asker --tools ordi").values()
 
 
 def test_everything_an_execution_says_is_escaped(client: Client) -> None:

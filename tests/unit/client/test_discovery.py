@@ -52,6 +52,7 @@ def test_dead_servers_sockets_and_broken_files_are_passed_over(tmp_path: Path) -
         ("http://host/user/ann/lab/tree/a.ipynb", "http://host/user/ann/", None),
         ("https://host:1/base", "https://host:1/base/", None),
         ("127.0.0.1:8888", "http://127.0.0.1:8888/", None),
+        (" http://host/edit/notes.txt\n", "http://host/", None),
         ("http://127.0.0.1:8890/lab/workspaces/demo?token=t", "http://127.0.0.1:8890/", "t"),
     ],
 )

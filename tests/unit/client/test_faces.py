@@ -36,8 +36,19 @@ def test_every_method_of_the_async_face_is_in_the_plain_one_with_the_same_parame
         if name == "connect" or not inspect.isfunction(value) or isinstance(twin, property):
             continue  # `connect` takes the same options by name; a state without parameters reads well bare
         assert parameters(value) == parameters(twin), f"{plain.__name__}.{name}"
+        if name != "tool":  # each says where new tools are made, in its own face
+            assert inspect.getdoc(value) == inspect.getdoc(twin), f"{plain.__name__}.{name}"
         compared += 1
     assert compared >= 4
+
+
+def test_help_on_a_plain_method_names_the_handle_that_it_gives() -> None:
+    for method, given in (
+        (Project.run, "Run"), (Project.experiment, "Experiment"), (Project.executions, "list[Run]"),
+        (Client.project, "Project"), (Run.fork, "Run"), (Project.definition, "Project"),
+    ):  # fmt: skip
+        assert inspect.signature(method).return_annotation == given
+    assert (Project.run.__name__, Project.run.__doc__) == ("run", AsyncProject.run.__doc__)
 
 
 def test_everything_of_a_project_that_has_a_route_has_a_method() -> None:
