@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -70,7 +71,8 @@ def running(runtime_dir: Path | None = None, environment: Mapping[str, str] = os
     for file in runtime_dir.glob("jpserver-*.json"):
         server = _read(file)
         if server is not None:
-            found.append((str(server.pid) == parent, file.stat().st_mtime, server))
+            with suppress(FileNotFoundError):  # it has just ended
+                found.append((str(server.pid) == parent, file.stat().st_mtime, server))
     found.sort(key=lambda item: item[:2], reverse=True)
     return [server for _, _, server in found]
 

@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -40,6 +40,8 @@ WAITING = 10
 """Trials that wait in the queue behind those that run; the rest of the queue is left to others."""
 _WAIT_S = 50.0
 """Longest that one request waits for a trial's end: less than proxies are patient."""
+_CLOCKS = timedelta(days=1)
+"""How far a server's clock may be behind this machine's."""
 _FULL_S = 1.0
 """Pause after the queue was full."""
 _LATE_S = 0.3
@@ -172,9 +174,9 @@ class AsyncExperiment:
         async for state in listed:
             about = state.metadata.get(KEY)
             if isinstance(about, dict) and about.get("id") == self.id:
-                trial = own.get(
-                    (str(about.get("row")), str(about.get("variant")), int(about.get("repeat", 0)))
-                )
+                repeat = about.get("repeat")
+                place = (str(about.get("row")), str(about.get("variant")), repeat)
+                trial = own.get(place) if isinstance(repeat, int) else None
                 if trial is not None:
                     await self._check_same(trial, about)
                     tries.setdefault(id(trial), []).append(state)
@@ -343,6 +345,13 @@ def _digest(value: Any) -> str:
 
 
 def _begun(experiment_id: str) -> datetime | None:
-    """When an experiment with an id of ours began; before that there is nothing to look for."""
+    """When an experiment with an id of ours began, at the earliest; before that nothing is to be found.
+
+    The id has this machine's time, and the server's clock may be behind it.
+    """
     found = re.match(r"(\d{8}-\d{6})-[0-9a-f]{6}$", experiment_id)
-    return datetime.strptime(found[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) if found else None
+    try:
+        began = datetime.strptime(found[1], "%Y%m%d-%H%M%S") if found else None
+    except ValueError:  # somebody's own id that looks like one
+        began = None
+    return began.replace(tzinfo=UTC) - _CLOCKS if began else None

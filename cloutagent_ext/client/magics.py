@@ -15,12 +15,13 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import PurePath
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import CloutError, InvalidRequest
+from ..errors import CloutError, InvalidRequest, Unauthorized, Unreachable
 from .kernel_tools import Tool, Toolset
 from .values import kind_of
 
@@ -88,6 +89,18 @@ class Magics:
             self._clients[key] = connect(url, api_key=api_key)
         return self._clients[key]
 
+    @contextmanager
+    def _fresh(self, url: str | None, api_key: str | None) -> Iterator[None]:
+        """A connection that does not lead anywhere is not kept: the next cell looks for the server anew.
+
+        It is not closed either: runs that the notebook holds may go on with it when the server is back.
+        """
+        try:
+            yield
+        except (Unreachable, Unauthorized):
+            self._clients.pop((url, api_key), None)
+            raise
+
     def functions(self) -> list[str]:
         """Names of the notebook's own functions, those with a docstring: others cannot be tools."""
         return [
@@ -98,9 +111,13 @@ class Magics:
 
     def __call__(self, line: str, cell: str | None = None) -> Run | None:
         """`%cloutagent` and `%%cloutagent`."""
-        words = shlex.split(line)
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise Usage(f"%%cloutagent: the line ends within quotation marks ({error}).") from None
         if not words:
-            rows = self.client().projects()
+            with self._fresh(None, None):
+                rows = self.client().projects()
             print(
                 "\n".join(f"{row.name}: {row.description}".rstrip(": ") for row in rows) or "No project yet."
             )
@@ -115,8 +132,8 @@ class Magics:
         if not asked.into.isidentifier():
             raise Usage(f"--into takes a name of Python; {asked.into!r} is none.")
         project_name, given = split(asked.words)
-        client = self.client(asked.url, key)
-        project = client.project(project_name or None)
+        with self._fresh(asked.url, key):
+            project = self.client(asked.url, key).project(project_name or None)
         if not asked.api_key:  # a key brings no functions
             project = own_handle(project, names)
         run = project.run(

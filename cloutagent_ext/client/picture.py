@@ -178,7 +178,7 @@ class Picture:
     def _approval(self, event: Any, moment: float) -> None:
         answered = [each.tool for each in self.asked if each.call_id == event.call_id]
         self.asked = [each for each in self.asked if each.call_id != event.call_id]
-        if self.status == "waiting":
+        if self.status == "waiting" and not self.asked:
             self._runs(moment)
         if answered and event.decision == "allow":
             self.step = answered[0]

@@ -7,6 +7,7 @@ not stop it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -321,13 +322,16 @@ class AsyncRun:
         return str(made["cassette_id"])
 
     async def _settled(self) -> ExecutionState:
-        """The final state; the log's last event may be visible a moment before it."""
-        async with asyncio.timeout(_SETTLE_S):
-            while True:
-                state = await self.state()
-                if state.status in _SETTLED:
-                    return state
-                await asyncio.sleep(0.02)
+        """The final state; the log's last event may be visible a moment before it.
+
+        Where it does not come, what it is now: somebody has taken the execution up again meanwhile.
+        """
+        until = time.monotonic() + _SETTLE_S
+        while True:
+            state = await self.state()
+            if state.status in _SETTLED or time.monotonic() >= until:
+                return state
+            await asyncio.sleep(0.02)
 
     def __repr__(self) -> str:
         return display.run_text(type(self).__name__, self.id, self.project_name, self.last)

@@ -91,9 +91,10 @@ class Serving:
 
     async def _made(self, tool: str, arguments: JsonObject) -> JsonObject:
         try:
-            return {"status": "done", "outputs": await self._toolset.call(tool, arguments)}
+            outputs = await self._toolset.call(tool, arguments)
+            return {"status": "done", "outputs": [_sendable(each) for each in outputs]}
         except CallFailed as failure:
-            return {"status": "failed", "message": str(failure)[:100_000]}
+            return {"status": "failed", "message": _text(str(failure)[:100_000])}
 
     async def _say(self, path: str, body: JsonObject) -> None:
         """The same answer twice counts once, so it is sent until it has arrived."""
@@ -108,3 +109,12 @@ class Serving:
                 except Unreachable:
                     attempt += 1
                     await pause(attempt, longest=5.0)
+
+
+def _sendable(bundle: dict[str, Any]) -> dict[str, Any]:
+    return {mime: _text(value) if isinstance(value, str) else value for mime, value in bundle.items()}
+
+
+def _text(value: str) -> str:
+    """Without the halves of characters that file names may have and JSON on the wire may not."""
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -67,7 +67,7 @@ async def follow(
     `patience_s` seconds, and the server's own error where it refuses.
     """
     path = f"v1/executions/{segment(execution_id)}"
-    last, attempt = from_event - 1, 0
+    last, attempt = max(from_event, 1) - 1, 0
     failing_since: float | None = None
     while True:
         held = time.monotonic() < transport.held_until
