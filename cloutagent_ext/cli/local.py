@@ -200,10 +200,10 @@ class LocalDesk:
             return await self._services.backups.restore(backup, project_id=project, busy=busy)
 
     async def save_cassette(self, execution_id: str, *, tools: bool) -> str:
-        return await self._services.executions.record(execution_id, tools=tools)
+        return await self._services.executions.results.record(execution_id, tools=tools)
 
     async def notebook(self, execution_id: str) -> bytes:
-        return await self._services.executions.notebook(execution_id)
+        return await self._services.executions.results.notebook(execution_id)
 
     async def cassettes(self, project: str) -> list[CassetteRow]:
         return await self._services.executions.cassettes.rows(await self._services.store.resolve(project))
@@ -271,7 +271,7 @@ class LocalRun:
         await self._executions.decide(self.id, call_id, decision)
 
     async def files(self) -> list[FileRow]:
-        return list(await self._executions.list_files(self.id))
+        return list(await self._executions.results.files(self.id))
 
     async def read(self, path: str) -> bytes:
-        return await asyncio.to_thread((await self._executions.file_path(self.id, path)).read_bytes)
+        return await asyncio.to_thread((await self._executions.results.file(self.id, path)).read_bytes)

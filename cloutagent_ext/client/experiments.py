@@ -175,8 +175,9 @@ class AsyncExperiment:
             about = state.metadata.get(KEY)
             if isinstance(about, dict) and about.get("id") == self.id:
                 repeat = about.get("repeat")
-                place = (str(about.get("row")), str(about.get("variant")), repeat)
-                trial = own.get(place) if isinstance(repeat, int) else None
+                if not isinstance(repeat, int):
+                    continue  # somebody else's, under the same name
+                trial = own.get((str(about.get("row")), str(about.get("variant")), repeat))
                 if trial is not None:
                     await self._check_same(trial, about)
                     tries.setdefault(id(trial), []).append(state)

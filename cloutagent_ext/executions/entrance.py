@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import durable
-from ..errors import Conflict, DiskFull
+from ..errors import Conflict, DiskFull, NotFound
 from ..failpoints import failpoint
 from ..schema.base import JsonObject
 from ..schema.execution import Spec
@@ -43,7 +43,8 @@ class Entrance:
     async def create(self, spec: Spec, position: int, beginning: Beginning | None = None) -> Live:
         """On the disk when this returns, so that it survives a crash and a power cut; or not there at all.
 
-        `position`: its place in the line. `beginning`: what it goes on from. Raises DiskFull, OSError.
+        `position`: its place in the line. `beginning`: what it goes on from. Raises DiskFull, OSError,
+        NotFound where the project has just been deleted.
         """
         workspace = Workspace(self._data_dir, spec.execution_id)
         try:
@@ -84,8 +85,16 @@ def _place(folder: Path, spec: Spec, past: list[JsonObject] | None) -> tuple[Own
 
     `past`: what its journal begins with.
     """
-    durable.make_folder(folder.parent)
+    try:
+        return _placed(folder, spec, past)
+    except FileNotFoundError:
+        # A project that is being deleted has lost its name: nothing of it is made anew.
+        raise NotFound("There is no such project.") from None
+
+
+def _placed(folder: Path, spec: Spec, past: list[JsonObject] | None) -> tuple[Owner, EventLog]:
     with durable.Batch() as batch:
+        batch.mkdir(folder.parent)
         batch.mkdir(folder)
         owner = Owner.take(folder)
         if owner is None:

@@ -2,7 +2,7 @@
 
 What is accepted is on disk before the answer and survives a crash. Not here: how one comes
 in (`arrivals`), turns and slots (`scheduler`), the run (`worker`), what other processes
-left behind (`fates`), what lies on disk (`records`).
+left behind (`fates`), what lies on disk (`records`), what they leave to be read (`results`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from ..engine.ports import Clock, Decision, Kernels
 from ..engine.reach import Reach
 from ..engine.tools.isolation import Isolation
 from ..errors import Expired, NotFound
-from ..schema.admin import FileRow
 from ..schema.base import Page
 from ..schema.client_tools import ClientAnswer, ClientCallTaken
 from ..schema.execution import (
@@ -34,9 +33,8 @@ from ..schema.execution import (
     Status,
 )
 from ..schema.project import Definition, Validation
-from ..schema.trace import Trace
 from ..settings import Settings
-from . import fold, listing, notebooks, recovery, traces
+from . import fold, listing, recovery
 from .acceptance import Acceptance
 from .arrivals import Arrivals
 from .batches import Batches
@@ -56,6 +54,7 @@ from .questions import Questions
 from .records import Records
 from .repeats import Repeats
 from .reserve import Reserve
+from .results import Results
 from .scheduler import Scheduler
 from .vault import Vault
 from .watchers import Watchers, first
@@ -139,6 +138,10 @@ class Executions:
             settings, self._records, clock, held=held, forget=forget, projects=store.ids, state=self.state
         )
         """Ledger, metrics and retention."""
+        self.results = Results(
+            self._records, self.cassettes, settings.data_dir, held=held, state=self.state, log=self.log
+        )
+        """What they leave to be read: files, notebooks, traces, cassettes."""
 
     # ------------------------------------------------------------ life
 
@@ -327,6 +330,11 @@ class Executions:
         ]
         return [execution_id for execution_id, _ in await recovery.orphans(found)]
 
+    @staticmethod
+    def busy(folder: Path) -> bool:
+        """Whether anything of `unfinished` lies in `folder`, a project's executions. Blocking."""
+        return recovery.any_unfinished(folder)
+
     async def versions_in_use(self, project_id: str) -> set[int]:
         """Versions that unfinished executions of the project run or will go on with."""
         found = set()
@@ -334,33 +342,6 @@ class Executions:
             with contextlib.suppress(NotFound):  # ended and deleted meanwhile
                 found.add((await self._records.spec(execution_id)).version)
         return found
-
-    async def list_files(self, execution_id: str) -> Sequence[FileRow]:
-        """The files it made or changed. Raises NotFound, Expired."""
-        return await (await self._at(execution_id)).files()
-
-    async def file_path(self, execution_id: str, path: str) -> Path:
-        """Where a file of its workspace lies, resolved and safe. Raises NotFound, Expired."""
-        return await (await self._at(execution_id)).file(path)
-
-    async def notebook(self, execution_id: str) -> bytes:
-        """It as the bytes of an `.ipynb`, as far as it has come. Raises NotFound, UnreadableFile."""
-        workspace, log = await self._at(execution_id), await self.log(execution_id)
-        return await notebooks.of(await self.state(execution_id), log, workspace)
-
-    async def trace(self, execution_id: str, *, first: int = 0, limit: int = 10_000) -> Trace:
-        """Its spans as far as it has come, from the one at `first` on. Raises NotFound, UnreadableFile."""
-        state, log = await self.state(execution_id), await self.log(execution_id)
-        return await traces.of(state, await self._records.spec(execution_id), log, first, limit)
-
-    async def record(self, execution_id: str, *, tools: bool) -> str:
-        """Save it as a cassette; its id. Raises what `Cassettes.save` does."""
-        return await self.cassettes.save(execution_id, await self.state(execution_id), tools=tools)
-
-    async def _at(self, execution_id: str) -> Workspace:
-        if execution_id not in self._scheduler.live:
-            await self._records.find(execution_id)
-        return self._workspace(execution_id)
 
     def _workspace(self, execution_id: str) -> Workspace:
         return Workspace(self._settings.data_dir, execution_id)

@@ -47,6 +47,14 @@ async def orphans(found: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
     return await asyncio.to_thread(look)
 
 
+def any_unfinished(folder: Path) -> bool:
+    """Whether an execution in `folder`, which may not exist, has not ended. Blocking."""
+    try:
+        return any(unfinished(each) for each in folder.iterdir())
+    except FileNotFoundError:
+        return False
+
+
 async def take_over(folders: Iterable[Path], adopt: Adopt) -> list[Live]:
     """Those executions in `folders` that nobody owns and that can still go somewhere.
 

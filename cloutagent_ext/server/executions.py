@@ -142,7 +142,7 @@ async def read_execution(call: Endpoint, execution_id: str) -> Reply:
 
 async def read_notebook(call: Endpoint, execution_id: str) -> Reply:
     """Reasoning as Markdown, each tool call a cell with its output; of one that runs, what there is."""
-    data = await call.services.executions.notebook(execution_id)
+    data = await call.services.executions.results.notebook(execution_id)
     kind = "application/x-ipynb+json"
     return Reply(data, media_type=kind, headers=attachment(f"{execution_id}.ipynb", kind))
 
@@ -150,7 +150,7 @@ async def read_notebook(call: Endpoint, execution_id: str) -> Reply:
 async def read_trace(call: Endpoint, execution_id: str, query: TraceQuery) -> Reply:
     """Its spans as far as it has come, in the order in which they began; no collector needed."""
     first = int(query.cursor or 0)
-    return Reply(await call.services.executions.trace(execution_id, first=first, limit=query.limit))
+    return Reply(await call.services.executions.results.trace(execution_id, first=first, limit=query.limit))
 
 
 async def delete_execution(call: Endpoint, execution_id: str) -> Reply:

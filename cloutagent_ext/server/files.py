@@ -59,16 +59,16 @@ async def delete_project_file(call: Endpoint, project_id: str, path: str) -> Rep
 
 
 async def list_execution_files(call: Endpoint, execution_id: str) -> Reply:
-    return Reply(Page[FileRow](items=await call.services.executions.list_files(execution_id)))
+    return Reply(Page[FileRow](items=await call.services.executions.results.files(execution_id)))
 
 
 async def read_execution_file(call: Endpoint, execution_id: str, path: str) -> None:
     """Piece by piece: a workspace file may be larger than memory."""
-    rows = await call.services.executions.list_files(execution_id)
+    rows = await call.services.executions.results.files(execution_id)
     row = next((row for row in rows if row.path == path), None)
     if row is None:
         raise NotFound(f"This execution has no file {path[:200]!r}.")
-    place = await call.services.executions.file_path(execution_id, path)
+    place = await call.services.executions.results.file(execution_id, path)
     file, size = await asyncio.to_thread(_open, place)
     try:
         for name, value in attachment(path, row.media_type).items():

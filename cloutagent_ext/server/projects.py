@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..errors import Conflict, InvalidRequest, PreconditionFailed
+from ..errors import InvalidRequest, PreconditionFailed
 from ..schema.base import Page
 from ..schema.canvas import UiPatch
 from ..schema.project import (
@@ -75,9 +75,7 @@ async def delete_project(call: Endpoint, project_id: str) -> Reply:
     wanted = call.header("If-Match") or "*"
     if wanted != "*" and (await call.services.store.read(project_id)).etag != wanted:
         raise PreconditionFailed("The project has changed since; read it again before you delete it.")
-    if await call.services.executions.unfinished(project_id):
-        raise Conflict("Executions of this project wait or run; cancel them before you delete it.")
-    await call.services.store.delete(project_id)
+    await call.services.store.delete(project_id, busy=call.services.executions.busy)
     return NO_CONTENT
 
 

@@ -36,7 +36,7 @@ from .history import History
 from .layout import Loaded
 from .listing import Listing
 from .project_files import Root
-from .shelf import EXECUTIONS, MEMORY, Shelf, is_id
+from .shelf import EXECUTIONS, MEMORY, Busy, Shelf, is_id
 from .stored import Stored, plain, stored
 from .turns import Turns
 from .writer import Writer, lock_path
@@ -197,9 +197,9 @@ class ProjectStore:
         """Change view state (last write wins); the whole `ui` as it is now."""
         return await self._in_turn(project_id, lambda: self._writer.patch_ui(str(project_id), patch))
 
-    async def delete(self, project_id: str) -> None:
-        """Zip it into `backups/`, then remove it. Whether executions still run is the caller's check."""
-        await self._in_turn(project_id, lambda: self._shelf.delete(str(project_id)))
+    async def delete(self, project_id: str, *, busy: Busy = lambda _: False) -> None:
+        """Zip it into `backups/`, then remove it. Raises `Conflict` where its executions are `busy`."""
+        await self._in_turn(project_id, lambda: self._shelf.delete(str(project_id), busy))
 
     async def freeze(
         self,

@@ -46,6 +46,14 @@ _STAGED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{12}\.tmp")
 
 log = logging.getLogger("cloutagent.store")
 
+Busy = Callable[[Path], bool]
+"""Whether any of the executions in a project's folder for them is unfinished. Blocking."""
+
+
+def _must_rest(folder: Path, busy: Busy) -> None:
+    if busy(folder / EXECUTIONS):
+        raise Conflict("Executions of this project wait or run; cancel them before you delete it.")
+
 
 def is_id(text: str) -> bool:
     """Whether `text` is a project id as we make them: only these ever become part of a path."""
@@ -151,8 +159,12 @@ class Shelf:
             durable.sync_folder(self._projects)
         return project_id
 
-    def delete(self, project_id: str) -> None:
-        """Zip the project into the backups, then let it go. Raises `NotFound`, `DiskFull`."""
+    def delete(self, project_id: str, busy: Busy) -> None:
+        """Zip the project into the backups, then let it go. Raises `NotFound`, `Conflict`, `DiskFull`.
+
+        `busy` is asked at the end too: an execution may begin while the project is being zipped. One that
+        begins later finds no project any more.
+        """
         folder = self._projects / project_id
         nameless = self._projects / f"{_DELETED}{project_id}"
         with self._guard.writing(), filelocks.locked(lock_path(self._projects, project_id)):
@@ -160,8 +172,18 @@ class Shelf:
                 raise NotFound("There is no such project.")
             with suppress(UnreadableFile):  # zipped as it lies there
                 recover(folder)
-            self.keep(folder, project_id, DELETED)
-            durable.rename(folder, nameless)
+            _must_rest(folder, busy)
+            kept = self.keep(folder, project_id, DELETED)
+            try:
+                durable.rename(folder, nameless)
+                try:
+                    _must_rest(nameless, busy)
+                except Conflict:
+                    durable.rename(nameless, folder)
+                    raise
+            except BaseException:
+                durable.remove(self._backups / kept)
+                raise
             durable.sync_folder(self._projects)
         try:
             durable.remove_tree(nameless)

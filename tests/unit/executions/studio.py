@@ -43,7 +43,7 @@ class Studio:
         state = await office.run(project, **({"prompt": prompt} if prompt else {}))
         assert state.status == status, state.error
         events = await office.events(state.execution_id)
-        cassette = await office.executions.record(state.execution_id, tools=tools)
+        cassette = await office.executions.results.record(state.execution_id, tools=tools)
         await office.services.stop(0)
         return project, state, events, cassette
 

@@ -288,15 +288,15 @@ async def test_a_fork_works_in_a_copy_of_the_workspace(world: World) -> None:
     project = await world.project()
     state = await world.office.run(project)
     turn = await world.event(state.execution_id, "tool_call", 1)
-    workspace = await world.office.executions.file_path(state.execution_id, "file")
+    workspace = await world.office.executions.results.file(state.execution_id, "file")
     await asyncio.to_thread(workspace.write_text, "b")
     fork = await world.fork(state.execution_id, from_event=turn["id"])
     assert fork.result is not None
     assert fork.result.text == "It says b.", "the workspace as it is now"
-    copy = await world.office.executions.file_path(fork.execution_id, "file")
+    copy = await world.office.executions.results.file(fork.execution_id, "file")
     await asyncio.to_thread(copy.write_text, "c")
     assert await asyncio.to_thread(workspace.read_text) == "b"
-    assert [row.path for row in await world.office.executions.list_files(fork.execution_id)] == ["file"]
+    assert [row.path for row in await world.office.executions.results.files(fork.execution_id)] == ["file"]
 
 
 # ---------------------------------------------------------------- continue
@@ -314,7 +314,7 @@ async def test_a_conversation_goes_on_with_the_same_prefix_and_workspace(world: 
     same_prefix(before, after, len(before["messages"]))
     assert len(after["messages"]) == len(before["messages"]) + 2
     assert (await world.event(next_.execution_id, "start"))["continued_from"] == state.execution_id
-    assert [row.path for row in await world.office.executions.list_files(next_.execution_id)] == ["file"]
+    assert [row.path for row in await world.office.executions.results.files(next_.execution_id)] == ["file"]
     third = await world.office.run(project, prompt="Also more.", continue_from=next_.execution_id)
     assert len(world.api.requests[-1]["messages"]) == len(after["messages"]) + 2
     assert third.turns == 1

@@ -25,20 +25,20 @@ async def test_only_what_has_ended_and_asked_a_model_is_recorded(office: Office)
     accepted = await office.accept(project_id)
     await office.until(accepted.execution_id, "tool_call")
     with pytest.raises(Conflict, match="has not ended"):
-        await office.executions.record(accepted.execution_id, tools=False)
+        await office.executions.results.record(accepted.execution_id, tools=False)
     await office.executions.cancel(accepted.execution_id, "ada")
     await office.executions.wait(accepted.execution_id)
-    assert await office.executions.record(accepted.execution_id, tools=False)
+    assert await office.executions.results.record(accepted.execution_id, tools=False)
     with pytest.raises(NotFound):
-        await office.executions.record("00000000-0000-7000-8000-000000000000", tools=False)
+        await office.executions.results.record("00000000-0000-7000-8000-000000000000", tools=False)
 
 
 async def test_cassettes_are_listed_handed_out_taken_in_and_deleted(office: Office) -> None:
     project_id, other = await office.project({"text": "Hello."}), await office.project({"text": "Hello."})
     state = await office.run(project_id)
     shelf = office.executions.cassettes
-    first = await office.executions.record(state.execution_id, tools=False)
-    second = await office.executions.record(state.execution_id, tools=True)
+    first = await office.executions.results.record(state.execution_id, tools=False)
+    second = await office.executions.results.record(state.execution_id, tools=True)
     rows = await shelf.rows(project_id)
     assert {row.id for row in rows} == {first, second}
     assert rows[0].id == second
@@ -114,7 +114,7 @@ async def test_a_hostile_cassette_writes_no_picture_outside_the_workspace(
     looking = {"text": "I look.", "tools": [{"name": "view", "input": {"path": "a"}}]}
     project_id = await office.project(looking, agent=agent(tools=["view"]))
     state = await office.run(project_id)
-    cassette = await office.executions.record(state.execution_id, tools=True)
+    cassette = await office.executions.results.record(state.execution_id, tools=True)
     lines = (
         gzip.decompress(await office.executions.cassettes.read(project_id, cassette)).decode().splitlines()
     )

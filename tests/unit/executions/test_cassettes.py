@@ -84,7 +84,7 @@ async def test_a_replay_tells_the_same_without_key_network_or_cost(studio: Studi
     start = next(e for e in await player.events(again.execution_id) if e["type"] == "start")
     assert start["replay"] == cassette
     # Without tool results on the cassette, tools really ran.
-    assert [row.path for row in await player.executions.list_files(again.execution_id)] == ["d"]
+    assert [row.path for row in await player.executions.results.files(again.execution_id)] == ["d"]
 
 
 async def test_with_tool_results_a_replay_runs_no_tool(studio: Studio) -> None:
@@ -97,7 +97,7 @@ async def test_with_tool_results_a_replay_runs_no_tool(studio: Studio) -> None:
     again = await player.run(project_id, replay=cassette)
     assert (again.status, again.error) == ("completed", None)
     assert told(await player.events(again.execution_id)) == told(events)
-    assert await player.executions.list_files(again.execution_id) == []
+    assert await player.executions.results.files(again.execution_id) == []
     row = (await player.executions.cassettes.rows(project_id))[0]
     assert (row.tool_results, row.replies, row.status) == (1, 2, "completed")
 
@@ -116,7 +116,7 @@ async def test_pictures_come_back_to_where_the_model_saw_them(studio: Studio) ->
     assert told(await player.events(again.execution_id)) == told(events)
     parts = next(e["output"] for e in events if e["type"] == "tool_result")
     path = next(part["path"] for part in parts if part["type"] == "image")
-    assert (await player.executions.file_path(again.execution_id, path)).read_bytes() == png
+    assert (await player.executions.results.file(again.execution_id, path)).read_bytes() == png
 
 
 async def test_with_tool_results_a_replay_starts_no_mcp_server(studio: Studio) -> None:
@@ -156,7 +156,7 @@ async def test_what_belongs_to_one_run_is_no_difference(studio: Studio) -> None:
     assert (again.status, again.error) == ("completed", None)
     assert first.execution_id in first.result.text  # type: ignore[union-attr]
     assert again.result.text == first.result.text.replace(first.execution_id, again.execution_id)  # type: ignore[union-attr]
-    assert [row.path for row in await player.executions.list_files(again.execution_id)] == ["made"]
+    assert [row.path for row in await player.executions.results.files(again.execution_id)] == ["made"]
 
 
 async def test_a_changed_prompt_is_named_with_both_texts(studio: Studio) -> None:
@@ -279,7 +279,7 @@ async def test_what_the_simulated_service_summarised_replays_too(office: Office)
     first = await office.run(project_id)
     events = await office.events(first.execution_id)
     assert [e["details"]["by"] for e in events if e.get("code") == "COMPACTED"] == ["service"]
-    cassette = await office.executions.record(first.execution_id, tools=True)
+    cassette = await office.executions.results.record(first.execution_id, tools=True)
     again = await office.run(project_id, replay=cassette)
     assert (again.status, again.error) == ("completed", None)
     assert told(await office.events(again.execution_id)) == told(events)

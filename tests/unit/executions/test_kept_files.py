@@ -88,7 +88,7 @@ async def test_a_recording_plays_without_the_service_that_kept_its_files(
     execution_id = await begun(office)
     let_go(office, execution_id)
     assert await end_of(office, execution_id) == "completed"
-    cassette = await office.executions.record(execution_id, tools=True)
+    cassette = await office.executions.results.record(execution_id, tools=True)
     asked, project = len(api.requests), (await office.executions.state(execution_id)).project_id
     upload = (await office.executions.inputs.keep(project, io.BytesIO(PDF), len(PDF))).upload_id
     files = [InputFile(path="report.pdf", upload_id=upload)]

@@ -71,7 +71,7 @@ async def test_the_documented_example_answers_and_is_paid_for(install: Install, 
     row = next(row for row in office.services.models.models() if row.id == "acme/small")
     assert (row.name, row.context_window, row.price is not None) == ("Acme Small", 64_000, True)
     # A recording of it plays without the package's help.
-    cassette = await office.executions.record(state.execution_id, tools=False)
+    cassette = await office.executions.results.record(state.execution_id, tools=False)
     await office.services.secrets.delete(project, "ACME_KEY")
     assert (await office.run(project, replay=cassette)).status == "completed"
 

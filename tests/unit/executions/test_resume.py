@@ -108,7 +108,7 @@ async def test_after_a_kill_it_goes_on_in_its_own_log_and_a_tool_in_flight_is_un
     assert (resumed["by"], resumed["attempt"]) == ("restart", 2)
     assert events[kinds.index("interrupted")]["died"] is True
     assert state.turns == 4
-    rows = await office.executions.list_files(execution_id)
+    rows = await office.executions.results.files(execution_id)
     assert [row.path for row in rows] == ["deep/file"]
 
 

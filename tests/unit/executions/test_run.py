@@ -59,9 +59,9 @@ async def test_a_run_computes_with_the_projects_files_and_says_so(office: Office
     assert state.result is not None
     assert state.result.text.startswith("Done: 3")
     assert state.files == 1
-    [row] = await office.executions.list_files(state.execution_id)
+    [row] = await office.executions.results.files(state.execution_id)
     assert row.path == "report.txt"
-    path = await office.executions.file_path(state.execution_id, "report.txt")
+    path = await office.executions.results.file(state.execution_id, "report.txt")
     assert await asyncio.to_thread(path.read_text) == "made\n"
 
 
@@ -93,7 +93,9 @@ async def test_a_cancel_in_the_middle_of_a_command_leaves_no_process(office: Off
     await office.until(accepted.execution_id, "tool_call")
     async with asyncio.timeout(20):
         while not [
-            row for row in await office.executions.list_files(accepted.execution_id) if row.path == "started"
+            row
+            for row in await office.executions.results.files(accepted.execution_id)
+            if row.path == "started"
         ]:
             await asyncio.sleep(0.02)
     assert await processes_of(accepted.execution_id)

@@ -204,7 +204,7 @@ async def test_the_trace_of_a_real_run_adds_up_and_is_the_same_after_a_restart(
     second = await open_office()
     await open_(gate)
     await second.executions.wait(accepted.execution_id)
-    trace = await second.executions.trace(accepted.execution_id)
+    trace = await second.executions.results.trace(accepted.execution_id)
     assert trace.trace_id == accepted.execution_id.replace("-", "")
     after = {span.span_id: span for span in trace.items}
     assert {each: after[each] for each in before} == before, "what had ended stays as it was"
@@ -220,7 +220,7 @@ async def test_the_trace_of_a_real_run_adds_up_and_is_the_same_after_a_restart(
 async def until_two_calls(office: Office, execution_id: str) -> Trace:
     async with asyncio.timeout(30):
         while True:
-            trace = await office.executions.trace(execution_id)
+            trace = await office.executions.results.trace(execution_id)
             tools = [span for span in trace.items if span.kind == "tool"]
             if len(tools) == 2 and trace.items[-1].kind == "tool":
                 return trace
@@ -231,11 +231,11 @@ async def test_a_long_trace_comes_in_pages_that_add_up(office: Office) -> None:
     project = await office.project(*[bash("true") for _ in range(3)])
     accepted = await office.accept(project)
     await office.executions.wait(accepted.execution_id)
-    whole = await office.executions.trace(accepted.execution_id)
+    whole = await office.executions.results.trace(accepted.execution_id)
     assert whole.next_cursor is None
     found, first = list[Span](), 0
     while True:
-        page = await office.executions.trace(accepted.execution_id, first=first, limit=3)
+        page = await office.executions.results.trace(accepted.execution_id, first=first, limit=3)
         found += page.items
         if page.next_cursor is None:
             break

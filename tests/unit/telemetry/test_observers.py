@@ -56,7 +56,7 @@ async def test_spans_of_an_execution_that_goes_on_at_another_server_are_those_of
         await second.executions.wait(accepted.execution_id)
         await second.services.stop(0)
         third = await open_office()
-        trace = await third.executions.trace(accepted.execution_id)
+        trace = await third.executions.results.trace(accepted.execution_id)
         sent = [(span["span_id"], span["parent_id"]) for span in collector.spans]
         assert sorted(sent) == sorted((span.span_id, span.parent_id) for span in trace.items), "each once"
         assert {span["trace_id"] for span in collector.spans} == {trace.trace_id}

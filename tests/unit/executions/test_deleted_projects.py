@@ -1,0 +1,56 @@
+"""A project that is deleted while somebody asks for an execution of it: one of the two happens, whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloutagent_ext.errors import Conflict, NotFound
+from cloutagent_ext.executions.entrance import Entrance
+from cloutagent_ext.executions.inputs import Inputs
+from cloutagent_ext.executions.records import Records
+from cloutagent_ext.executions.reserve import Reserve
+from cloutagent_ext.store.backups import Backups
+
+from .conftest import Office, Opens, bash
+
+
+async def test_an_execution_that_begins_while_the_last_state_is_kept_stops_the_delete(
+    open_office: Opens,
+) -> None:
+    """Keeping it takes seconds: what was asked before says nothing about the end of that."""
+    office = await open_office()
+    project = await office.project(bash("true"))
+    store, asked = office.services.store, list[Path]()
+
+    def busy(folder: Path) -> bool:
+        asked.append(folder)
+        return len(asked) == 2
+
+    with pytest.raises(Conflict, match="cancel"):
+        await store.delete(project, busy=busy)
+    assert (await store.read(project)).project.name == "Sales"
+    assert await _kept(office) == []
+    assert (await office.run(project)).status == "completed"
+    await store.delete(project, busy=office.executions.busy)
+    assert len(await _kept(office)) == 1
+
+
+async def test_a_project_that_is_gone_accepts_nothing_and_stays_gone(open_office: Opens) -> None:
+    office = await open_office()
+    project = await office.project(bash("true"))
+    execution_id = (await office.run(project)).execution_id
+    data_dir, records = office.services.settings.data_dir, Records(office.services.store)
+    spec = await records.spec(execution_id)
+    await office.services.store.delete(project, busy=office.executions.busy)
+    inputs = Inputs(data_dir, None)
+    entrance = Entrance(records, data_dir, lambda *_: pytest.fail("taken"), inputs, Reserve(data_dir))
+    with pytest.raises(NotFound):
+        await entrance.create(spec, 0)
+    assert not (office.services.settings.data_dir / "projects" / project).exists()
+
+
+async def _kept(office: Office) -> list[str]:
+    backups: Backups = office.services.backups
+    return [row.name for row in await backups.rows() if row.kind == "deleted"]
