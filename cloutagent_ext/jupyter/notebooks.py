@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections import defaultdict
 from collections.abc import Awaitable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ..engine.notebooks import CellChange, NotebookState
 from ..engine.ports import Kernel, ToolError
@@ -37,8 +37,9 @@ class ServerNotebooks:
 
     def __init__(self, server: Any) -> None:
         self._server = server
-        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._kernels: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Gone with whoever holds them: a server lives for months, and notebooks and kernels come and go.
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._kernels: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, path: str) -> NotebookState:
         """See `engine.notebooks.Notebooks.read`."""
@@ -52,7 +53,7 @@ class ServerNotebooks:
     async def change(self, path: str, change: CellChange) -> NotebookState:
         """See `engine.notebooks.Notebooks.change`."""
         path = _plain(path)
-        async with self._changing[path]:
+        async with self._changing.setdefault(path, asyncio.Lock()):
             document = await self._document(path)
             if document is not None:
                 # No await from here on: nobody's change comes in between.
@@ -87,7 +88,7 @@ class ServerNotebooks:
         await loaded("jupyter.attached")
         from .attached import AttachedKernel
 
-        return AttachedKernel(manager, self._kernels[kernel_id])
+        return AttachedKernel(manager, self._kernels.setdefault(kernel_id, asyncio.Lock()))
 
     async def _session(self, path: str) -> JsonObject | None:
         """The session of the notebook, as Lab makes one for each that is open with a kernel."""

@@ -38,3 +38,16 @@ def child_environment(execution_id: str, extra: Mapping[str, str], *, home: Path
     if site.ENABLE_USER_SITE and (base := site.USER_BASE):
         env["PYTHONUSERBASE"] = base  # libraries of `pip install --user`, which HOME would hide
     return {**env, **extra, MARKER: execution_id}
+
+
+def must_fit(env: Mapping[str, str]) -> None:
+    """Raises OSError that names a variable which no program can be given, as the system itself would not."""
+    for name, value in env.items():
+        try:
+            fits = b"\0" not in os.fsencode(f"{name}{value}")
+        except UnicodeEncodeError:
+            fits = False
+        if not fits:
+            raise OSError(
+                f"the variable {name!a} holds a NUL or half a character, which no program can be given"
+            )

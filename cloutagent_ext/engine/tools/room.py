@@ -13,16 +13,19 @@ import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..ports import EndExecution
 from . import processes
+from .environment import must_fit
 
 WARDEN = Path(__file__).with_name("warden.py")
 READY_S = 30.0
 STOP_S = 2.0
 """How long the sandbox may take to vanish before its processes are killed one by one."""
+_POLL_S = 0.02
 ARGV = [sys.executable, "-I", "-S", str(WARDEN)]
 """What a sandbox is put around."""
 OPTIONS = ("--as-pid-1",)
@@ -81,12 +84,19 @@ class Room:
         return not poller.poll(0)
 
     async def start_supervisor(self, command: socket.socket) -> bool:
-        """A new supervisor that listens on `command`; False where this sandbox is gone."""
-        try:
-            socket.send_fds(self._control, [b"+"], [command.fileno()])
-        except OSError:
-            return False
-        return self.alive
+        """A new supervisor that listens on `command`; False where this sandbox is gone, or takes no more."""
+        give_up = time.monotonic() + READY_S
+        while True:
+            try:
+                socket.send_fds(self._control, [b"+"], [command.fileno()])
+            except BlockingIOError:  # many at once, and process 1 has not come round to them
+                if time.monotonic() > give_up or self._process.poll() is not None:
+                    return False
+                await asyncio.sleep(_POLL_S)
+            except OSError:
+                return False
+            else:
+                return self.alive
 
     async def close(self) -> None:
         """End every process in it; safe to call twice."""
@@ -103,6 +113,7 @@ def _spawn(
     argv: Sequence[str], cwd: Path, env: Mapping[str, str], theirs: socket.socket
 ) -> subprocess.Popen[bytes]:
     with theirs:
+        must_fit(env)
         return subprocess.Popen(
             argv,
             stdin=theirs.fileno(),

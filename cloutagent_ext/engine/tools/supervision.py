@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .environment import must_fit
+
 STOP_S = 5.0
 """How long a supervisor may take to end everything below it before it is killed itself."""
 
@@ -23,7 +25,11 @@ _PROGRAM = Path(__file__).with_name("supervisor.py")
 def spawn(
     control: socket.socket, env: dict[str, str], pass_fds: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """A supervisor that is told by `control` what to start; it has `env` and `pass_fds`, no more."""
+    """A supervisor that is told by `control` what to start; it has `env` and `pass_fds`, no more.
+
+    Raises OSError, also for variables that no program can be given.
+    """
+    must_fit(env)
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(_PROGRAM)],
         stdin=control.fileno(),

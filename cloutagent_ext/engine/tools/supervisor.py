@@ -1,6 +1,6 @@
 """The small process above one command: nothing that the command starts can outlive it unseen.
 
-Runs as `python -I -S supervisor.py`: standard library and `watches` only. It makes
+Runs as `python -I -S supervisor.py`: standard library, `watches` and `outputs` only. It makes
 itself the reaper of orphans (PR_SET_CHILD_SUBREAPER), so whatever the command does to
 get away (`setsid`, double fork, `env -i`, ignoring TERM), it stays a descendant of this
 process. Everything is ended (TERM, a grace, KILL until no child
@@ -41,15 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from . import watches
+    from . import outputs, watches
 else:
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import outputs
     import watches
 
-TAIL_BYTES = 32 * 1024
-FIRST_LINE_BYTES = 4096
-"""Where a command may say that it goes on in the background."""
-READ_BYTES = 64 * 1024
 TERM_GRACE_S = 1.0
 """How long a process may tidy up after TERM; a cancel must be over within 5 s."""
 KILL_GIVE_UP_S = 30.0
@@ -189,55 +186,6 @@ def given(data: bytes) -> int:
     return descriptor
 
 
-class Output:
-    """What came out so far: the first `kept` bytes, the tail, and how much in all."""
-
-    def __init__(self, pipe: int, kept: int) -> None:
-        self.pipe, self.kept = pipe, kept
-        self.head, self.tail, self.total = bytearray(), bytearray(), 0
-        self.open = True
-
-    def read(self) -> bool:
-        """Take one helping; whether there was any."""
-        try:
-            data = os.read(self.pipe, READ_BYTES)
-        except BlockingIOError:
-            return False
-        if not data:
-            self.open = False
-            return False
-        self.total += len(data)
-        room = self.kept - len(self.head)
-        self.head += data[:room]
-        if len(data) > room:
-            self.tail += data[max(room, 0) :]
-            del self.tail[:-TAIL_BYTES]
-        return True
-
-    def drain(self) -> None:
-        """What was written before the command exited and waits in the pipe (1 MiB is the largest pipe)."""
-        for _ in range(1024 * 1024 // READ_BYTES):
-            if not self.read():
-                return
-
-    def forget(self) -> None:
-        """Keep nothing any more: nobody will ask for it."""
-        self.kept = 0
-        self.head.clear()
-        self.tail.clear()
-
-    def says_async(self) -> bool:
-        """Whether the first line is complete and says that the rest goes on in the background."""
-        line, end, _ = self.head[:FIRST_LINE_BYTES].partition(b"\n")
-        if not end or b'"async"' not in line:
-            return False
-        try:
-            said = json.loads(line)
-        except ValueError:
-            return False
-        return isinstance(said, dict) and said.get("async") is True
-
-
 BEAT_S = 2.0
 """Most seconds between two signs of life of a command that goes on writing."""
 
@@ -258,7 +206,7 @@ def hand_over(control: int, answer: dict[str, Any], *parts: bytes) -> bool:
 def read_request(control: int) -> Any:
     data = b""
     while not data.endswith(b"\n"):
-        piece = os.read(control, READ_BYTES)
+        piece = os.read(control, outputs.READ_BYTES)
         if not piece:
             sys.exit(0)
         data += piece
@@ -313,7 +261,7 @@ def main() -> None:
         hand_over(control, {"problem": problem})
         return
 
-    output, errors = Output(output_read, request["kept"]), Output(errors_read, request["kept"])
+    output, errors = (outputs.Output(pipe, request["kept"]) for pipe in (output_read, errors_read))
     reading = [output, errors] if apart else [output]
     disk = watches.Disk(request["disk"], request["max_disk"])
     poller = select.poll()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cloutagent_ext.engine.ports import EndExecution, ToolError
 from cloutagent_ext.engine.tools.environment import MARKER, child_environment
 from cloutagent_ext.engine.tools.isolation import Isolation
 from tests.support.mcp_bench import McpBench
@@ -106,3 +107,14 @@ def test_shell_functions_and_everything_unlisted_stay_out(canaries: dict[str, st
 
 async def test_python_of_a_command_is_the_one_the_server_runs_on(box: Box) -> None:
     assert await box.text("bash", command="python -c 'import pydantic; print(1)'") == "1\n"
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+async def test_a_variable_that_no_program_can_be_given_is_named(
+    make_box: Callable[..., Box], isolation: Isolation, value: str
+) -> None:
+    """It comes from a project, and is no bug of ours: the model, or the caller, is told which one it is."""
+    box = make_box(env={"FINE": "x", "ODD": value})
+    async with box.toolbox:
+        with pytest.raises((ToolError, EndExecution), match="ODD"):
+            await box.run("bash", command="true")
