@@ -82,7 +82,7 @@ test-browser:
 	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not nightly"
 
 screenshots: setup-test
-	$(CLEAN_ENV) CLOUTAGENT_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser -k screenshots
+	$(CLEAN_ENV) CLOUTAGENT_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser -k "screenshots and not contrast"
 
 nightly: setup-test
 	@scripts/ensure_debian.sh nightly

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import Lab
+from tests.browser.lab import THEME_NAMES, Lab
 from tests.support.live_server import LiveServer, live_server
 
 CHROMIUM_FLAGS = (
@@ -30,10 +30,48 @@ PANEL = Path(__file__).parents[2] / "cloutagent_ext" / "labextension"
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_first_agent.ipynb"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    twice = [item for item in items if _in_vain(item)]
+    if twice:
+        items[:] = [item for item in items if item not in twice]
+        config.hook.pytest_deselected(items=twice)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each scenario is played in Lab's light theme, and at night in the others too.
+
+    A test that chooses its themes itself has them; where it knows only light and dark, the high contrast
+    takes the place of the dark one.
+    """
+    own = {"theme", "mode"} & set(metafunc.fixturenames)
+    nightly = metafunc.definition.get_closest_marker("nightly") is not None
+    light, *others = THEME_NAMES
+    if own or nightly:
+        others = []
+    elif "dark" in metafunc.fixturenames:
+        others = others[-1:]
+    at_night = [
+        pytest.param(name, id=name.lower().replace(" ", "-"), marks=pytest.mark.nightly) for name in others
+    ]
+    as_ever = pytest.param(light, id=pytest.HIDDEN_PARAM)
+    metafunc.parametrize("colours", [as_ever, *at_night], indirect=True)
+
+
+def _in_vain(item: pytest.Item) -> bool:
+    """In high contrast there is no light form."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return params.get("dark") is False and params.get("colours", THEME_NAMES[0]) != THEME_NAMES[0]
+
+
+@pytest.fixture(autouse=True)
+def colours(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The theme in which every window of the test opens."""
+    Lab.colours = request.param
+    yield request.param
+    Lab.colours = THEME_NAMES[0]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import pytest
@@ -23,6 +23,8 @@ SLOW_MS = 60_000
 _ROOT = Path(__file__).parents[2]
 SCREENSHOTS = _ROOT / (os.environ.get("CLOUTAGENT_SCREENSHOTS") or "test-results")
 """Where pictures go; `make screenshots` puts them into the documentation."""
+THEME_NAMES = ("Light", "Dark", "Dark High Contrast")
+"""Lab's own: the first by day, all of them at night."""
 THEMES = (pytest.param(False, id="light"), pytest.param(True, id="dark", marks=pytest.mark.nightly))
 """For tests that take pictures: the light theme each time, the dark one at night."""
 # Lab's own noise, which no extension can stop.
@@ -41,6 +43,10 @@ class Lab:
     workspace: str = field(default_factory=lambda: secrets.token_hex(4))
     """A layout of its own, so that no test finds what another has left open."""
     complaints: list[str] = field(default_factory=list)
+    worn: str = field(default_factory=lambda: Lab.colours)
+
+    colours: ClassVar[str] = THEME_NAMES[0]
+    """The theme of the test that is played (`conftest.colours`)."""
 
     @classmethod
     @contextmanager
@@ -117,6 +123,8 @@ class Lab:
         self.page.locator("#jp-main-dock-panel").wait_for()
         # What is shown before the layout stands again, the layout may hide.
         self.page.evaluate("async () => { await window.jupyterapp?.restored; }")
+        # The server remembers the theme of whoever was here before.
+        self.wear(self.worn)
 
     def open_project(self, name: str, *, notebook: str | None = None) -> None:
         """The project's tab in front, its canvas drawn."""
@@ -129,15 +137,19 @@ class Lab:
         )
 
     def theme(self, dark: bool) -> None:
-        name = "JupyterLab Dark" if dark else "JupyterLab Light"
-        self.command("apputils:change-theme", theme=name)
-        light = str(not dark).lower()
-        self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
+        """For tests that know two themes: the other dark one, where that is played."""
+        self.wear((self.colours if self.colours != THEME_NAMES[0] else "Dark") if dark else "Light")
 
     def high_contrast(self) -> None:
-        name = "JupyterLab Dark High Contrast"
-        self.command("apputils:change-theme", theme=name)
-        self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+        self.wear("Dark High Contrast")
+
+    def wear(self, theme: str) -> None:
+        """Lab in this theme, now and after a reload."""
+        self.worn = theme
+        shown = self.page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']")
+        if shown.count() == 0:
+            self.command("apputils:change-theme", theme=f"JupyterLab {theme}")
+            shown.wait_for(state="attached")
 
     def tab_to(self, target: Locator, *, most: int = 60, back: bool = False) -> None:
         """Press Tab until `target` has the focus, as somebody without a mouse would."""
@@ -154,8 +166,10 @@ class Lab:
         )
 
     def screenshot(self, name: str) -> None:
-        """A picture of the whole window."""
+        """A picture of the whole window; of the same name in each theme that a test is played in at night."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        if self.colours != THEME_NAMES[0]:
+            name += "-in-" + self.colours.lower().replace(" ", "-")
         self.page.wait_for_function("() => document.fonts.status === 'loaded'")
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.lab import Lab
+from tests.browser.lab import THEMES, Lab
 from tests.support.live_server import LiveServer
 
 NOTEBOOK = "01_first_agent.ipynb"
@@ -131,7 +131,7 @@ def test_names_and_states_are_readable_from_far_away(lab: Lab, server: LiveServe
     assert min(sizes) >= 11, min(sizes)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_screenshots_of_the_outline(chromium: Browser, server: LiveServer, dark: bool) -> None:
     project = server.create_project("Sales analyst")["id"]
     with Lab.opened(chromium, server) as lab:

@@ -33,11 +33,7 @@ def test_axe_finds_nothing_on_canvas_outline_and_properties(
     project = big_project(server, f"Axe {theme}", 3)
     with Lab.opened(chromium, server) as lab:
         lab.open_project(project)
-        lab.page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })",
-            f"JupyterLab {theme}",
-        )
-        lab.page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for(state="attached")
+        lab.wear(theme)
         lab.hide_sidebars()
         lab.card("agent").click()
         lab.page.locator(".ca-Prompt").first.wait_for()

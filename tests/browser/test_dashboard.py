@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import NOTEBOOK, PANEL
-from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.lab import SLOW_MS, THEMES, Lab
 from tests.browser.past import server_with_a_past
 from tests.support.live_server import LiveServer, live_server
 
@@ -131,7 +131,7 @@ def test_what_was_paid_for_is_drawn_and_read(chromium: Browser, past: LiveServer
         lab.expect_quiet_console()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_screenshots_of_the_dashboard(chromium: Browser, past: LiveServer, dark: bool) -> None:
     name = "dark" if dark else "light"
     added_up(past)

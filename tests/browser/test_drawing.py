@@ -35,6 +35,16 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     page.get_by_label("Prompt", exact=True).fill("You read.")
     page.get_by_role("button", name="Add MCP server").drag_to(ground, target_position={"x": 640, "y": 330})
     page.get_by_label("Begin with").select_option("time")
+    # It is tried where it is made: the real program is started, and says which tools it has.
+    page.get_by_role("button", name="Test", exact=True).click()
+    expect(page.get_by_text(re.compile(r"^Connected to mcp-time \S+ in [\d.]+ m?s\.$"))).to_be_visible(
+        timeout=SLOW_MS
+    )
+    found = page.get_by_role("group", name="2 tools").get_by_role("checkbox")
+    expect(found).to_have_count(2)
+    page.get_by_role("checkbox", name="convert_time").uncheck()
+    expect(page.get_by_role("checkbox", name="get_current_time")).to_be_checked()
+    expect(page.get_by_label("Tools that may be called")).to_have_value("get_current_time")
     # Drawn from the subagent's side to the server's: a wire of its own, besides the agent's.
     page.get_by_role("button", name="Fit all cards").click()
     lab.card("subagent:reader").hover()
@@ -54,6 +64,7 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     assert [each["id"] for each in saved["subagents"]] == ["reader"]
     assert saved["subagents"][0]["mcps"] == ["mcp-server"]
     assert saved["mcps"][0]["command"] == "mcp-server-time"
+    assert saved["mcps"][0]["enabled_tools"] == ["get_current_time"]
     lab.run()
     expect(lab.card("agent")).to_contain_text("done", timeout=SLOW_MS)
     expect(lab.card("subagent:reader")).to_contain_text("done")

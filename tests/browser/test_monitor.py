@@ -197,6 +197,14 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
     dialog.get_by_role("button", name="Run").click()
     ended(lab)
 
+    # What a model would read now: the prompt with the values that were given last.
+    lab.card("agent").click()
+    field = lab.page.locator("[data-field='agent.task']")
+    field.get_by_role("button", name="Preview").click()
+    expect(field.get_by_role("region", name="Preview")).to_have_text("Say hello.")
+    expect(field.locator("mark[data-filled=true]")).to_have_text("hello")
+    lab.page.get_by_role("button", name="Close properties").click()
+
     def started(execution: str) -> dict[str, Any]:
         items = server.request("GET", f"executions/{execution}/events")[1]["items"]
         return next(event for event in items if event["type"] == "agent_start")

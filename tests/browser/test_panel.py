@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.lab import SLOW_MS, THEMES, Lab
 from tests.support.live_server import LiveServer
 
 NOTEBOOK = "01_first_agent.ipynb"
@@ -21,16 +21,18 @@ def analyst(server: LiveServer) -> str:
 
 
 def slow_project(server: LiveServer, name: str) -> str:
-    """A project whose one step takes a minute, so that there is time to look and to stop."""
+    """A project whose subagent takes a minute for one step, so that there is time to look and to stop."""
     made = server.create_project(name, "empty")
-    definition = made | {
-        "agent": made["agent"] | {"task": "Wait.", "tools": ["bash"], "permissions": {"bash": "allow"}}
-    }
+    allowed = {"tools": ["bash"], "permissions": {"bash": "allow"}}
+    sleeper = {"id": "sleeper", "name": "Sleeper", "description": "waits", "prompt": "Wait."} | allowed
+    definition = made | {"agent": made["agent"] | {"task": "Wait."} | allowed, "subagents": [sleeper]}
     definition.pop("api_key")
     status, _ = server.request("PUT", f"projects/{made['id']}", definition)
     assert status == 200
-    steps = [{"text": "I wait.", "tools": [{"name": "bash", "as": "nap", "input": {"command": "sleep 61"}}]}]
-    scenario = {"schema_version": 1, "agents": {"main": [*steps, {"text": "Awake."}]}}
+    asks = {"tools": [{"name": "agent__sleeper", "as": "ask", "input": {"prompt": "Wait."}}]}
+    naps = {"text": "I wait.", "tools": [{"name": "bash", "as": "nap", "input": {"command": "sleep 61"}}]}
+    awake = {"text": "Awake."}
+    scenario = {"schema_version": 1, "agents": {"main": [asks, awake], "sleeper": [naps, awake]}}
     status, _ = server.request("PUT", f"projects/{made['id']}/files/scenario.json", scenario)
     assert status in (200, 201)
     return made["id"]
@@ -63,14 +65,41 @@ def test_a_run_grows_live_lights_up_its_cards_and_ends_with_a_report(lab: Lab, a
     expect(monitor).to_contain_text("report.md", timeout=SLOW_MS)
     expect(lab.card("agent")).to_contain_text("done", timeout=SLOW_MS)
     expect(lab.card("agent")).to_contain_text(re.compile(r"\$\d"))
-    monitor.get_by_role("tab", name=re.compile("Files")).click()
+    # The picture it drew is seen among the steps; it leads to the file.
+    chart = monitor.locator(".ca-Output-picture").first
+    chart.scroll_into_view_if_needed()
+    expect(chart.get_by_role("img")).to_have_js_property("complete", True)
+    assert chart.get_by_role("img").evaluate("picture => picture.naturalWidth") > 100
+    chart.click()
+    expect(monitor.get_by_role("tab", name=re.compile("Files"))).to_have_attribute("aria-selected", "true")
     expect(monitor).to_contain_text("chart.png")
+    file = monitor.locator(".ca-Files-view").get_by_role("img")
+    expect(file).to_be_visible()
+    assert file.evaluate("picture => picture.naturalWidth") > 100
 
 
-def test_stop_ends_the_run_and_the_panel_says_so(lab: Lab, server: LiveServer) -> None:
+MOVING = """() => document.getAnimations()
+  .filter(each => each.playState === 'running' && each.effect?.target?.closest('.ca-Panel'))
+  .map(each => each.animationName ?? each.transitionProperty)"""
+"""What moves by itself in the panel."""
+
+
+def test_stop_ends_the_run_and_nothing_moves_for_whoever_wants_no_motion(
+    lab: Lab, server: LiveServer
+) -> None:
     lab.open_project(slow_project(server, "Slow one"))
     lab.run()
     expect(lab.monitor()).to_contain_text("sleep 61")
+    lit = lab.page.locator(".ca-Wire[data-state=running]")
+    expect(lit).to_have_count(1)
+    assert lab.page.evaluate(MOVING) == []
+    # Whoever has not asked for that sees a light travel along the wire.
+    lab.page.emulate_media(reduced_motion="no-preference")
+    expect(lit.locator(".ca-Wire-light")).to_be_visible()
+    assert "ca-travel" in lab.page.evaluate(MOVING)
+    lab.page.emulate_media(reduced_motion="reduce")
+    expect(lit.locator(".ca-Wire-light")).to_be_hidden()
+    assert lab.page.evaluate(MOVING) == []
     lab.page.get_by_role("button", name=re.compile("^Stop")).last.click()
     expect(lab.monitor()).to_contain_text("cancelled", timeout=SLOW_MS)
 
@@ -147,7 +176,7 @@ def test_text_from_a_model_cannot_run_script_in_the_page(lab: Lab, server: LiveS
     lab.complaints.clear()  # the refused image is the point of the test
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_screenshots_of_the_documentation(
     chromium: Browser, server: LiveServer, analyst: str, dark: bool
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.lab import SLOW_MS, THEMES, Lab
 from tests.support.live_server import LiveServer
 
 
@@ -85,8 +85,13 @@ def test_a_badge_leads_to_the_field_of_the_problem(lab: Lab, analyst: str) -> No
     lab.screenshot("problem-field")
 
 
-def test_a_model_is_chosen_by_price_and_ability_with_the_keyboard(lab: Lab, server: LiveServer) -> None:
-    project = changed(server, "Models")
+def test_a_model_is_chosen_by_price_and_a_limit_beside_what_a_run_will_cost(
+    lab: Lab, server: LiveServer
+) -> None:
+    project = changed(server, "Models", agent={"task": "Say hello."})
+    # With a key of its own it would be a real model; nothing is run here.
+    secret = {"name": "ANTHROPIC_API_KEY", "value": "test-key-of-nobody"}
+    assert server.request("POST", f"projects/{project}/secrets", secret)[0] in (200, 201)
     lab.open_project(project)
     lab.hide_sidebars()
     page = lab.page
@@ -100,6 +105,25 @@ def test_a_model_is_chosen_by_price_and_ability_with_the_keyboard(lab: Lab, serv
     expect(model).to_have_value("claude-sonnet-5-5")
     expect(page.get_by_role("option")).to_have_count(0)
     expect(page.locator("[data-field='agent.model']")).to_contain_text(re.compile(r"\$\d.* in · \$\d.* out"))
+    # What a run will probably cost stands beside the limits, and whether they are too tight for it.
+    page.get_by_role("tab", name="Limits").click()
+    quote = page.locator(".ca-QuoteBox")
+    expect(quote).to_contain_text(
+        re.compile(r"A run will probably cost \$[\d.]+ to \$[\d.]+\."), timeout=SLOW_MS
+    )
+    expect(quote).to_contain_text("It never costs more than $1.00.")
+    cost = page.get_by_label("Cost", exact=True)
+    cost.fill("0.01")
+    expect(quote).to_contain_text("The limit of $0.010 may end a long run", timeout=SLOW_MS)
+    expect(page.locator(".ca-Quote")).to_contain_text("cap $0.010")
+    cost.fill("")
+    expect(quote).to_contain_text("Without a money limit nothing ends it at a sum.")
+    cost.fill("0.25")
+    lab.screenshot("limits-quote")
+    page.get_by_role("button", name="Save", exact=True).first.click()
+    expect(page.get_by_role("button", name="Save", exact=True).first).to_be_disabled()
+    limits = server.request("GET", f"projects/{project}")[1]["limits"]
+    assert limits["max_cost_usd"] == 0.25
 
 
 def test_a_server_gets_a_token_from_a_secret_that_is_made_in_place(lab: Lab, server: LiveServer) -> None:
@@ -168,7 +192,7 @@ def test_a_hook_is_tried_on_past_runs_before_it_is_switched_on(lab: Lab, server:
     lab.screenshot("hook-tried")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", THEMES)
 def test_screenshots_of_the_properties(chromium: Browser, server: LiveServer, dark: bool) -> None:
     name = "dark" if dark else "light"
     project = changed(

@@ -44,7 +44,8 @@ export function LimitsQuote(): JSX.Element {
     basis === 'history'
       ? trans.__('Median and 90th percentile of the last %1 completed runs.', executions)
       : trans.__('Its first call takes about %1 tokens.', tokens(first));
-  const tight = cap !== null && high !== null && high > cap;
+  // The server never expects more than the cap: what would cost more ends there.
+  const tight = cap !== null && high !== null && high >= cap;
   return (
     <div className="ca-QuoteBox" data-tight={tight || undefined}>
       <p>
@@ -54,10 +55,7 @@ export function LimitsQuote(): JSX.Element {
         {cap === null
           ? trans.__('Without a money limit nothing ends it at a sum.')
           : tight
-            ? trans.__(
-                'The limit of %1 is below that: a long run ends there and keeps what it has.',
-                money(cap)
-              )
+            ? trans.__('The limit of %1 may end a long run, which keeps what it has by then.', money(cap))
             : trans.__('It never costs more than %1.', money(cap))}
       </p>
     </div>

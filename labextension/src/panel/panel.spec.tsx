@@ -39,7 +39,8 @@ describe('toolbar', () => {
       const shown = openTab({
         state: {
           models: { ...models, credentials: 'environment' },
-          validation: { ok: true, problems: [], estimate, credentials: 'environment' } as Validation
+          validation: { ok: true, problems: [], estimate, credentials: 'environment' } as Validation,
+          credentials: 'environment'
         }
       }).show(<Toolbar />);
       const found = shown.container.querySelector<HTMLElement>('.ca-Quote')!;

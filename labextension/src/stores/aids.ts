@@ -4,6 +4,7 @@
 import type { Backtest } from '../api/types';
 
 import { LookingActions } from './looking';
+import { isDirty } from './select';
 
 export abstract class AidActions extends LookingActions {
   /** Read what the server says about the fields; without it they have the help they bring themselves. */
@@ -30,7 +31,16 @@ export abstract class AidActions extends LookingActions {
   /** Keep a secret, and check again what needed it. Raises what the server says against it. */
   async keepSecret(name: string, value: string): Promise<void> {
     await this.client.admin.setSecret(this.state.projectId, name, value);
+    await this.secretsChanged();
+  }
+
+  /** A secret was kept or deleted: that decides who plays the model, and what would not start. */
+  async secretsChanged(): Promise<void> {
     await this.loadSecrets();
+    // Edits are checked when they are saved.
+    if (!isDirty(this.state)) {
+      await this.check();
+    }
   }
 
   /** Save, then ask what the hook would have done to past executions: null where the save was refused. */

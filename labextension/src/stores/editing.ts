@@ -164,8 +164,8 @@ export class EditingActions extends SavingActions {
     this.set({ checking: true });
     try {
       const validation = await this.client.validate(this.state.projectId);
-      if (turn === this._checks && edits === this._edits) {
-        this.set({ validation });
+      if (turn === this._checks) {
+        this.set({ credentials: validation.credentials, ...(edits === this._edits && { validation }) });
       }
     } catch (error) {
       this.set({ trouble: troubleOf(error) });

@@ -103,6 +103,8 @@ export interface ProjectState {
   /** Help of the definition's fields, once it was read from the server. */
   fieldDocs: FieldDocs | null;
   validation: Validation | null;
+  /** Where the key of model calls comes from, as the last check said; edits do not change that. */
+  credentials: Validation['credentials'] | null;
   checking: boolean;
   problemsOpen: boolean;
   models: ModelList | null;
@@ -173,6 +175,7 @@ export function createProjectStore(projectId: string, firstKey: string | null = 
     secrets: null,
     fieldDocs: null,
     validation: null,
+    credentials: null,
     checking: false,
     problemsOpen: false,
     models: null,

@@ -102,9 +102,9 @@ export function isSimulated(state: Pick<ProjectState, 'monitor' | 'executions' |
 }
 
 /** Whether the next run would be simulated, as far as is known. */
-export function willSimulate(state: Pick<ProjectState, 'models' | 'history' | 'validation'>): boolean {
+export function willSimulate(state: Pick<ProjectState, 'models' | 'history' | 'credentials'>): boolean {
   // The check knows of a key among the project's secrets; the server's list of models does not.
-  const credentials = state.validation?.credentials ?? state.models?.credentials;
+  const credentials = state.credentials ?? state.models?.credentials;
   return state.history?.definition.agent.simulate === true || credentials === 'none';
 }
 

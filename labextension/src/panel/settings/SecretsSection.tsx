@@ -5,7 +5,7 @@ import { useId, useState } from 'react';
 
 import type { Definition, SecretRow } from '../../api/types';
 import { secretUses } from '../../graph/secrets';
-import { useProject, useUi } from '../../ui/context';
+import { useActions, useProject, useUi } from '../../ui/context';
 import { ago, dateAndTime } from '../../ui/dates';
 import { Icon } from '../../ui/Icon';
 import { useLoaded, useTask } from '../../ui/useLoaded';
@@ -175,7 +175,12 @@ function SecretItem(props: { row: SecretRow; users: readonly string[]; onChanged
 export function SecretsSection({ definition }: { definition: Definition }): JSX.Element {
   const { trans, client } = useUi();
   const project = useProject(state => state.projectId);
+  const actions = useActions();
   const { data, trouble, reload } = useLoaded(() => client.admin.secrets(project), project);
+  const changed = () => {
+    reload();
+    void actions.secretsChanged();
+  };
   const [adding, setAdding] = useState<string | null>(null);
   const uses = secretUses(definition);
   const missing = [...uses.keys()].filter(name => data && !data.items.some(row => row.name === name));
@@ -201,7 +206,7 @@ export function SecretsSection({ definition }: { definition: Definition }): JSX.
       {data && data.items.length > 0 && (
         <ul className="ca-Entries">
           {data.items.map(row => (
-            <SecretItem key={row.name} row={row} users={uses.get(row.name) ?? []} onChanged={reload} />
+            <SecretItem key={row.name} row={row} users={uses.get(row.name) ?? []} onChanged={changed} />
           ))}
         </ul>
       )}
@@ -220,7 +225,7 @@ export function SecretsSection({ definition }: { definition: Definition }): JSX.
           onCancel={() => setAdding(null)}
           onKept={() => {
             setAdding(null);
-            reload();
+            changed();
           }}
         />
       )}

@@ -69,12 +69,15 @@ describe('secrets', () => {
     fireEvent.change(screen.getByLabelText('Name'), { target: { value: 'API_TOKEN' } });
     fireEvent.click(screen.getByText('Keep'));
     expect(await screen.findByText('API_TOKEN')).toBeTruthy();
-    expect(tab.server.sent('POST', 'projects')[0].body).toEqual({ name: 'API_TOKEN', value: 'hunter22' });
+    const secrets = () => tab.server.sent('POST', `projects/${ID}/secrets`);
+    expect(secrets()[0].body).toEqual({ name: 'API_TOKEN', value: 'hunter22' });
+    // What needed it is checked again.
+    await waitFor(() => expect(tab.server.sent('POST', `projects/${ID}/validate`)).toHaveLength(1));
     expect(document.body.innerHTML).not.toContain('hunter22');
     fireEvent.click(screen.getByLabelText('Replace API_TOKEN'));
     fireEvent.change(screen.getByLabelText('New value of API_TOKEN'), { target: { value: 'hunter33' } });
     fireEvent.click(screen.getByRole('button', { name: 'Replace' }));
-    await waitFor(() => expect(tab.server.sent('POST', 'projects')).toHaveLength(2));
+    await waitFor(() => expect(secrets()).toHaveLength(2));
   });
 
   it('are deleted only after a question that says who needs them', async () => {

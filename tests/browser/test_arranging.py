@@ -1,0 +1,141 @@
+"""Where cards stand and what of them is seen: map, grid, tidying up, copies. Each change is one step back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.lab import Lab
+from tests.browser.test_canvas import big_project
+from tests.browser.test_drawing import stored
+from tests.support.live_server import LiveServer
+
+PLACES = """() => Object.fromEntries([...document.querySelectorAll('.react-flow__node')].map(card => {
+  const { m41: x, m42: y } = new DOMMatrix(getComputedStyle(card).transform);
+  return [card.dataset.id, [x, y]];
+}))"""
+"""Corner of each card, in the canvas's own units."""
+
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll('.react-flow__node')].map(card => card.getBoundingClientRect());
+  const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b => meets(a, b))).length;
+}"""
+"""How many pairs of cards lie over each other."""
+
+GRID = 20
+
+
+def heap(server: LiveServer) -> str:
+    """A project whose cards lie over each other, two of them far away to both sides."""
+    project = big_project(server, "In a heap", 3)
+    at = {
+        "agent": (0, 0), "subagent:reader-1": (40, 20), "subagent:reader-2": (60, 60),
+        "subagent:reader-3": (1400, 0), "hook:guard": (-1400, 0), "mcp:time": (20, 80),
+    }  # fmt: skip
+    _, saved = server.request("GET", f"projects/{project}")
+    nodes = [{"id": card, "position": {"x": x, "y": y}} for card, (x, y) in at.items()]
+    assert server.request("PUT", f"projects/{project}", saved | {"ui": {"nodes": nodes}})[0] == 200
+    return project
+
+
+def drag(lab: Lab, card: Locator, x: float, y: float) -> None:
+    """By its title, slowly enough to be seen."""
+    box = card.bounding_box()
+    assert box
+    mouse = lab.page.mouse
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] / 2 + x / 2, box["y"] + 10 + y / 2, steps=4)
+    mouse.move(box["x"] + box["width"] / 2 + x, box["y"] + 10 + y, steps=4)
+    mouse.up()
+
+
+def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_copied(
+    lab: Lab, server: LiveServer
+) -> None:
+    project = heap(server)
+    lab.open_project(project)
+    lab.hide_sidebars()
+    page = lab.page
+    east, west = lab.card("subagent:reader-3"), lab.card("hook:guard")
+    fit = page.get_by_role("button", name="Fit all cards")
+    whole = page.get_by_role("img", name="Overview of the canvas")
+
+    def places() -> dict[str, Any]:
+        return dict(page.evaluate(PLACES))
+
+    def stand(at: dict[str, Any]) -> None:
+        """Until the cards stand there."""
+        page.wait_for_function(f"at => JSON.stringify(({PLACES})()) === JSON.stringify(at)", arg=at)
+
+    # The map is there where not all is seen. A click leads to the west of it, a drag back to the east.
+    expect(whole).to_have_count(0)
+    page.get_by_role("button", name="100 %").or_(page.locator("[title='Zoom to 100 %']")).first.click()
+    box = whole.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.click(box["x"] + 12, middle)
+    expect(west).to_be_in_viewport()
+    expect(east).not_to_be_in_viewport()
+    page.mouse.move(box["x"] + 12, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 12, middle, steps=6)
+    expect(east).to_be_in_viewport()
+    expect(west).not_to_be_in_viewport()
+    page.mouse.up()
+    expect(lab.card("agent")).not_to_be_in_viewport()
+    fit.click()
+    for card in page.locator(".react-flow__node").all():
+        expect(card).to_be_in_viewport(ratio=0.99)
+    expect(whole).to_have_count(0)
+
+    # On the grid, whatever the hand does; off it, where somebody wants that.
+    snap = page.get_by_role("button", name="Snap to the grid")
+    expect(snap).to_have_attribute("aria-pressed", "true")
+    at = places()["subagent:reader-3"]
+    drag(lab, east, -37, 41)
+    there = places()["subagent:reader-3"]
+    assert there[0] < at[0], "it has not moved"
+    assert there[1] > at[1], "it has not moved"
+    assert [each % GRID for each in there] == [0, 0]
+    snap.click()
+    for step in (7, 8, 9):  # one of these is no multiple of the grid, whatever the zoom
+        drag(lab, east, step, 0)
+    assert any(each % GRID for each in places()["subagent:reader-3"])
+    snap.click()
+
+    # Tidied up, nothing lies over anything; one step back, and all of it is as it was.
+    before = places()
+    assert page.evaluate(OVERLAPS) > 0
+    page.get_by_role("button", name="Tidy up").click()
+    page.wait_for_function(f"() => ({OVERLAPS})() === 0")
+    tidy = places()
+    assert [card for card in before if tidy[card] == before[card]] == ["agent"]
+    for card in page.locator(".react-flow__node").all():
+        expect(card).to_be_in_viewport(ratio=0.99)
+    lab.screenshot("canvas-tidy")
+    page.get_by_role("button", name="Undo").click()
+    stand(before)
+    page.get_by_role("button", name="Redo").click()
+    stand(tidy)
+
+    # A copy is a card of its own, beside the one it was made of, and chosen.
+    lab.card("subagent:reader-2").click()
+    page.keyboard.press("Control+d")
+    expect(page.locator(".react-flow__node")).to_have_count(len(tidy) + 1)
+    copy = page.locator(".react-flow__node.selected")
+    expect(copy).to_have_count(1)
+    name = copy.get_attribute("data-id")
+    assert name not in tidy
+    assert places()[name] != tidy["subagent:reader-2"]
+    page.get_by_role("button", name="Save", exact=True).first.click()
+    saved = stored(lab, server, project, lambda each: len(each["subagents"]) == 4)
+    assert [each["prompt"] for each in saved["subagents"]] == ["You read."] * 4
+    assert {each["id"]: list(each["position"].values()) for each in saved["ui"]["nodes"]}["mcp:time"] == tidy[
+        "mcp:time"
+    ]
+    copy.focus()
+    page.keyboard.press("Control+z")
+    expect(page.locator(".react-flow__node")).to_have_count(len(tidy))

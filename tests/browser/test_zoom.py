@@ -1,0 +1,81 @@
+"""Every view at 200 % (WCAG 1.4.4): of a window of 1280 × 800 are 640 × 400 left then; nothing is lost in it.
+
+A control counts as lost where no scrolling brings it into sight, or where something lies over it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.lab import Lab
+from tests.browser.views import every_view
+from tests.support.live_server import LiveServer
+
+LOST = """selector => {
+  const CONTROLS = 'button, a[href], input, select, textarea, summary, [role=tab], [role=option], ' +
+    '[role=treeitem], [contenteditable=true]';
+  const called = node => `${node.tagName.toLowerCase()} "${node.getAttribute('aria-label') ||
+    node.title || node.textContent.trim().slice(0, 40) || node.className}"`;
+  const scrolls = (style, axis) => ['auto', 'scroll'].includes(style[`overflow${axis}`]);
+  const found = [];
+  // What a hidden overflow cuts off, no hand can scroll to; in a scroller it is there.
+  const cut = node => {
+    let box = node.getBoundingClientRect();
+    let [left, top, right, bottom] = [box.left, box.top, box.right, box.bottom];
+    for (let each = node.parentElement; each; each = each.parentElement) {
+      const style = getComputedStyle(each);
+      const inside = each.getBoundingClientRect();
+      if (scrolls(style, 'X')) [left, right] = [inside.left, inside.right];
+      else if (style.overflowX !== 'visible' && (left < inside.left - 1 || right > inside.right + 1))
+        return `is cut off beside by ${each.className}`;
+      if (scrolls(style, 'Y')) [top, bottom] = [inside.top, inside.bottom];
+      else if (style.overflowY !== 'visible' && (top < inside.top - 1 || bottom > inside.bottom + 1))
+        return `is cut off above or below by ${each.className}`;
+    }
+    const out = left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1;
+    return out ? 'lies outside of the window' : null;
+  };
+  const covered = node => {
+    node.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const box = node.getBoundingClientRect();
+    const top = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    const own = top && (node.contains(top) || [...(node.labels ?? [])].some(each => each.contains(top)));
+    return own ? null : `lies below ${top?.className || top?.tagName}`;
+  };
+  for (const root of document.querySelectorAll(selector)) {
+    for (const node of root.querySelectorAll(CONTROLS)) {
+      const box = node.getBoundingClientRect();
+      const unseen = !node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+      // Cards lie on a plane that is panned; a picture for the eye alone has a control beside it.
+      const plane = node.closest('.react-flow__viewport, [aria-hidden=true], [inert]') !== null;
+      if (unseen || plane || box.width < 2 || box.height < 2) continue;
+      const why = cut(node) ?? covered(node);
+      if (why) found.push(`${called(node)} ${why}`);
+    }
+    for (const node of [root, ...root.querySelectorAll('*')]) {
+      // Sideways is for tables, code and charts, not for a form or a list.
+      const style = getComputedStyle(node);
+      const free = node.closest('table, pre, .cm-editor, .ca-Rendered, [role=tablist], .ca-Timeline');
+      const wide = node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0;
+      if (wide && scrolls(style, 'X') && !free && !node.querySelector('table, pre'))
+        found.push(`${called(node)} ${node.className} scrolls sideways`);
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+def test_at_two_hundred_per_cent_every_view_can_be_seen_and_reached(
+    chromium: Browser, server: LiveServer
+) -> None:
+    lost: dict[str, list[str]] = {}
+    with Lab.opened(chromium, server, width=640, height=400) as lab:
+        for name, selector in every_view(lab, server, "at 200 %"):
+            lab.screenshot(f"zoom-{name}".replace(" ", "-"))
+            if found := lab.page.evaluate(LOST, selector):
+                lost[name] = found
+        lab.expect_quiet_console()
+    assert lost == {}
