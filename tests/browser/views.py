@@ -7,6 +7,7 @@ and in one of 540 px. Not here: what is judged (`test_access`, `test_zoom`).
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -58,6 +59,13 @@ def every_view(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
         _of_strangers(lab, server, name),
         _of_the_rest(lab),
     )
+
+
+def anew(lab: Lab, made: str) -> None:
+    """The project alone: no tab of another one beside it."""
+    lab.workspace = secrets.token_hex(4)
+    lab.open_project(made)
+    lab.hide_sidebars()
 
 
 def tool(lab: Lab, name: str) -> None:
@@ -177,8 +185,7 @@ def _of_a_run(lab: Lab) -> Iterator[View]:
 def _of_a_question(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
     asks: dict[str, Any] = {"permissions": {"bash": "ask"}}
     asking = project(server, f"Asking {name}", bash("rm report.md"), {"text": "Done."}, agent=asks)
-    lab.open_project(asking)
-    lab.hide_sidebars()
+    anew(lab, asking)
     yield "before the first run", ".ca-Panel"
     lab.run()
     question = lab.monitor().get_by_role("region", name="bash waits for you")
@@ -192,8 +199,7 @@ def _of_a_question(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
 def _of_versions(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
     page = lab.page
     made = furnished(server, f"Versions {name}")
-    lab.open_project(made)
-    lab.hide_sidebars()
+    anew(lab, made)
     tool(lab, "Versions")
     versions = page.get_by_role("region", name=re.compile("^Versions of"))
     versions.locator(".react-flow__node").first.wait_for()
@@ -238,8 +244,7 @@ def _of_strangers(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
     status, copy = server.request("POST", f"projects/{made}/duplicate", {})
     assert status == 201, copy
     _, agreement = server.request("POST", f"projects/{copy['id']}/trust", {"hash": "0" * 64})
-    lab.open_project(copy["id"])
-    lab.hide_sidebars()
+    anew(lab, copy["id"])
     trust = page.locator(".ca-Trust")
     if copy["trusted"] is False:
         trust.get_by_role("button", name="Show what would run").click()

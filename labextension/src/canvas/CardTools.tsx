@@ -1,7 +1,7 @@
 /**
  * The small toolbar above what is chosen: connect, duplicate, delete; line up, where there are several.
  */
-import { NodeToolbar, Position, useReactFlow } from '@xyflow/react';
+import { NodeToolbar, Position, useReactFlow, useStore } from '@xyflow/react';
 import { useEffect, useRef, useState } from 'react';
 
 import type { Definition } from '../api/types';
@@ -120,6 +120,18 @@ const SIDE_ICON = {
   down: 'spreadDown'
 } as const satisfies Record<Side, GlyphName>;
 
+/** Room above a card that its tools need, in CSS pixels. */
+const ABOVE = 52;
+
+/** Whether what is chosen stands so high that tools above it would be cut off. */
+function useTooHigh(picked: readonly string[]): boolean {
+  return useStore(state => {
+    const [, y, zoom] = state.transform;
+    const tops = picked.map(id => state.nodeLookup.get(id)?.internals.positionAbsolute.y ?? 0);
+    return tops.length > 0 && Math.min(...tops) * zoom + y < ABOVE;
+  });
+}
+
 export function CardTools({ definition }: { definition: Definition }): JSX.Element | null {
   const { trans } = useUi();
   const actions = useActions();
@@ -127,6 +139,7 @@ export function CardTools({ definition }: { definition: Definition }): JSX.Eleme
   const picked = useProject(state => state.picked);
   const frozen = useProject(state => state.frozen !== null);
   const sideLabel = useSideLabel();
+  const tooHigh = useTooHigh(picked);
   const [connecting, setConnecting] = useState(false);
   useEffect(() => setConnecting(false), [picked]);
   if (picked.length === 0 || frozen) {
@@ -137,7 +150,13 @@ export function CardTools({ definition }: { definition: Definition }): JSX.Eleme
   const removable = picked.some(card => card !== 'agent');
   const wired = !several && !first.startsWith('note:');
   return (
-    <NodeToolbar nodeId={[...picked]} isVisible position={Position.Top} offset={8} className="ca-CardTools">
+    <NodeToolbar
+      nodeId={[...picked]}
+      isVisible
+      position={tooHigh ? Position.Bottom : Position.Top}
+      offset={8}
+      className="ca-CardTools"
+    >
       <div role="toolbar" aria-label={trans.__('What is chosen')}>
         {!several && (
           <Tool

@@ -1,7 +1,7 @@
 /**
  * Choosing a model: a list with price, context size and what each can do; any other id may be written.
  */
-import { useId, useRef, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import type { KeyboardEvent } from 'react';
 
 import type { ModelRow } from '../api/types';
@@ -128,6 +128,14 @@ export function ModelField({ value, placeholder, name = 'model', onChange }: Pro
     event.stopPropagation();
   };
   const listed = open && found.length > 0;
+  useEffect(() => {
+    // In a low form the list would begin where the form ends.
+    const form = input.current?.closest('.ca-Properties-form');
+    const list = document.getElementById(`${id}-list`);
+    if (listed && form && list && list.getBoundingClientRect().bottom > form.getBoundingClientRect().bottom) {
+      form.scrollTop += input.current!.getBoundingClientRect().top - form.getBoundingClientRect().top - 4;
+    }
+  }, [listed, id]);
   return (
     <div className="ca-Field ca-ModelField" data-field={control.path}>
       <label htmlFor={control.id}>{label}</label>
