@@ -8,6 +8,8 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 [ "${1:-}" != nightly ] || command -v strace >/dev/null 2>&1 || missing="$missing strace"
+[ "${1:-}" != nightly ] || command -v buildah >/dev/null 2>&1 || missing="$missing buildah"
+[ "${1:-}" != nightly ] || command -v debootstrap >/dev/null 2>&1 || missing="$missing debootstrap"
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null 2>&1 || exit 0
 [ "$(id -u)" = 0 ] || exit 0

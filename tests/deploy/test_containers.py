@@ -1,8 +1,8 @@
 """Dockerfile and compose file: linted, as the documentation says, and their settings at a real server.
 
-There is no container engine in the tests. What the image would be told (its variables, its
-command, its health check, Jupyter's configuration) is taken from the Dockerfile word by word
-and run here, with folders below the test's own in the place of the volumes.
+There is no container engine here (`test_image` builds the image itself, at night). What the image
+would be told (its variables, its command, its health check, Jupyter's configuration) is taken from the
+Dockerfile word by word and run here, with folders below the test's own in the place of the volumes.
 """
 
 from __future__ import annotations
