@@ -39,6 +39,9 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """What Jupyter Server loads."""
-    from .app import CloutAgent
+    from .garbage import loading
+
+    with loading():
+        from .app import CloutAgent
 
     return [{"module": "cloutagent_ext.app", "app": CloutAgent}]

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import gc
 import os
 import signal
 import types
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +21,14 @@ from traitlets import Bool, Dict, Float, Integer, List, TraitType, Unicode, Unio
 
 from . import threads
 from ._version import __version__
-from .garbage import Settled
+from .garbage import Settled, loading
 from .settings import Row, Settings
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from .server.context import Context
+    from .server.door import Door
     from .services import Services
     from .telemetry.prometheus import Collector
 
@@ -37,18 +36,6 @@ _ACTIVITY_S = 30.0
 """How often running executions are reported as activity; culling works in minutes."""
 
 _TRAITS: dict[type, Any] = {str: Unicode, Path: Unicode, bool: Bool, int: Integer, float: Float}
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without looking for garbage: modules live for ever, and looking while they load doubles the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Words(List):  # type: ignore[type-arg]
@@ -119,6 +106,7 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
 
     services: Services
     context: Context
+    door: Door
     _activity: asyncio.Task[None] | None = None
     _metrics: Collector | None = None
     _settled: Settled
@@ -139,12 +127,10 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
 
     def initialize_settings(self) -> None:
         """Build the services; nothing is started, read or written yet."""
-        with _no_collection():
+        with loading():
             from .jupyter.kernels import ServerKernels
             from .jupyter.notebooks import ServerNotebooks
             from .server.context import Context, StreamSlots
-            from .server.gate import Gate
-            from .server.rate_limits import RateLimits
             from .services import build
 
         settings = self.make_settings()
@@ -154,12 +140,8 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
             notebooks=ServerNotebooks(self._server),
         )
         self._observe()
-        limits = RateLimits(settings.rate_limit, settings.failed_auth_limit)
         self.context = Context(
-            services=self.services,
-            gate=Gate(self.services, limits),
-            streams=StreamSlots(settings.max_streams),
-            version=__version__,
+            services=self.services, streams=StreamSlots(settings.max_streams), version=__version__
         )
         streams = self.context.streams
         self.services.telemetry.meters.gauge("cloutagent.streams", lambda: streams.open)
@@ -180,16 +162,27 @@ class CloutAgent(_Configurable):  # type: ignore[misc, valid-type]
         observers.add(self._settled)
 
     def initialize_handlers(self) -> None:
-        with _no_collection():
+        """A door to our routes, which are not loaded yet."""
+        from tornado.routing import PathMatches, Rule
+
+        from .server.door import Door, Rows
+
+        def rows() -> Rows:
             from .server.routes import handlers
 
-        self.handlers.extend(handlers(self.context))
+            return handlers(self.context)
+
+        web_app = self._server.web_app
+        base = web_app.settings["base_url"]
+        self.door = Door(web_app, base, rows)
+        ours = Rule(PathMatches(rf"{base}{self.name}(?:/.*)?"), self.door)
+        web_app.add_handlers(".*$", [ours])  # type: ignore[no-untyped-call]
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """The event loop runs: recover what a crash left, and begin to work."""
         asyncio.get_running_loop().set_default_executor(threads.started())
         await self.services.start()
-        with _no_collection():
+        with loading():
             from .telemetry import prometheus
 
         self._metrics = prometheus.register(self.services.telemetry.meters)

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from .durable import remove, translated
 from .errors import Conflict
 
@@ -28,6 +26,8 @@ def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
 
     Raises `Conflict` when somebody else holds it for `timeout_s` seconds.
     """
+    from filelock import FileLock, Timeout  # here: a server that starts on an orderly folder locks nothing
+
     lock = FileLock(path, timeout=timeout_s, thread_local=False, is_singleton=False)
     with translated(path):
         try:

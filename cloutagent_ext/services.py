@@ -22,7 +22,7 @@ from .engine.notebooks import Notebooks
 from .engine.ports import Clock, Kernels, Price
 from .engine.tools.isolation import Isolation, Mode
 from .errors import CloutError
-from .executions.observers import Diary, Measures, Observers, SpanFeed
+from .executions.observers import Diary, Measures, Observers
 from .executions.queue import Executions
 from .executions.vault import Vault
 from .loading import Late
@@ -144,6 +144,8 @@ def build(
     telemetry = Telemetry(settings, version=__version__, hide=Mask)
     observers = Observers([Measures(telemetry.meters), Diary()])
     if telemetry.exporting:
+        from .executions.spanfeed import SpanFeed
+
         observers.add(SpanFeed(telemetry))
     executions = Executions(
         store,

@@ -13,9 +13,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..schema.base import timestamp
-from ..schema.metrics import Disk
+
+if TYPE_CHECKING:
+    from ..schema.metrics import Disk
 
 _FRESH_S = 300.0
 """Age up to which a measurement is shown; walking a large folder takes seconds."""
@@ -58,6 +61,8 @@ class DiskUse:
 
 def measure(data_dir: Path, stopped: threading.Event) -> Disk | None:
     """The sizes of now; None once it is `stopped`. Blocking."""
+    from ..schema.metrics import Disk
+
     seen: set[tuple[int, int]] = set()
     sizes = {"projects": 0, "executions": 0, "temp": 0, "backups": 0, "": 0}
     for top, inner, size in _files(data_dir, seen):

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 
 from ..engine.ports import Clock
 from ..errors import CloutError, NotFound
+from ..loading import loaded
 from ..schema.base import timestamp
 from ..schema.execution import ExecutionState
-from ..schema.metrics import Metrics
-from ..schema.query import MetricsQuery
 from .disk import DiskUse
 from .ledger import Ledger
-from .ledger.figures import Asked, Figures, figures
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from ..schema.metrics import Metrics
+    from ..schema.query import MetricsQuery
+    from .ledger.figures import Asked, Figures
 
 
 class Metering:
@@ -44,6 +46,10 @@ class Metering:
 
     async def metrics(self, query: MetricsQuery, *, streams: int, max_streams: int) -> Metrics:
         """Figures of a window. Raises NotFound for a project that never was, Unavailable."""
+        await loaded("executions.ledger.figures")
+        from ..schema.metrics import Metrics
+        from .ledger.figures import Asked
+
         projects = await self._projects()
         asked = Asked(
             window=query.window,
@@ -85,6 +91,8 @@ class Metering:
 
 
 def _look(connection: sqlite3.Connection, *, asked: Asked) -> tuple[Figures, list[str], bool]:
+    from .ledger.figures import figures
+
     sums = figures(connection, asked)
     unfinished = connection.execute(
         "SELECT id FROM executions WHERE ended IS NULL AND gone IS NULL AND (? IS NULL OR project_id = ?)",

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..loading import loaded
 from ..schema.admin import FileRow
 from ..schema.execution import ExecutionState
-from ..schema.trace import Trace
-from . import notebooks, traces
+from . import notebooks
 from .cassettes import Cassettes
 from .live import Live
 from .log import EventLog
 from .records import Records
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..schema.trace import Trace
 
 
 class Results:
@@ -59,6 +63,9 @@ class Results:
     async def trace(self, execution_id: str, *, first: int = 0, limit: int = 10_000) -> Trace:
         """Its spans as far as it has come, from the one at `first` on. Raises NotFound, UnreadableFile."""
         state, log = await self._state(execution_id), await self._log(execution_id)
+        await loaded("executions.traces")
+        from . import traces
+
         return await traces.of(state, await self._records.spec(execution_id), log, first, limit)
 
     async def record(self, execution_id: str, *, tools: bool) -> str:

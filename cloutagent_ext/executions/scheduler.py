@@ -27,11 +27,6 @@ from .live import Live, Order, Stop
 
 _log = logging.getLogger(__name__)
 
-_NOTHING: dict[str, Any] = {
-    "usage": Usage().model_dump(), "total_cost_usd": 0.0, "duration_ms": 0, "result": None,
-}  # fmt: skip
-"""What an execution that never ran has to show."""
-
 
 class Scheduler:
     """Starts what is admitted, in turn, and sees it to its end.
@@ -295,7 +290,7 @@ class Scheduler:
             "QUEUE_TIMEOUT", f"It waited {patience} s for its turn, the longest this project allows."
         )
         try:
-            await endings.failed(live, broken, _NOTHING)
+            await endings.failed(live, broken, _nothing())
         finally:
             await self._close(live)
 
@@ -331,11 +326,16 @@ class Scheduler:
             self._let_go(live)
 
 
+def _nothing() -> dict[str, Any]:
+    """What an execution that never ran has to show."""
+    return {"usage": Usage().model_dump(), "total_cost_usd": 0.0, "duration_ms": 0, "result": None}
+
+
 def _known(live: Live) -> dict[str, Any]:
     """What one that does not run has to show."""
     if live.state.started_at is None:
-        return _NOTHING
-    return _NOTHING | {
+        return _nothing()
+    return _nothing() | {
         "usage": live.state.usage.model_dump(),
         "total_cost_usd": live.state.total_cost_usd,
         "duration_ms": live.state.duration_ms or 0,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -97,6 +97,12 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", validate_default=False, defer_build=True)
+
+    @classmethod
+    def plain(cls) -> Self:
+        """With all its defaults, as a field's default: `cls()` would build its validators at every start."""
+        made: Self = cls.model_construct()  # type: ignore[assignment]
+        return made
 
 
 Item = TypeVar("Item")

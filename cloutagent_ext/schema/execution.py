@@ -309,10 +309,10 @@ class ExecutionState(Model):
     resumed_from: ExecutionId | None = None
     forked_from: ExecutionId | None = None
     continued_from: ExecutionId | None = None
-    usage: Usage = Usage()
+    usage: Usage = Usage.plain()
     total_cost_usd: float | None = 0.0
     """US dollars so far; null when a price is unknown."""
-    percent_of_limit: PercentOfLimit = PercentOfLimit()
+    percent_of_limit: PercentOfLimit = PercentOfLimit.plain()
     context: ContextWindow | None = None
     """The main agent's context window; null before its first reply."""
     limits: Limits

@@ -35,10 +35,10 @@ class Bucket(Model):
     created."""
 
     start: Timestamp
-    executions: Counts = Counts()
+    executions: Counts = Counts.plain()
     cost_usd: float = 0.0
-    usage: Usage = Usage()
-    duration: Durations = Durations()
+    usage: Usage = Usage.plain()
+    duration: Durations = Durations.plain()
     queue_length: int = 0
     """Most that waited for their turn at one moment."""
     running: int = 0
@@ -51,7 +51,7 @@ class ProjectFigures(Model):
     """Its name when it last ran."""
     executions: int = 0
     cost_usd: float = 0.0
-    usage: Usage = Usage()
+    usage: Usage = Usage.plain()
 
 
 class ModelFigures(Model):
@@ -59,7 +59,7 @@ class ModelFigures(Model):
     turns: int = 0
     """Model turns that were paid for."""
     cost_usd: float = 0.0
-    usage: Usage = Usage()
+    usage: Usage = Usage.plain()
 
 
 class AgentFigures(Model):
@@ -69,7 +69,7 @@ class AgentFigures(Model):
     project_name: str
     turns: int = 0
     cost_usd: float = 0.0
-    usage: Usage = Usage()
+    usage: Usage = Usage.plain()
 
 
 class ToolFigures(Model):

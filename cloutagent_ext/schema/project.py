@@ -261,16 +261,16 @@ class Definition(Model):
     """What the project is called."""
     description: Annotated[str, Field(max_length=10_000)] = ""
     """What it is for, in a sentence or two."""
-    agent: Agent = Agent()
+    agent: Agent = Agent.plain()
     subagents: list[Subagent] = Field([], max_length=1000)
     hooks: list[Hook] = Field([], max_length=1000)
     mcps: list[McpServer] = Field([], max_length=1000)
     variables: dict[VariableName, Variable] = {}
-    limits: Limits = Limits()
+    limits: Limits = Limits.plain()
     on_restart: Literal["resume", "interrupt"] = "resume"
     """What happens to a running execution when the server comes back."""
-    queue: Queue = Queue()
-    ui: Ui = Ui()
+    queue: Queue = Queue.plain()
+    ui: Ui = Ui.plain()
 
     @field_validator("subagents", "hooks", "mcps")
     @classmethod

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import Unavailable
-from .gate import Gate
 
 if TYPE_CHECKING:
     from ..services import Services
+    from .gate import Gate
 
 
 class StreamSlots:
@@ -38,8 +39,16 @@ class StreamSlots:
 @dataclass
 class Context:
     services: Services
-    gate: Gate
     streams: StreamSlots
     version: str
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server shuts down: streams and waiting calls end, new calls get 503."""
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Judges callers that bring a key; loaded with the routes."""
+        from .gate import Gate
+        from .rate_limits import RateLimits
+
+        settings = self.services.settings
+        return Gate(self.services, RateLimits(settings.rate_limit, settings.failed_auth_limit))

@@ -67,9 +67,9 @@ class Metadata(Model):
     """Digest of everything versions hold, as last written by us: a different one on disk is a hand edit."""
     trust: list[str] = []
     """Agreements to what this project starts, newest last (`store.trust`)."""
-    limits: Limits = Limits()
+    limits: Limits = Limits.plain()
     on_restart: str = Field("resume", pattern="^(resume|interrupt)$")
-    queue: Queue = Queue()
+    queue: Queue = Queue.plain()
 
 
 class _Order(Model):
@@ -80,7 +80,7 @@ class _Order(Model):
 
 class _AgentFile(Agent):
     variables: dict[VariableName, Variable] = {}
-    order: _Order = _Order()
+    order: _Order = _Order.plain()
 
 
 @dataclass(frozen=True)

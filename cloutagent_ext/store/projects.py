@@ -25,7 +25,7 @@ from ..schema.base import JsonObject, Page
 from ..schema.canvas import Ui, UiPatch
 from ..schema.project import Definition, ProjectRow
 from ..schema.versions import Agreement, Version, VersionDiff, VersionRow
-from . import diff, history, project_files, trust, versions
+from . import history, project_files, trust, versions
 from .archive import Archives
 from .backups import KEPT_MANUAL, Backups, local_now
 from .cassettes import CassetteFiles
@@ -242,7 +242,13 @@ class ProjectStore:
     async def diff(self, project_id: str, before: int, after: int) -> VersionDiff:
         """What differs between two versions. Raises `NotFound`, `UnreadableFile`."""
         folder = self._folder(project_id)
-        return await asyncio.to_thread(lambda: diff.between(folder, before, after))
+
+        def between() -> VersionDiff:
+            from . import diff
+
+            return diff.between(folder, before, after)
+
+        return await asyncio.to_thread(between)
 
     async def make_version(
         self, project_id: str, *, label: str | None = None, author: str | None = None

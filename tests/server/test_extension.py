@@ -199,6 +199,15 @@ def test_importing_the_package_imports_neither_server_nor_model_sdk() -> None:
         "assert not heavy, heavy\n"
         "cloutagent_ext._jupyter_server_extension_points()\n"
         "from cloutagent_ext.services import build\n"
+        "import cloutagent_ext.server.door\n"
+        "ours = {'server.routes', 'store.diff', 'executions.trace', 'schema.metrics'}\n"
+        "later = {'filelock', *('cloutagent_ext.' + each for each in ours)} & set(sys.modules)\n"
+        "assert not later, later\n"
+        "from cloutagent_ext.schema.base import Model\n"
+        "left = list(Model.__subclasses__())\n"
+        "for each in left: left += each.__subclasses__()\n"
+        "built = [each for each in left if each.__pydantic_complete__ and each.__pydantic_fields__]\n"
+        "assert not built, built\n"
         "from cloutagent_ext.server.routes import ROUTES\n"
         "sdks = {'anthropic', 'genai_prices', 'httpx2', 'pandas', 'pyrate_limiter'}\n"
         "heavy = sdks & set(sys.modules)\n"
@@ -208,6 +217,27 @@ def test_importing_the_package_imports_neither_server_nor_model_sdk() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+async def test_the_first_to_come_are_answered_as_anybody_else(server: Caller) -> None:
+    """The routes are loaded by whoever comes first: bodies wait, refusals are refusals, and who hangs up is
+    missed by nobody."""
+    assert server.extension.door.behind is None
+    host, port = server.http.base_url.host, server.http.base_url.port
+    _, gone = await asyncio.open_connection(host, port)
+    path = f"{server.http.base_url.path}cloutagent/api/health"
+    gone.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    await gone.drain()
+    gone.close()
+    health, made, refused, nowhere = await asyncio.gather(
+        server.call("GET", "/cloutagent/api/health"),
+        server.call("POST", "projects", content=b'{"name": "First"}' + b" " * 300_000),
+        server.call("GET", "projects", nobody=True),
+        server.call("GET", "/cloutagent/api/v2/none"),
+    )
+    assert [each.status_code for each in (health, made, refused, nowhere)] == [200, 201, 401, 404]
+    assert made.json()["name"] == "First"
+    assert server.extension.door.behind is not None
 
 
 async def test_head_answers_as_get_without_a_body(server: Caller) -> None:
