@@ -77,7 +77,10 @@ class Branches:
         allowed = await self._acceptance.limits_now(source.project_id)
         limits = raised(state.limits, request.limits, allowed)
         _raised_enough(state, limits, allowed)
-        spec = _branched(source, execution_id, principal, limits=limits, resumed_from=state.execution_id)
+        files = [] if past else source.files  # nobody has seen them yet
+        spec = _branched(
+            source, execution_id, principal, limits=limits, resumed_from=state.execution_id, files=files
+        )
         await self._acceptance.check_again(spec, principal)
         if not past:  # it ended before it began
             return spec, Beginning([], self._workspace(state.execution_id))
@@ -125,6 +128,7 @@ class Branches:
             definition=definition,
             variables=variables,
             prompt=source.prompt if request.prompt is None else request.prompt,
+            files=[] if whole else source.files,
         )
         await self._acceptance.check_again(spec, principal)
         talk = past.conversations.get("main")

@@ -53,6 +53,8 @@ class Entrance:
                 await workspace.copy(beginning.workspace)
                 await self._inputs.place(spec.files, spec.execution_id, workspace.path)
                 failpoint("accept.copied")
+            elif beginning is not None:  # it ended before it began: what came with it lies where it came
+                await self._inputs.take_over(spec.files, beginning.workspace.root.name, spec.execution_id)
             return await self._put(spec, position, beginning)
         except BaseException as error:
             await workspace.remove()

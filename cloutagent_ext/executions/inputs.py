@@ -56,6 +56,11 @@ class Inputs:
         folder = self._gathered(execution_id)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    async def take_over(self, files: Sequence[InputFile], source_id: str, execution_id: str) -> None:
+        """Copy what was gathered for an execution that never began to one that begins in its place."""
+        if files:
+            await asyncio.to_thread(self._take_over, files, source_id, execution_id)
+
     async def place(self, files: Sequence[InputFile], execution_id: str, workspace: Path) -> None:
         """Move what was gathered to its places; done again after a crash, it finishes what is left."""
         if files:
@@ -149,6 +154,13 @@ class Inputs:
                 raise ValueError(f"it holds more than {MAX_BYTES:,} bytes")
             with target.open("xb") as out:
                 shutil.copyfileobj(file, out, 1024 * 1024)
+
+    def _take_over(self, files: Sequence[InputFile], source_id: str, execution_id: str) -> None:
+        source, target = self._gathered(source_id), self._gathered(execution_id)
+        target.mkdir(parents=True, exist_ok=True)
+        for index in range(len(files)):
+            if (source / str(index)).exists():
+                shutil.copyfile(source / str(index), target / str(index))
 
     def _place(self, files: Sequence[InputFile], execution_id: str, workspace: Path) -> None:
         folder = self._gathered(execution_id)

@@ -129,11 +129,13 @@ def test_a_handshake_without_an_answer_holds_up_neither_a_cancel_nor_the_end(tmp
             "--CloutAgent.stop_grace_s=0.5",
             f"--CloutAgent.base_url={url}",
             "--CloutAgent.api_key=test-key",
+            "--CloutAgent.web_fetch_allow=127.0.0.1",
         )
         with live_server(tmp_path, *options) as server:
             # A hook gives up a handshake after ten seconds by itself: this one waits for an answer.
-            executions = begun(server, asking(), hooked(f"http://127.0.0.1:{port}"), asking())
-            wait(lambda: len(taken) >= 3)
+            hook = hooked(f"http://127.0.0.1:{port}")
+            executions = begun(server, asking(), fetching(url), hook, fetching(f"{url}/2"), asking())
+            wait(lambda: len(taken) >= 5)
             assert cancelled(server, executions[:-1]) <= CANCEL_S
             ends_in_time(server)
             assert events(server, executions[-1])[-1]["type"] == "interrupted"

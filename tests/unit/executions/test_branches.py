@@ -15,7 +15,7 @@ import pytest
 from cloutagent_ext.auth.principal import Principal
 from cloutagent_ext.errors import Conflict, Forbidden, InvalidRequest
 from cloutagent_ext.schema.execution import ENDED, ChangedResult, ExecutionState, ForkRequest, ResumeRequest
-from cloutagent_ext.schema.project import Limits, PartialLimits, ProjectUpdate, Variable
+from cloutagent_ext.schema.project import Limits, PartialLimits, ProjectUpdate, Queue, Variable
 from tests.support.messages_api import Call, Failure, MessagesApi, Reply, Say
 from tests.unit.engine.test_attachments import png
 
@@ -282,6 +282,29 @@ async def test_a_fork_that_begins_anew_shows_the_files_again_and_so_does_its_own
         assert state.status == "completed", state.error
         assert shown(before) == ["image", "text"]
         change = {"prompt": "Also look again."}
+
+
+async def test_one_that_ended_before_it_began_brings_its_files_along(world: World) -> None:
+    """Cancelled while it waited for its turn; resumed or forked, the model sees its files."""
+    project = await world.project(queue=Queue(max_concurrent=1))
+    upload = (await world.office.executions.inputs.keep(project, io.BytesIO(png()), len(png()))).upload_id
+    before = await world.office.accept(project)
+    waits = await world.office.accept(project, files=[{"path": "map.png", "upload_id": upload}])
+    state = await world.office.executions.cancel(waits.execution_id, "ada")
+    assert (state.status, state.started_at) == ("cancelled", None)
+    await world.end_of(before.execution_id)
+    for go_on in ("resume", "fork"):
+        first = len(world.api.requests)
+        if go_on == "fork":
+            ended = await world.fork(waits.execution_id, from_event=1)
+        else:
+            begun = await world.office.executions.resume(waits.execution_id, ResumeRequest(), principal=USER)
+            ended = await world.end_of(begun.execution_id)
+        assert ended.status == "completed", ended.error
+        [message] = world.api.requests[first]["messages"]
+        assert [each["type"] for each in message["content"]].count("image") == 1, go_on
+        path = await world.office.executions.results.file(ended.execution_id, "map.png")
+        assert await asyncio.to_thread(path.read_bytes) == png()
 
 
 async def test_a_fork_works_in_a_copy_of_the_workspace(world: World) -> None:
