@@ -89,7 +89,7 @@ class LocalDesk:
             outcome = error.error_code
             raise
         finally:
-            who = {"kind": "cli", "name": getpass.getuser()}
+            who = {"kind": "cli", "name": user()}
             audit = self._services.telemetry.audit
             audit.tell(action, who=who, address="local", outcome=outcome, **what)
 
@@ -236,10 +236,18 @@ class LocalDesk:
         return LocalRun(self._services, begun.execution_id)
 
 
+def user() -> str:
+    """Who calls, for logs: the login name, else the number, as in a container that has no names."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        return f"uid {os.getuid()}"
+
+
 def _caller() -> Principal:
     from ..auth.principal import Principal
 
-    return Principal(kind="user", name=getpass.getuser())
+    return Principal(kind="user", name=user())
 
 
 class LocalRun:
@@ -258,7 +266,7 @@ class LocalRun:
 
     async def cancel(self) -> None:
         try:
-            await self._executions.cancel(self.id, by=getpass.getuser())
+            await self._executions.cancel(self.id, by=user())
         except Conflict:
             return  # it has ended in the meantime
 
@@ -267,7 +275,7 @@ class LocalRun:
     ) -> None:
         from ..engine.ports import Decision
 
-        decision = Decision(allow, getpass.getuser(), message, arguments)
+        decision = Decision(allow, user(), message, arguments)
         await self._executions.decide(self.id, call_id, decision)
 
     async def files(self) -> list[FileRow]:

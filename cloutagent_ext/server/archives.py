@@ -7,14 +7,14 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..errors import CloutError, UnsupportedMediaType
+from ..errors import UnsupportedMediaType
 from ..schema.archives import ImportedProject
 from ..schema.project import CreatedProject
 from ..schema.query import ExportQuery
 from ..store.archive import MEDIA_TYPES
 from . import multipart
 from .files import attachment
-from .projects import FIRST_KEY
+from .projects import first_key
 from .reply import Reply
 from .route import Nothing
 from .spool import Spool, answer, spool_of
@@ -109,12 +109,7 @@ async def _only_the_file(body: Spool, content_type: str) -> None:
 
 
 async def _with_key(call: Endpoint, project_id: str) -> CreatedProject:
-    """The new project with its first key; without that, it is not there at all."""
-    try:
-        key = await call.services.keys.create(project_id, FIRST_KEY)
-    except CloutError:
-        await call.services.store.delete(project_id)
-        raise
+    key = await first_key(call, project_id)
     stored = await call.services.store.read(project_id)
     return CreatedProject(**stored.project.model_dump(), api_key=key.api_key)
 

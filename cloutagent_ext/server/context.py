@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,8 +23,9 @@ class StreamSlots:
         self.most = most
         self.open = 0
 
-    def take(self) -> None:
-        """One more; raises `Unavailable` when all are taken. Give it back with `free`."""
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One more while this is open; raises `Unavailable` when all are taken."""
         if self.open >= self.most:
             error = Unavailable(
                 f"{self.most} event streams are open, the most this server keeps; close one or poll /events.",
@@ -31,9 +34,10 @@ class StreamSlots:
             error.retry_after_s = 5
             raise error
         self.open += 1
-
-    def free(self) -> None:
-        self.open -= 1
+        try:
+            yield
+        finally:
+            self.open -= 1
 
 
 @dataclass

@@ -55,6 +55,16 @@ async def upload(call: Endpoint, project_id: str, body: Spool) -> Reply:
 
 async def execute(call: Endpoint, project_id: str, body: ExecuteRequest) -> Reply | None:
     """Accept, then answer in the way that was asked for."""
+    if not (body.stream or MEDIA_TYPE in (call.header("Accept") or "")):
+        return await _execute(call, project_id, body)
+    # A place first: a refusal after the beginning would make its caller begin another one.
+    with call.context.streams.one():
+        return await _execute(call, project_id, body, streams=True)
+
+
+async def _execute(
+    call: Endpoint, project_id: str, body: ExecuteRequest, *, streams: bool = False
+) -> Reply | None:
     accepted = await call.services.executions.accept(
         project_id,
         body,
@@ -63,7 +73,7 @@ async def execute(call: Endpoint, project_id: str, body: ExecuteRequest) -> Repl
         idempotency_key=_idempotency_key(call),
     )
     execution_id = accepted.execution_id
-    if body.stream or MEDIA_TYPE in (call.header("Accept") or ""):
+    if streams:
         await stream.send(call, execution_id, 1, {"X-Execution-Id": execution_id})
         return None
     headers = {"X-Execution-Id": execution_id, "Location": call.url(f"executions/{execution_id}")}

@@ -96,7 +96,10 @@ async def send(call: Endpoint, file: BinaryIO, size: int) -> None:
 
 def _open(place: Path) -> tuple[BinaryIO, int]:
     """A regular file and its size; a symbolic link that appeared since is not followed."""
-    fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):  # a program has just removed it
+        raise NotFound("This execution has no such file any more.") from None
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)

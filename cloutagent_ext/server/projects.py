@@ -5,7 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidRequest, PreconditionFailed
+from ..errors import CloutError, InvalidRequest, PreconditionFailed
+from ..schema.admin import CreatedKey
 from ..schema.base import Page
 from ..schema.canvas import UiPatch
 from ..schema.project import (
@@ -44,11 +45,20 @@ async def create_project(call: Endpoint, body: ProjectCreate) -> Reply:
         definition = definition.model_copy(update={"name": body.name})
     stored = await call.services.store.create(definition, files=files, author=call.caller().author)
     project_id = str(stored.project.id)
-    key = await call.services.keys.create(project_id, FIRST_KEY)
+    key = await first_key(call, project_id)
     call.noted |= {"project_id": project_id, "key_id": key.id}
     created = CreatedProject(**stored.project.model_dump(), api_key=key.api_key)
     location = call.url(f"projects/{project_id}")
     return Reply(created, HTTPStatus.CREATED, stored.etag, headers={"Location": location})
+
+
+async def first_key(call: Endpoint, project_id: str) -> CreatedKey:
+    """The first key of a project that was just made; without one, it is not there at all."""
+    try:
+        return await call.services.keys.create(project_id, FIRST_KEY)
+    except CloutError:
+        await call.services.store.delete(project_id)
+        raise
 
 
 async def read_project(call: Endpoint, project_id: str) -> Reply:

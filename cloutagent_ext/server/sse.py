@@ -39,9 +39,7 @@ _HEARTBEAT = b": still here\n\n"
 async def serve(
     endpoint: Endpoint, frames: AsyncGenerator[bytes, None], headers: dict[str, str] | None = None
 ) -> None:
-    """Send `frames` (each whole SSE frames) until one of the ends above. Raises `Unavailable` when full."""
-    slots = endpoint.context.streams
-    slots.take()
+    """Send `frames` (each whole SSE frames) until one of the ends above. The caller holds a place for it."""
     stream = _Stream(endpoint)
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -52,7 +50,6 @@ async def serve(
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        slots.free()
     for outcome in ended:
         if isinstance(outcome, UnreadableFile):
             _log.warning("A stream ended: %s", outcome.message)  # who asks for what follows is told so

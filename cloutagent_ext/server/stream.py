@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 
 async def stream_execution(call: Endpoint, execution_id: str, query: StreamQuery) -> Reply | None:
     """From `from_event`, or from the one after `Last-Event-ID`, on and live until the end."""
-    return await send(call, execution_id, _last_seen(call) or query.from_event)
+    with call.context.streams.one():
+        return await send(call, execution_id, _last_seen(call) or query.from_event)
 
 
 async def send(
     call: Endpoint, execution_id: str, from_event: int, headers: dict[str, str] | None = None
 ) -> Reply | None:
+    """The caller holds a place among the streams."""
     log = await call.services.executions.log(execution_id)
     if log.ended and from_event > log.last_id:
         # Nothing can follow: this status is what stops an EventSource for good.
@@ -65,8 +67,9 @@ async def _frames(log: EventLog, from_event: int) -> AsyncGenerator[bytes, None]
 
 async def stream_watched(call: Endpoint, query: WatchQuery) -> None:
     """`{"execution_id", "event"}` of each watched log, and `{"execution_id", "state"}` of every execution."""
-    async with _Watched(call, dict(_wishes(query.watch))) as watched:
-        await serve(call, watched.frames())
+    with call.context.streams.one():
+        async with _Watched(call, dict(_wishes(query.watch))) as watched:
+            await serve(call, watched.frames())
 
 
 def _wishes(watch: list[str]) -> Iterator[tuple[str, int]]:

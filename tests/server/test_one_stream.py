@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncGenerator
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ class Quiet(RequestHandler):
         self.ended = ended
         self.gone, self.address = asyncio.Event(), "127.0.0.1"
         self.services = SimpleNamespace(settings=SimpleNamespace(heartbeat_s=0.001))
-        slots = SimpleNamespace(take=lambda: None, free=lambda: None)
+        slots = SimpleNamespace(one=contextlib.nullcontext)
         self.context = SimpleNamespace(closing=asyncio.Event(), streams=slots)
 
     def caller(self) -> Any:

@@ -131,6 +131,10 @@ async def test_one_stream_too_many_is_503_and_others_go_on(server: Caller) -> No
         refused = await server.call("GET", path)
         assert (refused.status_code, code(refused)) == (503, "TOO_MANY_STREAMS")
         assert int(refused.headers["Retry-After"]) > 0
+        begin = {"json": {"prompt": "Go.", "stream": True}}
+        refused = await server.call("POST", f"projects/{project['id']}/execute", **begin)
+        assert (refused.status_code, code(refused)) == (503, "TOO_MANY_STREAMS")
+        assert len((await server.get("executions"))["items"]) == 1, "what is refused has not begun"
         await server.call("POST", f"executions/{execution}/cancel")
         async with asyncio.timeout(DEADLINE_S):
             assert [frame.data async for frame in first][-1]["type"] == "cancelled"
