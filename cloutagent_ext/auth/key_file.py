@@ -16,7 +16,7 @@ from typing import TypeVar
 from pydantic import Field, ValidationError
 
 from .. import durable, filelocks, smallfiles
-from ..errors import DiskFull, NewerFormat, NotFound, UnreadableFile
+from ..errors import DiskFull, NewerFormat, NotFound, TooLarge, UnreadableFile
 from ..schema.admin import KeyRow
 from ..schema.base import Model
 from .revoked import Revoked
@@ -83,8 +83,8 @@ class KeyFile:
     def change(self, edit: Callable[[list[StoredKey]], tuple[list[StoredKey], Answer]]) -> Answer:
         """Replace the keys by what `edit` makes of them, under the file's lock; what else it returns.
 
-        Nothing is written where `edit` returns the same keys. Raises what `read` raises, `DiskFull`,
-        `Unavailable`.
+        Nothing is written where `edit` returns the same keys. Raises what `read` raises, `TooLarge`,
+        `DiskFull`, `Unavailable`.
         """
         if not self._project.is_dir():
             raise NotFound("There is no such project.")
@@ -95,10 +95,15 @@ class KeyFile:
             before = self.read()
             after, answer = edit(list(before))
             if after != rows:
+                data = _encode(after)
+                if len(data) > MAX_BYTES and len(after) > len(before):
+                    raise TooLarge(
+                        "The project has more keys than its file may hold. Revoke some that nobody uses."
+                    )
                 for litter in self._project.glob(f".{NAME}.*.tmp"):  # of a writer that was killed
                     durable.remove(litter)
                 try:
-                    durable.atomic_write(self._path, _encode(after), 0o600)
+                    durable.atomic_write(self._path, data, 0o600)
                 except FileNotFoundError:  # the project was deleted meanwhile
                     raise NotFound("There is no such project.") from None
             return answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import keyword
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,11 +58,13 @@ def _source(tool: str, arguments: Mapping[str, Any], *, failed: bool) -> tuple[s
     if tool == "view" and str(arguments.get("path", "")).lower().endswith(_PICTURES):
         imports = "from IPython.display import Image as _Image, display as _display"
         return f"{imports}\n\n_display(_Image(filename={literal(arguments['path'])}))", tags
-    if tool in FILE_TOOLS:
+    # Names too come from a model: what is none in Python would be code of its own.
+    named = all(name.isidentifier() and not keyword.iskeyword(name) for name in arguments)
+    if tool in FILE_TOOLS and named:
         given = ", ".join(f"{name}={literal(value)}" for name, value in arguments.items())
         return f"print(_{tool}({given}))", tags
     told = json.dumps(dict(arguments), indent=1, ensure_ascii=False)
-    lines = [f"{tool}: only CloutAgent can call this again; below is what came back.", *told.splitlines()]
+    lines = f"{tool}: only CloutAgent can call this again; below is what came back.\n{told}".splitlines()
     return "\n".join(f"# {line}" for line in lines), []
 
 

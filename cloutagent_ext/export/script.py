@@ -45,7 +45,7 @@ class Equipment:
 def script(definition: Definition, equipment: Equipment, *, version: int | None, written_by: str) -> str:
     """The program's source."""
     project = _project(definition, equipment)
-    rooms = ["standalone_limits", "standalone_children"]
+    rooms = ["standalone_limits", "standalone_permissions", "standalone_children"]
     if project["mcps"]:
         rooms.append("standalone_servers")
     source = body("standalone")

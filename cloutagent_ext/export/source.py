@@ -28,10 +28,10 @@ def text_literal(text: str) -> str:
     plain = all(character.isprintable() or character in "\n\t" for character in text)
     if not plain or ("\n" not in text.strip("\n") and len(text) <= _ONE_LINE):
         return repr(text)
-    body = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if body.endswith('"'):
-        body = body[:-1] + '\\"'
-    return f'"""\\\n{body}"""'
+    before = text.rstrip('"')
+    body = before.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    quotes = '\\"' * (len(text) - len(before))  # or they would end the literal together with its own
+    return f'"""\\\n{body}{quotes}"""'
 
 
 def body(name: str) -> str:

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,13 @@ import anthropic
 from .file_tools import file_create, glob, grep, str_replace, view
 from .standalone_children import Python, Shell
 from .standalone_limits import Budget, Stop, say
+from .standalone_permissions import permission
 from .standalone_servers import Servers
 
 PROJECT: dict[str, Any] = {}
 
 Tool = Callable[[dict[str, Any]], str]
+OPTIONS = ("help", "prompt", "workspace", "yes")  # the program's own: variables of these names are `--var-…`
 MAX_OUTPUT = 32 * 1024  # characters of a tool's result that the model sees
 
 # === the rooms ===
@@ -49,21 +50,6 @@ def file_tools() -> dict[str, Tool]:
 
 def with_names(tool: Callable[..., str], arguments: dict[str, Any]) -> str:
     return tool(**arguments)
-
-
-# ---------------------------------------------------------------- permissions
-
-
-def permission(rules: dict[str, str], tool: str, arguments: dict[str, Any]) -> str:
-    """allow, ask or deny: deny beats ask beats allow; commands and code ask where no rule names them."""
-    first = next((value for value in arguments.values() if isinstance(value, str)), "")
-    found = set()
-    for rule, verdict in rules.items():
-        name, _, pattern = rule.partition("(")
-        if fnmatchcase(tool, name) and (not pattern or fnmatchcase(first, pattern.removesuffix(")"))):
-            found.add(verdict)
-    default = "ask" if tool in ("bash", "python") or tool.startswith("mcp__") else "allow"
-    return next((verdict for verdict in ("deny", "ask", "allow") if verdict in found), default)
 
 
 def allowed(rules: dict[str, str], tool: str, arguments: dict[str, Any], yes: bool) -> str | None:
@@ -182,9 +168,8 @@ def main() -> int:
     for name, variable in PROJECT["variables"].items():
         needed = variable["default"] is None and variable["required"]
         told = (variable["description"] or "value of {{" + name + "}}").replace("%", "%%")
-        parser.add_argument(
-            f"--{name}", dest=f"v_{name}", default=variable["default"], required=needed, help=told
-        )
+        option = f"--{name}" if name not in OPTIONS else f"--var-{name}"
+        parser.add_argument(option, dest=f"v_{name}", default=variable["default"], required=needed, help=told)
     parser.add_argument(
         "--workspace", type=Path, default=Path(), help="folder to work in; holds the project's files"
     )

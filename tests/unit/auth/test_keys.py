@@ -18,7 +18,7 @@ from cloutagent_ext import durable
 from cloutagent_ext.auth import keys as keys_module
 from cloutagent_ext.auth.keys import BCRYPT_COST, REMEMBER_S, TRUST_S, USED_EVERY_S, Keys
 from cloutagent_ext.auth.principal import Principal
-from cloutagent_ext.errors import NewerFormat, NotFound, Unauthorized, Unavailable, UnreadableFile
+from cloutagent_ext.errors import NewerFormat, NotFound, TooLarge, Unauthorized, Unavailable, UnreadableFile
 from cloutagent_ext.schema.base import timestamp
 
 from .conftest import Clock
@@ -65,6 +65,19 @@ async def test_a_new_key_opens_its_project_and_its_text_is_nowhere_on_the_disk(
     stored = json.loads(file.read_text())["keys"][0]["hash"]
     assert stored.startswith(f"$2b${BCRYPT_COST}$")
     assert bcrypt.checkpw(match[2].encode(), stored.encode())
+
+
+async def test_one_key_more_than_can_be_read_again_is_refused_and_the_others_go_on_working(
+    keys: Keys, pid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file beyond the largest that is read would open nothing for anybody."""
+    monkeypatch.setattr("cloutagent_ext.auth.key_file.MAX_BYTES", 900)
+    made = [await keys.create(pid, "CI"), await keys.create(pid, "CI")]
+    with pytest.raises(TooLarge):
+        await keys.create(pid, "CI" * 50)
+    assert (await keys.verify(made[1].api_key)).key_id == made[1].id
+    await keys.revoke(pid, made[0].id)
+    await keys.create(pid, "CI")
 
 
 async def test_rows_never_hold_a_secret_or_a_hash(keys: Keys, pid: str) -> None:

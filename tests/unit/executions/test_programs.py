@@ -238,9 +238,12 @@ async def test_a_program_without_servers_has_nothing_of_mcp_in_it(open_office: O
 @pytest.mark.parametrize("options", [["--help"], ["--topic"], []])
 async def test_variables_are_options(open_office: Opens, tmp_path: Path, options: list[str]) -> None:
     office = await open_office()
-    needed = Definition(name="Needs", agent=agent(), variables={"topic": Variable(description="50 % of it")})
+    own = {name: Variable(required=False) for name in ("prompt", "workspace", "yes", "help", "max_cost")}
+    variables = {"topic": Variable(description="50 % of it"), **own}
+    needed = Definition(name="Needs", agent=agent(), variables=variables)
     _, source = await source_of(office, needed)
     done = await asyncio.to_thread(run, tmp_path, source, "http://127.0.0.1:1", *options)
     assert done.returncode == (0 if options == ["--help"] else 2)
     assert "--topic" in done.stdout + done.stderr
+    assert "--var-prompt" in done.stdout + done.stderr
     assert os.environ.get("ANTHROPIC_API_KEY") is None

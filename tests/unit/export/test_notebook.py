@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from cloutagent_ext.executions.notebooks import _picture
+from cloutagent_ext.export.cells import of_call
 from cloutagent_ext.export.notebook import notebook
 from cloutagent_ext.export.source import text_literal
 from cloutagent_ext.schema.execution import ExecutionState
@@ -114,6 +115,10 @@ def test_what_cannot_be_called_again_is_told_in_comments() -> None:
         "x" * 200,
         'three """ quotes\nand \\ slashes\n',
         'ends in "\n"',
+        'def f():\n    """Doc."""',
+        'a\n\\"""',
+        'six\n""""""',
+        'slash and quote\n\\"',
         "tab\tand\nü✓\n",
         "\r\n\x00\x1b",
         "{x}\n'''",
@@ -124,6 +129,15 @@ def test_texts_are_source_that_gives_exactly_them(text: str) -> None:
     assert eval(source, {}) == text
     if "\n" in text.strip("\n") and text.isprintable():
         assert source.startswith('"""')
+
+
+def test_names_of_arguments_are_no_code_in_a_notebook() -> None:
+    """Who runs all cells allows what the cells say, not what a model hid in the name of an argument."""
+    call = {"tool": "view", "call_id": "c", "input": {"path": "a", "x=print(1)); import os; (": "", "if": 1}}
+    source = of_call(call, None, lambda _: None)["source"]
+    assert all(line.startswith("#") for line in source.splitlines())
+    odd = {"tool": "other\nimport os", "call_id": "c", "input": {}}
+    assert all(line.startswith("#") for line in of_call(odd, None, lambda _: None)["source"].splitlines())
 
 
 def test_pictures_come_from_the_workspace_and_nowhere_else(tmp_path: Path) -> None:
