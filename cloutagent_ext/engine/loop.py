@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
+from ..scarcity import SAID, is_scarce
 from ..schema.execution import EndCode, Result
 from . import silence
 from .attachments import shown
@@ -28,6 +29,9 @@ from .stopwatch import Stopwatch
 from .subagents import tools_of
 
 log = logging.getLogger(__name__)
+
+_OF_OTHERS = frozenset({"TOOL_ERROR", "MCP_CONNECTION_FAILED", "MODEL_ERROR", "SUBAGENT_FAILED", "INTERNAL"})
+"""Endings that blame somebody who may only have met a system with nothing left."""
 
 
 async def run(job: Job, ports: Ports, tools: Mapping[str, Tool], past: Past | None = None) -> Outcome:
@@ -78,15 +82,19 @@ async def _played(this: Run) -> Outcome:
             budget.cost,
             main.totals.turns,
         )
-    except TimeoutError:
+    except TimeoutError as error:
         if not deadline.expired():
-            return _internal(this, main)
+            return _unforeseen(this, main, error)
         message = f"It was not done after {limits.timeout_s} s of running. Raise `timeout_s` of the limits."
         return _failed(this, main, "TIMEOUT", message, timeout_s=limits.timeout_s)
     except EndExecution as end:
+        if end.code in _OF_OTHERS and is_scarce(end):
+            return _failed(
+                this, main, "OVERLOADED", SAID, **end.details, instead_of=end.code, why=end.message
+            )
         return _failed(this, main, end.code, end.message, **end.details)
-    except Exception:
-        return _internal(this, main)
+    except Exception as error:
+        return _unforeseen(this, main, error)
 
 
 async def _last_words(this: Run, outcome: Outcome) -> None:
@@ -205,8 +213,15 @@ def _failed(this: Run, main: Conversation | None, code: EndCode, message: str, *
     )
 
 
-def _internal(this: Run, main: Conversation | None) -> Outcome:
+def _unforeseen(this: Run, main: Conversation | None, error: Exception) -> Outcome:
+    """What nobody named: the system had nothing left, or it is a fault of ours."""
     request_id = uuid.uuid4().hex
-    log.exception("Execution %s failed (request %s)", this.job.execution_id, request_id)
+    if is_scarce(error):
+        log.error(
+            "Execution %s ended for want of memory, threads or files (request %s): %r",
+            this.job.execution_id, request_id, error,
+        )  # fmt: skip
+        return _failed(this, main, "OVERLOADED", SAID, request_id=request_id)
+    log.error("Execution %s failed (request %s)", this.job.execution_id, request_id, exc_info=error)
     message = "Something went wrong inside CloutAgent. The server's log has the rest under this request id."
     return _failed(this, main, "INTERNAL", message, request_id=request_id)

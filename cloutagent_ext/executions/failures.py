@@ -17,7 +17,7 @@ from ..engine.job import Outcome
 from ..engine.masking import MASKED, Mask
 from ..engine.ports import EndExecution, ModelFailure
 from ..errors import CloutError
-from ..scarcity import is_scarce
+from ..scarcity import SAID, is_scarce
 from ..schema.base import JsonObject
 from ..schema.execution import EndCode
 from .reserve import DISK_FULL, is_full
@@ -26,11 +26,6 @@ _log = logging.getLogger(__name__)
 
 _KEYS = re.compile(r"sk-ant-[A-Za-z0-9_-]{8,}|\bca_[A-Za-z0-9-]+_[A-Za-z0-9_-]{16,}")
 """What looks like a key of the model service or of ours, whoever's it is."""
-
-OVERLOADED = (
-    "The server had no memory, threads or files left. What was done is kept. Run less at once or give the "
-    "server more, then resume it."
-)
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ def of_exception(error: BaseException, mask: Mask, execution_id: str) -> Broken:
         return Broken("DISK_FULL", DISK_FULL, {"request_id": request_id}, request_id, trace)
     if is_scarce(error):
         _log.error("Execution %s ended for want of memory, threads or files: %r", execution_id, error)
-        return Broken("OVERLOADED", OVERLOADED, {"request_id": request_id}, request_id, trace)
+        return Broken("OVERLOADED", SAID, {"request_id": request_id}, request_id, trace)
     if isinstance(error, CloutError):
         details = {**error.details, "error_code": error.error_code, "request_id": request_id}
         return Broken("INTERNAL", error.message, details, request_id, trace)

@@ -19,7 +19,7 @@ from ..engine.job import Job, Outcome
 from ..engine.kept import KeptFiles
 from ..engine.masking import NOTHING, Mask
 from ..engine.past import Past
-from ..engine.ports import EndExecution, Ports
+from ..engine.ports import Clock, EndExecution, Ports
 from ..engine.tools.environment import child_environment
 from ..engine.tools.mcp_process import Sandbox
 from ..engine.tools.memory import NAME as MEMORY
@@ -28,6 +28,7 @@ from ..engine.tools.toolbox import Toolbox
 from ..engine.wiring import used_servers
 from ..errors import CloutError, SecretsLocked, UnreadableFile
 from ..failpoints import failpoint
+from ..scarcity import is_scarce
 from ..schema.execution import Result, Spec
 from ..telemetry import context
 from . import endings, failures, history, hooks, propagation, stopping
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+_TRIES, _PAUSE_S = 30, 1.0
+"""How often, and after what pause, the last event is tried where the system has nothing left to write it."""
 _FROM = ("resumed_from", "forked_from", "forked_at", "continued_from")
 
 
@@ -71,7 +74,26 @@ async def work(live: Live, bindings: Bindings) -> None:
         raise
     finally:
         duration_ms = before_ms + round((bindings.clock.monotonic() - began - live.rested_s) * 1000)
-    await _end(live, run, duration_ms, secrets.mask)
+    await _end_at_last(live, run, duration_ms, secrets.mask, bindings.clock)
+
+
+async def _end_at_last(
+    live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: Mask, clock: Clock
+) -> None:
+    """`_end`; where not even that finds memory or a file, again until it does: nobody else would end it."""
+    for _ in range(_TRIES):
+        try:
+            await _end(live, run, duration_ms, mask)
+        except Exception as error:
+            if not is_scarce(error):
+                raise
+            if live.log.ended:
+                await live.log.sync()
+                return
+        else:
+            return
+        await clock.sleep(_PAUSE_S)
+    await _end(live, run, duration_ms, mask)
 
 
 async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outcome:

@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from cloutagent_ext.engine.masking import NOTHING
-from cloutagent_ext.executions import failures
 from tests.support.live_server import LiveServer, live_server
 
 from .caller import DEADLINE_S, Caller
@@ -111,11 +109,16 @@ def until_ended(server: LiveServer, execution: str) -> dict[str, Any]:
 
 AT_ONCE = 12
 """Bodies of 9 MB that are sent side by side."""
+SPARES = [(1, 4, 12, 20), (0.1, 2, 6, 16), (0.5, 3, 9, 28), (0.25, 1.5, 5, 40), (0.05, 0.7, 7, 14)]
+"""Megabytes that are left: by how much is left, another allocation is the one that is refused."""
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(240)
-def test_without_memory_calls_are_refused_runs_end_by_name_and_it_recovers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spares", SPARES)
+def test_without_memory_calls_are_refused_runs_end_by_name_and_it_recovers(
+    tmp_path: Path, spares: tuple[float, ...]
+) -> None:
     go = tmp_path / "go"
     waits = f"until [ -e {go} ]; do sleep 0.05; done; head -c 300000 /dev/zero | tr '\\0' x"
     large = json.dumps({"prompt": "x" * (9 * 2**20)})
@@ -130,7 +133,7 @@ def test_without_memory_calls_are_refused_runs_end_by_name_and_it_recovers(tmp_p
             assert server.request("POST", path, {"prompt": "Go."})[0] == 202
         size = (tmp_path / "server.log").stat().st_size
         seen = set()
-        for spare_mb in (1, 4, 12, 20):
+        for spare_mb in spares:
             with starved(server, spare_mb):
                 go.touch()
                 for method, where, body in (
@@ -169,17 +172,6 @@ def told(server: LiveServer, method: str, path: str, body: str | None) -> tuple[
         return None, ""
     finally:
         connection.close()
-
-
-@pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("can't start new thread"), OSError(11, "Resource unavailable")]
-)
-def test_a_run_that_finds_nothing_left_says_so_and_any_other_fault_is_a_fault(error: Exception) -> None:
-    assert failures.of_exception(error, NOTHING, "x").code == "OVERLOADED"
-    wrapped = ValueError("outer")
-    wrapped.__cause__ = error
-    assert failures.of_exception(wrapped, NOTHING, "x").code == "OVERLOADED"
-    assert failures.of_exception(ValueError("outer"), NOTHING, "x").code == "INTERNAL"
 
 
 async def test_a_project_that_is_deleted_on_the_disk_under_a_run_hurts_no_other(server: Caller) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import resource
 import socket
 
 import pytest
@@ -216,3 +218,53 @@ async def test_a_proxy_of_the_machine_does_not_get_calls_to_this_machine(tmp_pat
     assert outcome.status == "completed", outcome
     assert "x-ambient" not in api.headers[0]
     assert api.headers[0]["authorization"] == "Bearer test-key"
+
+
+class Starved:
+    """The `Events` port of a process that has nothing left at the `number`th word."""
+
+    def __init__(self, log, number, error):
+        self._log, self._left, self._error = log, number, error
+        self.events, self.order = log.events, log.order
+
+    async def emit(self, type, **fields):
+        self._left -= 1
+        if self._left < 0:
+            raise self._error
+        return await self._log.emit(type, **fields)
+
+
+@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), ExceptionGroup("of a group", [
+        RuntimeError("can't start new thread")])], ids=["memory", "kernel", "threads in a group"],
+)  # fmt: skip
+async def test_a_run_that_finds_nothing_left_wherever_it_is_ends_as_overloaded(tmp_path, error, number):
+    def act(arguments, context):
+        raise error
+
+    async with (
+        MessagesApi([Call("echo", {"text": "x"}), Say("fine")]) as api,
+        live(api.url, tmp_path) as bench,
+    ):
+        bench.log = Starved(bench.log, number, error)
+        outcome = await bench.run({"agent": {"tools": ["echo"]}}, tools=[Echo(action=act)])
+    if number < 4:  # what a tool itself finds is its result
+        assert (outcome.status, outcome.code) == ("failed", "OVERLOADED"), outcome
+    else:
+        assert (outcome.status, outcome.code) in (("failed", "OVERLOADED"), ("completed", None)), outcome
+
+
+async def test_a_model_that_cannot_be_reached_for_want_of_descriptors_is_not_blamed(tmp_path):
+    async with MessagesApi([Failure(529), Say("fine")]) as api, live(api.url, tmp_path) as first:
+        assert (await first.run()).status == "completed"  # what sending again needs is loaded
+        async with live(api.url, tmp_path) as bench:
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            await bench.prices.load()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, most[1]))
+            try:
+                outcome = await bench.run()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    assert (outcome.status, outcome.code) == ("failed", "OVERLOADED"), outcome
+    assert outcome.details["instead_of"] == "MODEL_ERROR"

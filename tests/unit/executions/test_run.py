@@ -30,6 +30,7 @@ from cloutagent_ext.executions import worker
 from cloutagent_ext.executions.appendfile import AppendFile
 from cloutagent_ext.schema.events import ENDINGS, EVENT
 from cloutagent_ext.schema.execution import ExecuteRequest, ExecutionState
+from cloutagent_ext.services import SystemClock
 
 from .conftest import Office, Opens, agent, bash
 
@@ -332,3 +333,27 @@ async def test_a_stream_of_a_deleted_execution_ends(office: Office) -> None:
     await office.executions.delete(state.execution_id)
     async with asyncio.timeout(5):
         assert [line async for line in log.cursor()] == []
+
+
+async def test_an_end_that_finds_no_memory_to_be_written_is_written_when_there_is_some(
+    open_office: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hurried(SystemClock):
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.sleep(0.01)
+
+    office = await open_office(clock=Hurried())
+    project = await office.project(bash("true"))
+    append, refused = AppendFile.append, 0
+
+    def starved(file: AppendFile, record: bytes) -> None:
+        nonlocal refused
+        if b'"complete"' in record and refused < 3:
+            refused += 1
+            raise MemoryError
+        append(file, record)
+
+    monkeypatch.setattr(AppendFile, "append", starved)
+    state = await office.run(project)
+    assert (state.status, refused) == ("completed", 3)
+    assert [event["type"] for event in await office.events(state.execution_id)].count("complete") == 1
