@@ -11,8 +11,9 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-MOST = min(32, (os.cpu_count() or 1) + 4)
-"""As many as Python's own default."""
+MOST = max(16, min(32, (os.cpu_count() or 1) + 4))
+"""Python's own default, but on a small machine no fewer than executions may run at once: each may wait for
+a slow disk, and who only reads must not wait behind them."""
 
 
 def started(most: int = MOST) -> ThreadPoolExecutor:

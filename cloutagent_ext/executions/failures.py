@@ -20,7 +20,7 @@ from ..errors import CloutError
 from ..scarcity import SAID, is_scarce
 from ..schema.base import JsonObject
 from ..schema.execution import EndCode
-from .reserve import DISK_FULL, is_full
+from .reserve import DISK_FULL, READ_ONLY, is_full, is_read_only
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +74,9 @@ def of_exception(error: BaseException, mask: Mask, execution_id: str) -> Broken:
     trace = _without_keys("".join(traceback.format_exception(error)), mask)
     if is_full(error):
         return Broken("DISK_FULL", DISK_FULL, {"request_id": request_id}, request_id, trace)
+    if is_read_only(error):
+        _log.error("Execution %s ended because the data folder cannot be written: %r", execution_id, error)
+        return Broken("READ_ONLY", READ_ONLY, {"request_id": request_id}, request_id, trace)
     if is_scarce(error):
         _log.error("Execution %s ended for want of memory, threads or files: %r", execution_id, error)
         return Broken("OVERLOADED", SAID, {"request_id": request_id}, request_id, trace)

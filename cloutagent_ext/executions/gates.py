@@ -1,4 +1,4 @@
-"""What a run may write down: closed once it is over, and the end of it where the disk is full.
+"""What a run may write down: closed once it is over, and the end of it where the disk takes nothing.
 
 Not here: the log and the journal themselves (`log`, `journal`).
 """
@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.masking import Mask
 from .journal import JournalFile
 from .live import Live
-from .reserve import ending_when_full
+from .reserve import ending_when_unwritable
 
 
 class Gate:
@@ -27,7 +27,7 @@ class Gate:
     async def emit(self, type: str, *, agent: str = "main", span: str = "main", **fields: Any) -> int:
         if self._live.given_up:
             raise asyncio.CancelledError(f"execution {self._live.id} is over")
-        with ending_when_full():
+        with ending_when_unwritable():
             return await self._live.emit(type, agent=agent, span=span, **self._mask.deep(fields))
 
 
@@ -41,5 +41,5 @@ class JournalGate:
     async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         if self._live.given_up:
             raise asyncio.CancelledError(f"execution {self._live.id} is over")
-        with ending_when_full():
+        with ending_when_unwritable():
             await self._journal.record(kind, sync=sync, **fields)

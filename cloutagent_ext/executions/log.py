@@ -205,21 +205,26 @@ class EventLog:
 
         Raises `LogDamaged` where the first of them cannot be read.
         """
+        lines, following = await self.lines(from_event, limit)
+        return await asyncio.to_thread(_parsed, lines), following
+
+    async def lines(self, from_event: int = 1, limit: int = 1000) -> tuple[list[bytes], int | None]:
+        """Like `page`, each event as its line of JSON."""
         first = next_id = max(1, from_event)
         offset: int | None = None
-        events: list[JsonObject] = []
-        while len(events) < limit:
+        found: list[bytes] = []
+        while len(found) < limit:
             try:
-                lines, offset = await self._read(next_id, offset, limit - len(events))
+                lines, offset = await self._read(next_id, offset, limit - len(found))
             except logfile.LogDamaged:
-                if events:
+                if found:
                     break
                 raise
             if not lines:
                 break
-            events += await asyncio.to_thread(_parsed, lines)
+            found += lines
             next_id += len(lines)
-        return events, next_id if first < next_id <= self.last_id else None
+        return found, next_id if first < next_id <= self.last_id else None
 
     async def _read(
         self, next_id: int, offset: int | None, limit: int | None = None

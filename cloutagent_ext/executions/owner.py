@@ -65,11 +65,13 @@ class Owner:
         """Let go. `finished`: the execution has ended and nobody needs to look at it again."""
         if self._fd < 0:
             return
-        if finished:
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
-        fd, self._fd = self._fd, -1
-        os.close(fd)
+        try:
+            if finished:
+                with contextlib.suppress(FileNotFoundError):
+                    self._path.unlink()
+        finally:  # on a disk that has turned read-only the file stays; whoever finds it sees a finished log
+            fd, self._fd = self._fd, -1
+            os.close(fd)
 
 
 def unfinished(folder: Path) -> bool:

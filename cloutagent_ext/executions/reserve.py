@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from ..engine.ports import EndExecution
-from ..errors import DiskFull
+from ..errors import DiskFull, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,12 @@ NAME = ".reserve"
 BYTES = 1024 * 1024
 """Enough for the last files of a hundred executions, a block or two each."""
 DISK_FULL = "The disk of the data folder is full. What was done is kept. Free some space, then run it again."
+READ_ONLY = (
+    "The data folder cannot be written. What was done is kept. Mend the disk, its mount or the folder's owner "
+    "and mode, then resume it."
+)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -32,14 +37,23 @@ def is_full(error: BaseException | None) -> bool:
     return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL)
 
 
+def is_read_only(error: BaseException | None) -> bool:
+    """Whether `error` says that the data folder takes nothing any more."""
+    if isinstance(error, Unavailable):
+        return error.error_code == "READ_ONLY"
+    return isinstance(error, OSError) and error.errno == errno.EROFS
+
+
 @contextlib.contextmanager
-def ending_when_full() -> Iterator[None]:
+def ending_when_unwritable() -> Iterator[None]:
     """Around what an execution writes down: without it, it must not go on. Raises `EndExecution`."""
     try:
         yield
     except OSError as error:
         if is_full(error):
             raise EndExecution("DISK_FULL", DISK_FULL) from error
+        if error.errno in _READ_ONLY:
+            raise EndExecution("READ_ONLY", READ_ONLY, reason=error.strerror) from error
         raise
 
 

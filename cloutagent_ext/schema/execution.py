@@ -25,7 +25,7 @@ EndCode = Literal[
     "COST_LIMIT_EXCEEDED", "TOKEN_LIMIT_EXCEEDED", "TIMEOUT", "QUEUE_TIMEOUT", "TURN_LIMIT_EXCEEDED",
     "TOOL_ERROR", "HOOK_BLOCKED", "MCP_CONNECTION_FAILED", "SUBAGENT_FAILED", "MODEL_ERROR",
     "MODEL_REFUSED", "STALLED",
-    "INTERRUPTED", "DISK_FULL", "OVERLOADED", "INTERNAL",
+    "INTERRUPTED", "DISK_FULL", "READ_ONLY", "OVERLOADED", "INTERNAL",
 ]  # fmt: skip
 """Codes that end an execution; when each applies is in the documentation of errors."""
 

@@ -14,6 +14,7 @@ from ..errors import Unavailable
 if TYPE_CHECKING:
     from ..services import Services
     from .gate import Gate
+    from .health import Probe
 
 
 class StreamSlots:
@@ -47,6 +48,13 @@ class Context:
     version: str
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server shuts down: streams and waiting calls end, new calls get 503."""
+
+    @cached_property
+    def probe(self) -> Probe:
+        """Looks at the data folder for whoever asks after this server's health; loaded likewise."""
+        from .health import Probe
+
+        return Probe()
 
     @cached_property
     def gate(self) -> Gate:

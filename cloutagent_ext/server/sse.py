@@ -1,9 +1,9 @@
 """One open event stream: headers, frames, heartbeat, and every reason to end it.
 
 A stream is a cursor that is pulled as fast as its client reads: nothing is queued here.
-It ends when its source does, when the client goes away or stops reading, when its key
-is revoked, when the server shuts down, and after a day. Not here: what is streamed
-(`server.stream`).
+It ends when its source does, when the client goes away (without a word, too) or stops
+reading, when its key is revoked, when the server shuts down, and after a day. Not here:
+what is streamed (`server.stream`), how a silent client is noticed (`server.peers`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tornado.iostream import StreamClosedError
 
 from ..errors import UnreadableFile
+from . import peers
 
 if TYPE_CHECKING:
     from .handler import Endpoint
@@ -28,8 +29,8 @@ MEDIA_TYPE = "text/event-stream"
 
 _KEY_CHECK_S = 3.0
 """Between two looks whether the caller's key still stands: a revoked key's streams end within 5 s."""
-_STALLED_S = 30.0
-"""How long a client may leave one write unread."""
+_STALLED_S = 17.0
+"""How long a client may leave one write unread: its place is free within 20 s."""
 _LONGEST_S = 24 * 3600.0
 _OPENING = b"retry: 1000\n\n"
 """Milliseconds until a browser connects again."""
@@ -42,7 +43,9 @@ async def serve(
     """Send `frames` (each whole SSE frames) until one of the ends above. The caller holds a place for it."""
     stream = _Stream(endpoint)
     tasks: list[asyncio.Task[None]] = []
+    connection = getattr(endpoint.request.connection, "stream", None)
     try:
+        peers.watch(connection)
         stream.open(headers or {})
         tasks = [asyncio.create_task(stream.pump(frames)), asyncio.create_task(stream.guard())]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -50,6 +53,7 @@ async def serve(
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
+        peers.let_be(connection)
     for outcome in ended:
         if isinstance(outcome, UnreadableFile):
             _log.warning("A stream ended: %s", outcome.message)  # who asks for what follows is told so

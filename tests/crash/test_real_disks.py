@@ -1,4 +1,4 @@
-"""Rows F3 and F5 on real ones: a tmpfs that fills up, one that turns read-only, a limit on file sizes."""
+"""Rows F3, F5 and F30 on real ones: a tmpfs that fills up, one that turns read-only, a limit on file sizes."""
 
 from __future__ import annotations
 
@@ -46,5 +46,18 @@ def test_executions_on_a_disk_that_fills_up_end_by_name_lose_nothing_and_can_be_
     done = subprocess.run(
         [*ALONE, sys.executable, "-m", "tests.crash.full_disk_executions", str(disk), str(outside)],
         cwd=ROOT, capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
+
+
+@pytest.mark.timeout(240)
+def test_a_data_folder_that_turns_read_only_under_executions_is_said_and_all_goes_on_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    if not may_mount():
+        pytest.skip("this system gives no mount namespace to its users")
+    done = subprocess.run(
+        [*ALONE, sys.executable, "-m", "tests.crash.read_only_folder", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr

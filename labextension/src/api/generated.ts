@@ -2352,7 +2352,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "OVERLOADED" | "INTERNAL";
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "READ_ONLY" | "OVERLOADED" | "INTERNAL";
             /**
              * Details
              * @default {}
@@ -2768,7 +2768,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "OVERLOADED" | "INTERNAL";
+            code: "COST_LIMIT_EXCEEDED" | "TOKEN_LIMIT_EXCEEDED" | "TIMEOUT" | "QUEUE_TIMEOUT" | "TURN_LIMIT_EXCEEDED" | "TOOL_ERROR" | "HOOK_BLOCKED" | "MCP_CONNECTION_FAILED" | "SUBAGENT_FAILED" | "MODEL_ERROR" | "MODEL_REFUSED" | "STALLED" | "INTERRUPTED" | "DISK_FULL" | "READ_ONLY" | "OVERLOADED" | "INTERNAL";
             /**
              * Details
              * @default {}

@@ -84,6 +84,8 @@ export function endLabel(trans: Translation, code: string): string {
       return trans.__('interrupted');
     case 'DISK_FULL':
       return trans.__('disk full');
+    case 'READ_ONLY':
+      return trans.__('data folder read-only');
     case 'OVERLOADED':
       return trans.__('server overloaded');
     default:

@@ -1,0 +1,181 @@
+"""Row F29: while a disk takes its time, or a huge body or page is handled, the event loop goes on.
+
+How long an answer takes says nothing on a busy machine. How many came before the slow thing was over does:
+one event loop that waits itself answers nobody in that time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from cloutagent_ext.executions import logfile
+from cloutagent_ext.executions.encode import line
+from tests.crash.test_real_server import traced
+from tests.support.live_server import LiveServer, live_server
+
+SYNC_S = 2.0
+AT_ONCE = 10
+"""Executions that are asked for side by side: each has more than one sync to wait for."""
+
+
+@contextlib.contextmanager
+def slowable(folder: Path, *options: str) -> Iterator[tuple[LiveServer, Path]]:
+    """A server whose disk is slow while the file that is given exists."""
+    also = {"ServerApp": {"jpserver_extensions": {"tests.support.slow_disk": True}}}
+    (folder / "config/jupyter_server_config.d").mkdir(parents=True)
+    (folder / "config/jupyter_server_config.d/slow.json").write_text(json.dumps(also))
+    switch = folder / "slow"
+    env = {"SLOW_DISK": str(switch), "SLOW_DISK_S": str(SYNC_S)}
+    with live_server(folder, "--CloutAgent.simulated_pace=0", *options, env=env) as server:
+        yield server, switch
+
+
+def answered_beside(
+    server: LiveServer, slow: list[Future[Any]], paths: tuple[str, ...]
+) -> dict[str, list[float]]:
+    """How long each answer to `paths` took, asked one after another until the first of `slow` is done."""
+    took: dict[str, list[float]] = {path: [] for path in paths}
+    while not any(each.done() for each in slow):
+        for path in paths:
+            began = time.monotonic()
+            assert get(server, path) == 200, path
+            took[path].append(time.monotonic() - began)
+    return took
+
+
+def get(server: LiveServer, path: str) -> int:
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"token {server.token}"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+CHEAP = (
+    "/cloutagent/api/health",
+    "/cloutagent/api/v1/projects",
+    "/cloutagent/api/v1/executions",
+    "/api/status",
+)
+
+
+def executes_beside(server: LiveServer, pool: ThreadPoolExecutor) -> tuple[list[Future[Any]], str]:
+    project = server.create_project("Slow", None)["id"]
+    _, first = server.request("POST", f"projects/{project}/execute", {"prompt": "Go.", "wait": True})
+    assert first["status"] == "completed", "everything is loaded"
+    return [], project
+
+
+@pytest.mark.timeout(180)
+def test_while_a_sync_takes_two_seconds_health_and_lists_are_answered(tmp_path: Path) -> None:
+    with slowable(tmp_path) as (server, switch), ThreadPoolExecutor(AT_ONCE) as pool:
+        _, project = executes_beside(server, pool)
+        switch.touch()
+        body = {"prompt": "Go."}
+        slow = [
+            pool.submit(server.request, "POST", f"projects/{project}/execute", body) for _ in range(AT_ONCE)
+        ]
+        took = answered_beside(server, slow, CHEAP)
+        assert {each.result()[0] for each in slow} == {202}
+        switch.unlink()
+    # An event loop that waits for the disk itself answers once between two syncs.
+    assert min(len(each) for each in took.values()) >= 5, took
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(300)
+def test_on_a_disk_whose_every_sync_takes_two_seconds_health_is_answered_in_time(tmp_path: Path) -> None:
+    """The system's own calls, those of SQLite too, held up by strace."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    options = ("--CloutAgent.simulated_pace=0",)
+    with live_server(tmp_path, *options) as server, ThreadPoolExecutor(AT_ONCE) as pool:
+        _, project = executes_beside(server, pool)
+        fault = f"fsync,fdatasync:delay_enter={int(SYNC_S * 1e6)}"
+        with traced(server, fault, tmp_path / "trace"):
+            body = {"prompt": "Go."}
+            slow = [
+                pool.submit(server.request, "POST", f"projects/{project}/execute", body)
+                for _ in range(AT_ONCE)
+            ]
+            took = answered_beside(server, slow, CHEAP)
+            assert {each.result()[0] for each in slow} == {202}
+    assert all(sorted(each)[int(len(each) * 0.9)] < 1.0 for each in took.values()), took
+
+
+HUGE = 50 * 2**20
+
+
+def _fill(path: Path) -> None:
+    """A log whose first page is 50 MB."""
+    common = {"ts": "2026-11-22T08:00:00.000Z", "agent": "main", "span": "main"}
+    with path.open("wb") as file:
+        for number in range(1, 1000):
+            event = {"id": number, "type": "text", **common, "content": "word " * (HUGE // 5000)}
+            file.write(logfile.sealed(line(event)[:-1]))
+        end = {"id": 1000, "type": "complete", **common, "usage": {}, "total_cost_usd": 0.0}
+        file.write(logfile.sealed(line(end | {"duration_ms": 1, "result": None})[:-1]))
+
+
+@pytest.mark.timeout(180)
+def test_while_fifty_megabytes_are_sent_parsed_or_paged_health_is_answered(tmp_path: Path) -> None:
+    options = ("--CloutAgent.simulated_pace=0", "--CloutAgent.max_body_mb=64")
+    with live_server(tmp_path, *options) as server, ThreadPoolExecutor(2) as pool:
+        project = server.create_project("Huge", None)["id"]
+        _, state = server.request("POST", f"projects/{project}/execute", {"prompt": "Go.", "wait": True})
+        execution = state["execution_id"]
+        [folder] = server.data_dir.glob(f"projects/*/executions/{execution}")
+        _fill(folder / "events.jsonl")
+        parts = json.dumps({"prompt": ["word " * 10] * (HUGE // 60)}).encode()
+        text = json.dumps({"prompt": "x" * HUGE}).encode()
+        handled: list[Callable[[], tuple[int, int]]] = [
+            lambda: fetched(server, "POST", f"projects/{project}/execute", parts),
+            lambda: fetched(server, "POST", f"projects/{project}/execute", text),
+            lambda: fetched(server, "GET", f"executions/{execution}/events", None),
+        ]
+        for number, act in enumerate(handled):
+            slow = pool.submit(act)
+            took = answered_beside(server, [slow], CHEAP[:2])
+            status, size = slow.result()
+            assert status == (400, 400, 200)[number]
+            assert min(len(each) for each in took.values()) >= 1, (number, took)
+        assert size > HUGE
+        page = json.loads(read(server, f"executions/{execution}/events?limit=3"))
+        assert [event["id"] for event in page["items"]] == [1, 2, 3]
+        assert page["next_cursor"] == "4"
+
+
+def fetched(server: LiveServer, method: str, path: str, body: bytes | None) -> tuple[int, int]:
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=120)
+    try:
+        connection.request(
+            method, f"/cloutagent/api/v1/{path}", body=body,
+            headers={"Authorization": f"token {server.token}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        answer = connection.getresponse()
+        return answer.status, len(answer.read())
+    finally:
+        connection.close()
+
+
+def read(server: LiveServer, path: str) -> str:
+    done = subprocess.run(
+        ["curl", "-sf", "-H", f"Authorization: token {server.token}", f"{server.api}/{path}"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout
