@@ -25,8 +25,8 @@ BYTES = 1024 * 1024
 """Enough for the last files of a hundred executions, a block or two each."""
 DISK_FULL = "The disk of the data folder is full. What was done is kept. Free some space, then run it again."
 READ_ONLY = (
-    "The data folder cannot be written. What was done is kept. Mend the disk, its mount or the folder's owner "
-    "and mode, then resume it."
+    "The data folder cannot be written. What was done is kept. Mend the disk, its mount, or the folder's "
+    "owner and mode, then resume it."
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})

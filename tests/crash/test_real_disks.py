@@ -1,4 +1,4 @@
-"""Rows F3, F5 and F30 on real ones: a tmpfs that fills up, one that turns read-only, a limit on file sizes."""
+"""Rows F3, F5 and F30 on real ones: a tmpfs that fills up, folders that turn read-only, a limit on files."""
 
 from __future__ import annotations
 

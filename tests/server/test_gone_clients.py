@@ -181,8 +181,8 @@ async def test_a_hundred_streams_that_come_back_at_once_lose_nothing_and_hold_up
 ) -> None:
     gate = tmp_path / "gate"
     project = await server.create(**BASH)
-    waits = {"text": "Ready.", "tools": [
-        {"name": "bash", "as": "a", "input": {"command": f"until [ -e {gate} ]; do sleep 0.1; done"}}]}  # fmt: skip
+    command = f"until [ -e {gate} ]; do sleep 0.1; done"
+    waits = {"text": "Ready.", "tools": [{"name": "bash", "as": "a", "input": {"command": command}}]}
     says = [
         {"text": f"Part {n}.", "tools": [{"name": "glob", "as": "g", "input": {"pattern": f"*.{n}"}}]}
         for n in range(TURNS)

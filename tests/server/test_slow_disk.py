@@ -74,25 +74,28 @@ CHEAP = (
 )
 
 
-def executes_beside(server: LiveServer, pool: ThreadPoolExecutor) -> tuple[list[Future[Any]], str]:
-    project = server.create_project("Slow", None)["id"]
+def warm(server: LiveServer) -> str:
+    """A project that has run once: everything is loaded."""
+    project = str(server.create_project("Slow", None)["id"])
     _, first = server.request("POST", f"projects/{project}/execute", {"prompt": "Go.", "wait": True})
-    assert first["status"] == "completed", "everything is loaded"
-    return [], project
+    assert first["status"] == "completed", first
+    return project
+
+
+def side_by_side(server: LiveServer, pool: ThreadPoolExecutor, project: str) -> list[Future[Any]]:
+    path = f"projects/{project}/execute"
+    return [pool.submit(server.request, "POST", path, {"prompt": "Go."}) for _ in range(AT_ONCE)]
 
 
 @pytest.mark.timeout(180)
 def test_while_a_sync_takes_two_seconds_health_and_lists_are_answered(tmp_path: Path) -> None:
     with slowable(tmp_path) as (server, switch), ThreadPoolExecutor(AT_ONCE) as pool:
-        _, project = executes_beside(server, pool)
+        project = warm(server)
         switch.touch()
-        body = {"prompt": "Go."}
-        slow = [
-            pool.submit(server.request, "POST", f"projects/{project}/execute", body) for _ in range(AT_ONCE)
-        ]
+        slow = side_by_side(server, pool, project)
         took = answered_beside(server, slow, CHEAP)
-        assert {each.result()[0] for each in slow} == {202}
         switch.unlink()
+        assert {each.result()[0] for each in slow} == {202}
     # An event loop that waits for the disk itself answers once between two syncs.
     assert min(len(each) for each in took.values()) >= 5, took
 
@@ -105,14 +108,10 @@ def test_on_a_disk_whose_every_sync_takes_two_seconds_health_is_answered_in_time
         pytest.skip("needs strace")
     options = ("--CloutAgent.simulated_pace=0",)
     with live_server(tmp_path, *options) as server, ThreadPoolExecutor(AT_ONCE) as pool:
-        _, project = executes_beside(server, pool)
+        project = warm(server)
         fault = f"fsync,fdatasync:delay_enter={int(SYNC_S * 1e6)}"
         with traced(server, fault, tmp_path / "trace"):
-            body = {"prompt": "Go."}
-            slow = [
-                pool.submit(server.request, "POST", f"projects/{project}/execute", body)
-                for _ in range(AT_ONCE)
-            ]
+            slow = side_by_side(server, pool, project)
             took = answered_beside(server, slow, CHEAP)
             assert {each.result()[0] for each in slow} == {202}
     assert all(sorted(each)[int(len(each) * 0.9)] < 1.0 for each in took.values()), took
