@@ -1,4 +1,4 @@
-"""A server whose data folder turns read-only while executions run: how they end, what goes on and what is back.
+"""A server whose data folder turns read-only under executions: how they end, what goes on, what is back.
 
 `python -m tests.crash.read_only_folder <folder>`, for `test_real_disks`, in a mount namespace of its own.
 Prints `done` at the end.
