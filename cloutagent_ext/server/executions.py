@@ -25,10 +25,10 @@ from ..schema.execution import (
 from ..schema.query import EventsQuery, ExecutionQuery, TraceQuery
 from . import stream
 from .files import attachment
-from .gate import foreign
+from .gate import foreign, revoked
 from .reply import NO_CONTENT, Reply
 from .spool import Spool
-from .sse import MEDIA_TYPE, either
+from .sse import KEY_CHECK_S, MEDIA_TYPE, either
 
 if TYPE_CHECKING:
     from .handler import Endpoint
@@ -101,12 +101,18 @@ def _idempotency_key(call: Endpoint) -> str | None:
 async def _wait(call: Endpoint, execution_id: str) -> ExecutionState | None:
     """Its state when it has ended or waits for a person; None when the client has gone.
 
-    The execution goes on either way.
+    The execution goes on either way. A key that is revoked meanwhile is told nothing any more.
     """
     ended = asyncio.create_task(call.services.executions.wait(execution_id, for_people=False))
     left = asyncio.create_task(either(call.gone, call.context.closing))
     try:
-        await asyncio.wait((ended, left), return_when=asyncio.FIRST_COMPLETED)
+        done: set[asyncio.Task[Any]] = set()
+        while not done:
+            done, _ = await asyncio.wait(
+                (ended, left), timeout=KEY_CHECK_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not await call.context.gate.still_valid(call.caller()):
+                raise revoked()
         if ended.done():
             return await ended
         if call.gone.is_set():

@@ -29,6 +29,11 @@ def missing() -> Unauthorized:
     )
 
 
+def revoked() -> Unauthorized:
+    """The answer to a key that was good when its call began."""
+    return Unauthorized("This key is no longer valid. The execution goes on.", code="INVALID_API_KEY")
+
+
 def foreign() -> Forbidden:
     """The one answer to a key for everything that is not its own, whether it exists or not."""
     return Forbidden("This key opens its own project and that project's executions, nothing else.")

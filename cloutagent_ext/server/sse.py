@@ -27,7 +27,7 @@ _log = logging.getLogger("cloutagent.server")
 
 MEDIA_TYPE = "text/event-stream"
 
-_KEY_CHECK_S = 3.0
+KEY_CHECK_S = 3.0
 """Between two looks whether the caller's key still stands: a revoked key's streams end within 5 s."""
 _STALLED_S = 17.0
 """How long a client may leave one write unread: its place is free within 20 s."""
@@ -124,7 +124,7 @@ class _Stream:
             elif now - self._last_write >= self._settings.heartbeat_s and not self._beating:
                 # Not waited for: who reads nothing would keep the guard from seeing that.
                 self._beat = asyncio.create_task(self._send(_HEARTBEAT))
-            if by_key and now - checked >= _KEY_CHECK_S:
+            if by_key and now - checked >= KEY_CHECK_S:
                 checked = now
                 if not await self._endpoint.context.gate.still_valid(self._endpoint.caller()):
                     return
