@@ -5,12 +5,16 @@ import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 
 import type { Client } from './api/client';
+import type { Executions } from './api/executions';
 import type { LiveExecutions } from './api/live';
 import type { PreferencesStore } from './stores/preferences';
 
 /** Agent projects and executions of this Jupyter server. */
 export interface IAgents {
-  readonly client: Client;
+  /** The few requests that are there from JupyterLab's start. */
+  readonly executions: Executions;
+  /** All requests there are; loaded when they are first needed. */
+  client(): Promise<Client>;
   readonly live: LiveExecutions;
   /** Projects were made, saved or deleted in this browser tab. */
   readonly projectsChanged: ISignal<IAgents, void>;

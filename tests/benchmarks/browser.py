@@ -19,7 +19,7 @@ from tests.browser.conftest import CHROMIUM_FLAGS, PANEL
 from tests.browser.lab import Lab
 from tests.support.live_server import LiveServer, live_server
 
-from . import monitor
+from . import monitor, panel
 from .table import Row, median, show
 
 MODULES = Path(__file__).parents[2] / "labextension" / "node_modules"
@@ -238,6 +238,7 @@ def main() -> None:
         options = ("--LabApp.expose_app_in_browser=True",)
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
         with live_server(folder, *options, app="lab", env=environment) as server:
+            panel.loaded(browser, server)
             warm = server.create_project("Warm", "empty")["id"]
             for count in SIZES:
                 ours, plain = Measured(), Measured()

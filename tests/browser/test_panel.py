@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.lab import SLOW_MS, THEMES, Lab
+from tests.support.front_end import MOST_AT_START_KB, MOST_OPENED_KB, Loaded
 from tests.support.live_server import LiveServer
 
 NOTEBOOK = "01_first_agent.ipynb"
@@ -205,10 +205,19 @@ def test_screenshots_of_the_documentation(
         lab.theme(False)
 
 
-def test_the_panel_is_not_loaded_before_a_project_is_opened(lab: Lab, server: LiveServer) -> None:
-    loaded: list[str] = []
-    lab.page.on("requestfinished", lambda request: loaded.append(request.url))
-    lab.go()
-    ours = [Path(url.split("?")[0]).name for url in loaded if "/extensions/cloutagent/" in url]
-    assert ours, "the extension itself did not load"
-    assert not [name for name in ours if "panel" in name.lower() or "vendors" in name.lower()], ours
+def test_lab_s_start_loads_little_of_the_panel_and_a_project_no_charts(
+    lab: Lab, server: LiveServer, analyst: str
+) -> None:
+    # There is a past, so that the status bar has something to say at the start.
+    assert server.request("POST", f"projects/{analyst}/execute", {"wait": True})[1]["status"] == "completed"
+    loaded = Loaded(lab.page)
+    with lab.page.expect_response(re.compile(r"cloutagent/api/v1/executions\?")) as asked:
+        lab.go()
+    assert analyst in asked.value.text(), "the past was not looked at"
+    lab.page.wait_for_load_state("networkidle")
+    at_start = loaded.kb
+    assert loaded.names, "the extension itself did not load"
+    assert at_start <= MOST_AT_START_KB, loaded.names
+    lab.open_project(analyst)
+    assert at_start + 50 < loaded.kb <= MOST_OPENED_KB, "the panel is not what was counted"
+    assert not loaded.mentions("recharts"), "charts have chunks of their own"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 STYLE = Path(__file__).parents[2] / "labextension" / "style"
-COMMON = {"base.css", "shared.css", "forced.css", "index.css"}
+COMMON = {"base.css", "theme.css", "shared.css", "forced.css", "index.css"}
 """What every view may count on."""
 OTHERS = {
     "dashboard.css": "dashboard",

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ..support.front_end import MOST_AT_START_KB, compressed, files_at_start
 from ..support.live_server import bare_environment
 from .conftest import Built
 from .hub import REPOSITORY
@@ -94,6 +95,19 @@ def test_the_wheel_brings_the_panel_the_server_configuration_and_nothing_to_buil
         assert not name.startswith(("tests/", "docs/", "labextension/", "scripts/")), name
         assert "node_modules" not in name, name
         assert not name.endswith((".ts", ".tsx", ".pyc", ".tsbuildinfo")), name
+
+
+def test_lab_s_start_loads_no_more_of_the_panel_than_was_promised(built: Built) -> None:
+    with zipfile.ZipFile(built.wheel) as wheel:
+        panel = next(
+            name for name in wheel.namelist() if name.endswith("labextensions/cloutagent/package.json")
+        )
+        folder = panel.removesuffix("package.json")
+        names = [name.removeprefix(folder) for name in wheel.namelist() if name.startswith(folder)]
+        found = files_at_start(lambda name: wheel.read(folder + name), names)
+        weights = {name: compressed([wheel.read(folder + name)]) for name in found}
+    assert len(found) >= 3, f"an entry, plugins and styles were to be found: {found}"
+    assert sum(weights.values()) <= MOST_AT_START_KB, f"kilobytes after gzip: {weights}"
 
 
 def test_the_sdist_holds_what_a_build_and_its_checks_need(built: Built) -> None:

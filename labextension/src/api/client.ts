@@ -1,10 +1,12 @@
 /**
- * The requests of the panel, one method a route.
+ * The requests of the panel, one method a route; loaded with the first view that has something to ask.
  *
- * Not here: how a request is proved to the server (`transport.ts`) and the event stream (`stream.ts`).
+ * Not here: what is asked from JupyterLab's start (`executions.ts`), how a request is proved to the server
+ * (`transport.ts`), and the event stream (`stream.ts`).
  */
 import { Admin } from './admin';
-import { JSON_HEADERS, Requests, query } from './requests';
+import { Executions } from './executions';
+import { JSON_HEADERS, query } from './requests';
 import type { Tagged, Transport } from './requests';
 import type { Schema } from './schema';
 import type {
@@ -12,8 +14,6 @@ import type {
   Agreement,
   Backtest,
   McpTest,
-  Metrics,
-  MetricsWindow,
   ApprovalDecision,
   Begun,
   CassetteRow,
@@ -27,9 +27,7 @@ import type {
   ModelList,
   Page,
   PartialLimits,
-  Project,
   ProjectRow,
-  Status,
   TemplateRow,
   ToolRow,
   UiPatch,
@@ -44,43 +42,9 @@ export function escapePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-/** Fields that GET gives and a save leaves out. */
-const READ_ONLY = ['id', 'version', 'published_version', 'trusted', 'updated_at', 'api_key'];
-
-/** What of `project` a person edits. */
-export function definitionOf(project: Project): Definition {
-  const rest = Object.entries(project).filter(([name]) => !READ_ONLY.includes(name));
-  return Object.fromEntries(rest) as unknown as Definition;
-}
-
-/** What a list of executions may be narrowed to. */
-export interface ExecutionFilter {
-  [name: string]: string | number | boolean | undefined;
-  project?: string;
-  status?: Status;
-  /** Created at or after this time. */
-  since?: string;
-  /** Those whose files are gone, too. */
-  expired?: boolean;
-  limit?: number;
-  cursor?: string;
-}
-
-export interface MetricsWish {
-  window: MetricsWindow;
-  project?: string;
-  simulated?: boolean;
-  /** Minutes that the clock here is ahead of UTC. */
-  utc_offset?: number;
-}
-
-export class Client extends Requests {
-  /** `root` is the address of the API, as programs outside use it. */
-  constructor(
-    transport: Transport,
-    readonly root = ''
-  ) {
-    super(transport);
+export class Client extends Executions {
+  constructor(transport: Transport, root = '') {
+    super(transport, root);
     this.admin = new Admin(transport);
   }
 
@@ -167,21 +131,8 @@ export class Client extends Requests {
     return this._json(`projects/${id}/execute`, init);
   }
 
-  executions(filter: ExecutionFilter = {}): Promise<Page<ExecutionState>> {
-    return this._json(`executions${query(filter)}`);
-  }
-
-  /** Figures of a window, from the server's ledger. */
-  metrics(wish: MetricsWish): Promise<Metrics> {
-    return this._json(`metrics${query({ ...wish })}`);
-  }
-
   execution(id: string): Promise<ExecutionState> {
     return this._json(`executions/${id}`);
-  }
-
-  cancel(id: string): Promise<ExecutionState> {
-    return this._json(`executions/${id}/cancel`, this._body('POST', {}));
   }
 
   /** Answer a tool call that waits for a person. */

@@ -2,37 +2,35 @@
  * What is known right now about executions: one per browser tab, shared by sidebar, tabs and Running panel.
  *
  * Holds the latest state of recent executions and the tab's one event stream. The stream is open only
- * while somebody looks: a hidden page closes it, and catches up when it is seen again.
+ * while somebody looks: a hidden page closes it, and catches up when it is seen again. Its code is loaded
+ * with the first who looks: JupyterLab's start pays nothing for it.
  */
-import type { Client } from './client';
-import type { Connection, Watcher } from './stream';
-import { EventStream } from './stream';
+import type { Executions } from './executions';
+import type { Connection, EventStream, Watcher } from './stream';
 import type { ExecutionState } from './types';
 
 /** How many executions the first look asks for. */
 const RECENT = 30;
 /** A page may be hidden this long before its stream is given back. */
 const HIDDEN_MS = 5_000;
+/** Until the stream's code is asked for again, when it could not be loaded. */
+const RELOAD_MS = 2_000;
 
 function newestFirst(states: ExecutionState[]): ExecutionState[] {
   return states.sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
 }
 
 export class LiveExecutions {
-  constructor(private _client: Client) {
-    this._stream = new EventStream({
-      transport: _client.transport,
-      onState: state => this.note(state),
-      onConnection: connection => this._onConnection(connection),
-      onVersion: version => this._onVersion(version)
-    });
+  constructor(private _client: Executions) {
     document.addEventListener('visibilitychange', this._onVisibility);
   }
 
   dispose(): void {
     document.removeEventListener('visibilitychange', this._onVisibility);
     clearTimeout(this._hiding);
-    this._stream.close();
+    clearTimeout(this._reloading);
+    this._close();
+    this._later = [];
     this._listeners.clear();
     this._observers.clear();
   }
@@ -54,11 +52,11 @@ export class LiveExecutions {
   /** Call `listener` after every change, and keep the stream open meanwhile. */
   subscribe = (listener: () => void): (() => void) => {
     this._listeners.add(listener);
-    this._stream.open();
+    this._open();
     return () => {
       this._listeners.delete(listener);
       if (!this._listeners.size) {
-        this._stream.close();
+        this._close();
       }
     };
   };
@@ -73,7 +71,16 @@ export class LiveExecutions {
 
   /** Hear one execution's events from its first. */
   watch(executionId: string, watcher: Watcher): () => void {
-    return this._stream.watch(executionId, watcher);
+    let [wanted, stop] = [true, () => undefined as void];
+    this._with(stream => {
+      if (wanted) {
+        stop = stream.watch(executionId, watcher);
+      }
+    });
+    return () => {
+      wanted = false;
+      stop();
+    };
   }
 
   /** Take in a state that somebody got from the server. */
@@ -110,6 +117,48 @@ export class LiveExecutions {
     this._tell();
   }
 
+  private _open(): void {
+    this._wanted = true;
+    this._with(stream => this._wanted && stream.open());
+  }
+
+  private _close(): void {
+    this._wanted = false;
+    this._stream?.close();
+  }
+
+  /** Do something with the stream: now, or as soon as its code is there. */
+  private _with(task: (stream: EventStream) => void): void {
+    if (this._stream) {
+      task(this._stream);
+    } else {
+      this._later.push(task);
+      this._load();
+    }
+  }
+
+  private _load(): void {
+    this._loading ??= import('./stream').then(
+      ({ EventStream }) => {
+        this._stream = new EventStream({
+          transport: this._client.transport,
+          onState: state => this.note(state),
+          onConnection: connection => this._onConnection(connection),
+          onVersion: version => this._onVersion(version)
+        });
+        this._later.splice(0).forEach(task => task(this._stream!));
+      },
+      () => {
+        // The server is not there just now: whoever looks is told so, and it is tried again.
+        this._loading = null;
+        if (this._later.length) {
+          this._onConnection('reconnecting');
+          this._reloading = setTimeout(() => this._load(), RELOAD_MS);
+        }
+      }
+    );
+  }
+
   private _onConnection(connection: Connection): void {
     const opened = connection === 'open' && this._connection !== 'open';
     this._connection = connection;
@@ -131,9 +180,9 @@ export class LiveExecutions {
   private _onVisibility = (): void => {
     clearTimeout(this._hiding);
     if (document.hidden) {
-      this._hiding = setTimeout(() => this._stream.close(), HIDDEN_MS);
+      this._hiding = setTimeout(() => this._close(), HIDDEN_MS);
     } else if (this._listeners.size) {
-      this._stream.open();
+      this._open();
     }
   };
 
@@ -151,5 +200,12 @@ export class LiveExecutions {
   private _listeners = new Set<() => void>();
   private _observers = new Set<() => void>();
   private _hiding: ReturnType<typeof setTimeout> | undefined;
-  private _stream: EventStream;
+  /** Null until its code is loaded. */
+  private _stream: EventStream | null = null;
+  private _loading: Promise<void> | null = null;
+  private _reloading: ReturnType<typeof setTimeout> | undefined;
+  /** What is to be done with it then. */
+  private _later: ((stream: EventStream) => void)[] = [];
+  /** Whether it shall be open. */
+  private _wanted = false;
 }

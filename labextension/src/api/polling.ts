@@ -4,10 +4,10 @@
  * One look asks for the events that each watched log has grown by and for the states of recent executions.
  * Not here: when to look, and what to do with what is found (`stream.ts`).
  */
-import type { Transport } from './client';
 import { ApiError, errorOf } from './errors';
 import type { Frame } from './frame';
 import { query } from './requests';
+import type { Transport } from './requests';
 import type { ExecutionEvent, ExecutionState, Page } from './types';
 import { hasEnded } from './types';
 

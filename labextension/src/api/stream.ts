@@ -8,10 +8,10 @@
  * A proxy may hold a stream back until it ends, and then not even its first bytes come, which the
  * server sends at once. Then pages of events are asked for (`polling.ts`) until a stream comes through.
  */
-import type { Transport } from './client';
 import { ApiError, errorOf } from './errors';
 import type { Frame } from './frame';
 import { Polling } from './polling';
+import type { Transport } from './requests';
 import { FrameParser } from './sse';
 import type { ExecutionEvent, ExecutionState } from './types';
 

@@ -4,7 +4,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import type { Transport } from './client';
+import type { Transport } from './requests';
 
 /** The API's address on the server that `settings` names. */
 export function apiRoot(settings: ServerConnection.ISettings): string {

@@ -1,6 +1,7 @@
 /**
  * The dashboard: what agents cost, used and took, over time and by project, model, agent and tool.
  */
+import '../../style/theme.css';
 import '../../style/shared.css';
 import '../../style/dashboard.css';
 import '../../style/dashboard-tables.css';

@@ -4,6 +4,7 @@
  * This is the entry of the lazily loaded chunk, so the canvas' own style sheets are imported here.
  */
 import '@xyflow/react/dist/base.css';
+import '../../style/theme.css';
 import '../../style/shared.css';
 import '../../style/panel.css';
 import '../../style/dialog.css';

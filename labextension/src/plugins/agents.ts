@@ -5,14 +5,16 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import { Client } from '../api/client';
+import type { Client } from '../api/client';
+import { Executions } from '../api/executions';
 import { LiveExecutions } from '../api/live';
 import { apiRoot, jupyterTransport } from '../api/transport';
 import { IAgents } from '../tokens';
+import { lazily } from '../ui/lazily';
 
 class Agents implements IAgents {
-  constructor(readonly client: Client) {
-    this.live = new LiveExecutions(client);
+  constructor(readonly executions: Executions) {
+    this.live = new LiveExecutions(executions);
   }
 
   get projectsChanged(): ISignal<IAgents, void> {
@@ -23,6 +25,10 @@ class Agents implements IAgents {
     this._projectsChanged.emit();
   }
 
+  readonly client = lazily(async (): Promise<Client> => {
+    const { Client } = await import('../api/client');
+    return new Client(this.executions.transport, this.executions.root);
+  });
   readonly live: LiveExecutions;
   readonly firstKeys = new Map<string, string>();
   private _projectsChanged = new Signal<IAgents, void>(this);
@@ -35,6 +41,6 @@ export const agents: JupyterFrontEndPlugin<IAgents> = {
   provides: IAgents,
   activate: (app: JupyterFrontEnd): IAgents => {
     const settings = app.serviceManager.serverSettings;
-    return new Agents(new Client(jupyterTransport(settings), apiRoot(settings)));
+    return new Agents(new Executions(jupyterTransport(settings), apiRoot(settings)));
   }
 };

@@ -6,9 +6,7 @@ import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { definitionOf } from '../api/client';
-import { CommandIDs, CELL_ARGS } from '../commands';
-import { cellFor } from '../stores/cell';
+import { CommandIDs, described } from '../commands';
 import { IAgents } from '../tokens';
 import { iconOf } from '../widgets/icons';
 
@@ -36,7 +34,7 @@ export const cell: JupyterFrontEndPlugin<void> = {
       label: trans.__('Add Cell That Calls This Agent Project'),
       caption: trans.__('Below the active cell of the notebook that was used last'),
       icon: iconOf('notebook'),
-      describedBy: { args: CELL_ARGS },
+      describedBy: described('CELL_ARGS'),
       isEnabled: () => notebooks.currentWidget !== null,
       execute: async args => {
         const panel = notebooks.currentWidget;
@@ -50,12 +48,8 @@ export const cell: JupyterFrontEndPlugin<void> = {
           );
           return null;
         }
-        const definition = definitionOf((await agents.client.project(id)).project);
-        await panel.context.ready;
-        const { NotebookActions } = await import('@jupyterlab/notebook');
-        NotebookActions.insertBelow(panel.content);
-        const added = panel.content.activeCell;
-        added?.model.sharedModel.setSource(cellFor(definition));
+        const [client, { addCell }] = await Promise.all([agents.client(), import('../widgets/addCell')]);
+        const added = await addCell(panel, (await client.project(id)).project);
         app.shell.activateById(panel.id);
         return added;
       }

@@ -36,11 +36,15 @@ export const dashboard: JupyterFrontEndPlugin<void> = {
       icon: chartIcon,
       describedBy: { args: NO_ARGS },
       execute: async () => {
-        const { DashboardWidget } = await import('../widgets/DashboardWidget');
+        const [{ DashboardWidget }, client] = await Promise.all([
+          import('../widgets/DashboardWidget'),
+          agents.client()
+        ]);
         let widget = tracker.currentWidget;
         if (!widget) {
           widget = new DashboardWidget({
-            agents,
+            client,
+            live: agents.live,
             trans,
             onOpen: (id, execution) => void commands.execute(CommandIDs.openProject, { id, execution }),
             onNew: () => void commands.execute(CommandIDs.newProject),

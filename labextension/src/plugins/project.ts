@@ -4,18 +4,16 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILabStatus, ILayoutRestorer } from '@jupyterlab/application';
 import type { IWidgetTracker } from '@jupyterlab/apputils';
-import { ICommandPalette, IThemeManager, WidgetTracker, showErrorMessage } from '@jupyterlab/apputils';
+import { ICommandPalette, IThemeManager, WidgetTracker } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
-import type { DockLayout } from '@lumino/widgets';
 
-import type { Client } from '../api/client';
-import { CommandIDs, NO_ARGS, OPEN_PROJECT_ARGS } from '../commands';
+import { CommandIDs, NO_ARGS, described } from '../commands';
 import { IAgents, IPreferences } from '../tokens';
-import type { Host } from '../ui/host';
+import { lazily } from '../ui/lazily';
 import { agentIcon, checkIcon, iconOf, runIcon, saveIcon, stopIcon } from '../widgets/icons';
 import type { ProjectWidget } from '../widgets/ProjectWidget';
 
@@ -25,13 +23,6 @@ export const IProjectTracker = new Token<IProjectTracker>(
   'cloutagent:IProjectTracker',
   'A tracker of open agent project tabs.'
 );
-
-/** The id of the project called `name`; null when there is none. */
-async function idOf(client: Client, name: string): Promise<string | null> {
-  const page = await client.projects(name);
-  const same = page.items.filter(row => row.name === name);
-  return same[0]?.id ?? null;
-}
 
 export const project: JupyterFrontEndPlugin<IProjectTracker> = {
   id: 'cloutagent:project',
@@ -64,77 +55,34 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
     const trans = (translator ?? nullTranslator).load('cloutagent');
     const tracker = new WidgetTracker<ProjectWidget>({ namespace: 'cloutagent' });
     const { commands, shell } = app;
-    let host: Host | null = null;
 
-    const open = async (id: string, mode: DockLayout.InsertMode | undefined): Promise<ProjectWidget> => {
-      // Canvas, stores and all that a tab needs are loaded with the first tab.
-      const [{ ProjectWidget }, { LabHost }] = await Promise.all([
-        import('../widgets/ProjectWidget'),
-        import('../widgets/host')
+    // Canvas, stores and all that a tab needs are loaded with the first tab.
+    const opener = lazily(async () => {
+      const [{ ProjectOpener }, client] = await Promise.all([
+        import('../widgets/projectOpener'),
+        agents.client()
       ]);
-      const known = tracker.find(widget => widget.projectId === id);
-      if (known) {
-        shell.activateById(known.id);
-        return known;
-      }
-      host ??= new LabHost({
-        contents: app.serviceManager.contents,
-        commands,
-        browser,
-        state,
-        trans,
-        translator: translator ?? nullTranslator
-      });
-      const widget = new ProjectWidget({
-        projectId: id,
+      return new ProjectOpener({
+        app,
+        tracker,
         agents,
+        client,
         rendermime,
-        trans,
+        preferences,
+        translator: translator ?? nullTranslator,
         themes,
         status,
-        preferences,
-        host
+        browser,
+        state
       });
-      // Beside the projects that are open, so that it does not cover the notebook that one works in.
-      const other = tracker.find(each => each.isAttached && !each.isDisposed);
-      const beside = mode === undefined && other ? { mode: 'tab-after' as const, ref: other.id } : { mode };
-      shell.add(widget, 'main', { ...beside, type: 'Agent project' });
-      await tracker.add(widget);
-      shell.activateById(widget.id);
-      return widget;
-    };
+    });
 
     commands.addCommand(CommandIDs.openProject, {
       label: trans.__('Open Agent Project'),
       caption: trans.__('Open an agent project by id or name'),
       icon: agentIcon,
-      describedBy: { args: OPEN_PROJECT_ARGS },
-      execute: async args => {
-        const name = args.name ? String(args.name) : null;
-        const id = args.id ? String(args.id) : name && (await idOf(agents.client, name));
-        if (!id) {
-          await showErrorMessage(
-            trans.__('No such agent project'),
-            name
-              ? trans.__('No project is called "%1". Look in the sidebar "Agents" for those there are.', name)
-              : trans.__('Name the project to open, or choose it in the sidebar "Agents".')
-          );
-          return null;
-        }
-        const widget = await open(id, args.mode as DockLayout.InsertMode | undefined);
-        if (args.execution) {
-          await widget.actions.look(String(args.execution));
-          widget.actions.showTab('steps');
-        }
-        if (args.notebook) {
-          await commands.execute('docmanager:open', {
-            path: String(args.notebook),
-            factory: 'Notebook',
-            options: { mode: 'split-right', ref: widget.id }
-          });
-        }
-        return widget;
-      }
+      describedBy: described('OPEN_PROJECT_ARGS'),
+      execute: async args => (await opener()).open(args)
     });
 
     const current = () => (shell.currentWidget === tracker.currentWidget ? tracker.currentWidget : null);

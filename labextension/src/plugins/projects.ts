@@ -11,8 +11,9 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Token } from '@lumino/coreutils';
 
 import type { ArchiveFormat } from '../api/admin';
-import { CommandIDs, EXPORT_ARGS, NEW_PROJECT_ARGS, NO_ARGS, PROJECT_ARGS } from '../commands';
+import { CommandIDs, NO_ARGS, described } from '../commands';
 import { IAgents } from '../tokens';
+import { lazily } from '../ui/lazily';
 import { agentIcon, iconOf } from '../widgets/icons';
 import type { Named, ProjectWork } from '../widgets/projectWork';
 
@@ -42,18 +43,17 @@ export const projects: JupyterFrontEndPlugin<IProjectWork> = {
   ): IProjectWork => {
     const trans = (translator ?? nullTranslator).load('cloutagent');
     const { commands, shell } = app;
-    let loading: Promise<ProjectWork> | null = null;
-    const work: IProjectWork = () => {
-      loading ??= import('../widgets/projectWork').then(
-        module =>
-          new module.ProjectWork(agents, trans, {
-            open: id => commands.execute(CommandIDs.openProject, { id }),
-            close: id => tracker.find(widget => widget.projectId === id)?.dispose(),
-            reload: id => void tracker.find(widget => widget.projectId === id)?.actions.reloadAfterConflict()
-          })
-      );
-      return loading;
-    };
+    const work: IProjectWork = lazily(async () => {
+      const [{ ProjectWork }, client] = await Promise.all([
+        import('../widgets/projectWork'),
+        agents.client()
+      ]);
+      return new ProjectWork(agents, client, trans, {
+        open: id => commands.execute(CommandIDs.openProject, { id }),
+        close: id => tracker.find(widget => widget.projectId === id)?.dispose(),
+        reload: id => void tracker.find(widget => widget.projectId === id)?.actions.reloadAfterConflict()
+      });
+    });
 
     /** The project that `args` name, or the one in front. */
     const named = (args: ReadonlyPartialJSONObject): Named | null => {
@@ -68,7 +68,7 @@ export const projects: JupyterFrontEndPlugin<IProjectWork> = {
       label: args => (args.isMenu ? trans.__('Agent Project') : trans.__('New Agent Project')),
       caption: trans.__('Make an agent project from a template'),
       icon: agentIcon,
-      describedBy: { args: NEW_PROJECT_ARGS },
+      describedBy: described('NEW_PROJECT_ARGS'),
       execute: async args =>
         (await work()).create(
           args.template ? String(args.template) : null,
@@ -86,7 +86,7 @@ export const projects: JupyterFrontEndPlugin<IProjectWork> = {
       label: trans.__('Duplicate Agent Project'),
       caption: trans.__('Copy a project with its files; secrets and keys stay behind'),
       icon: iconOf('copy'),
-      describedBy: { args: PROJECT_ARGS },
+      describedBy: described('PROJECT_ARGS'),
       isEnabled: args => named(args) !== null,
       execute: async args => {
         const project = named(args);
@@ -97,7 +97,7 @@ export const projects: JupyterFrontEndPlugin<IProjectWork> = {
       label: trans.__('Export Agent Project'),
       caption: trans.__('Download a project; secrets and keys never leave'),
       icon: iconOf('download'),
-      describedBy: { args: EXPORT_ARGS },
+      describedBy: described('EXPORT_ARGS'),
       isEnabled: args => named(args) !== null,
       execute: async args => {
         const project = named(args);
@@ -109,7 +109,7 @@ export const projects: JupyterFrontEndPlugin<IProjectWork> = {
       label: trans.__('Delete Agent Project'),
       caption: trans.__('Delete a project after a question; a zip of it goes to the backups'),
       icon: iconOf('trash'),
-      describedBy: { args: PROJECT_ARGS },
+      describedBy: described('PROJECT_ARGS'),
       isEnabled: args => named(args) !== null,
       execute: async args => {
         const project = named(args);

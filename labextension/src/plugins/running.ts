@@ -14,7 +14,7 @@ import { hasEnded } from '../api/types';
 import { CommandIDs } from '../commands';
 import { IAgents } from '../tokens';
 import type { Translation } from '../ui/labels';
-import { statusLabel } from '../ui/labels';
+import { statusLabel } from '../ui/statusLabel';
 import { agentIcon } from '../widgets/icons';
 
 class RunningAgents implements IRunningSessions.IManager {
@@ -49,7 +49,7 @@ class RunningAgents implements IRunningSessions.IManager {
       detail: () => [statusLabel(this._trans, state.status), state.current_step].filter(Boolean).join(' · '),
       open: () => this._open(state),
       shutdown: () =>
-        this._agents.client.cancel(state.execution_id).then(
+        this._agents.executions.cancel(state.execution_id).then(
           each => this._agents.live.note(each),
           (error: unknown) =>
             showErrorMessage(

@@ -48,7 +48,10 @@ export const status: JupyterFrontEndPlugin<void> = {
     const ask = async () => {
       asked = Date.now();
       const now = new Date();
-      const metrics = await agents.client.metrics({ window: '24h', utc_offset: -now.getTimezoneOffset() });
+      const metrics = await agents.executions.metrics({
+        window: '24h',
+        utc_offset: -now.getTimezoneOffset()
+      });
       costUsd = spentToday(metrics.buckets, now);
       tell();
     };

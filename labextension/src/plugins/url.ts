@@ -6,7 +6,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRouter } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { CommandIDs, URL_ARGS } from '../commands';
+import { CommandIDs, described } from '../commands';
 
 const PROJECT = 'cloutagent';
 const NOTEBOOK = 'cloutagent-notebook';
@@ -32,7 +32,7 @@ export const url: JupyterFrontEndPlugin<void> = {
     const { commands } = app;
     commands.addCommand(CommandIDs.openFromUrl, {
       label: trans.__('Open the Agent Project of the Address'),
-      describedBy: { args: URL_ARGS },
+      describedBy: described('URL_ARGS'),
       isVisible: () => false,
       execute: args => {
         const location = args as unknown as IRouter.ILocation;

@@ -1,6 +1,7 @@
 /**
  * Backups of all projects: made now, listed, downloaded, restored. A restore keeps what it replaces.
  */
+import '../../style/theme.css';
 import '../../style/shared.css';
 import '../../style/projects.css';
 import '../../style/forced.css';

@@ -1,6 +1,7 @@
 /**
  * Templates to begin with: a picture, a name and what each does; and the name of the new project.
  */
+import '../../style/theme.css';
 import '../../style/shared.css';
 import '../../style/projects.css';
 import '../../style/forced.css';

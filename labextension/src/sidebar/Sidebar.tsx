@@ -1,6 +1,7 @@
 /**
  * The left sidebar: projects to open or make, and the latest executions with their live status.
  */
+import '../../style/theme.css';
 import '../../style/shared.css';
 import '../../style/sidebar.css';
 import '../../style/forced.css';

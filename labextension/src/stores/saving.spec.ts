@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Definition } from '../api/types';
 import { placeKey } from '../graph/merge';
 import { differences } from '../graph/differences';
-import { definitionOf } from '../api/client';
+import { definitionOf } from '../api/definition';
 import { sampleProject } from '../testing/definition';
 import { failure, json } from '../testing/server';
 import type { Answer, Asked } from '../testing/server';

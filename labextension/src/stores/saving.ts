@@ -5,7 +5,7 @@
  * somebody else's newer state: where the two disagree, the person is shown both. A hidden page writes nothing.
  */
 import type { Client, Tagged } from '../api/client';
-import { definitionOf } from '../api/client';
+import { definitionOf } from '../api/definition';
 import type { LiveExecutions } from '../api/live';
 import type { Definition, UiPatch } from '../api/types';
 import { setting } from '../graph/changes';

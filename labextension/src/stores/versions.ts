@@ -1,7 +1,7 @@
 /**
  * What a person does with versions: label, restore, publish. Edits are kept as a draft first, so none is lost.
  */
-import { definitionOf } from '../api/client';
+import { definitionOf } from '../api/definition';
 import type { Tagged } from '../api/client';
 import { setting } from '../graph/changes';
 import { push } from '../graph/history';

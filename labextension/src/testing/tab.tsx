@@ -4,7 +4,8 @@
 import { render } from '@testing-library/react';
 import type { RenderResult } from '@testing-library/react';
 
-import { Client, definitionOf } from '../api/client';
+import { Client } from '../api/client';
+import { definitionOf } from '../api/definition';
 import { LiveExecutions } from '../api/live';
 import type { Definition } from '../api/types';
 import { begin } from '../graph/history';

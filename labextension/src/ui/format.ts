@@ -2,19 +2,7 @@
  * Numbers as people read them, always with their unit: pure.
  */
 
-/** US dollars: enough digits to tell small runs apart, `–` where the price is unknown. */
-export function money(usd: number | null | undefined): string {
-  if (usd === null || usd === undefined) {
-    return '$ –';
-  }
-  if (usd === 0) {
-    return '$0.00';
-  }
-  if (usd < 0.001) {
-    return '< $0.001';
-  }
-  return usd < 0.1 ? `$${usd.toFixed(3)}` : `$${usd.toFixed(2)}`;
-}
+export { money } from './money';
 
 /** Tokens: `950`, `18.4k`, `1.2M`. */
 export function tokens(count: number): string {

@@ -1,35 +1,18 @@
 /**
  * Words for codes, translated: one switch each, with literal strings so that extraction finds them.
  */
-import type { ExecutionEvent, ExecutionState, Status } from '../api/types';
+import type { ExecutionEvent, ExecutionState } from '../api/types';
 import type { CardKind } from '../graph/graph';
 import type { Refusal } from '../graph/wires';
 import type { Kind } from '../stores/kinds';
 import type { CardRun } from '../stores/monitor';
 
+export { statusLabel } from './statusLabel';
+
 /** The part of Lab's translation bundle that views use. */
 export interface Translation {
   __(text: string, ...values: (string | number)[]): string;
   _n(one: string, many: string, count: number, ...values: (string | number)[]): string;
-}
-
-export function statusLabel(trans: Translation, status: Status): string {
-  switch (status) {
-    case 'queued':
-      return trans.__('queued');
-    case 'running':
-      return trans.__('running');
-    case 'waiting':
-      return trans.__('waits for you');
-    case 'interrupted':
-      return trans.__('interrupted');
-    case 'completed':
-      return trans.__('completed');
-    case 'failed':
-      return trans.__('failed');
-    case 'cancelled':
-      return trans.__('cancelled');
-  }
 }
 
 /** What ends an execution: one that has not begun is only taken out of the queue. */

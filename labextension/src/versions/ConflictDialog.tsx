@@ -4,7 +4,7 @@
  */
 import { useMemo, useState } from 'react';
 
-import { definitionOf } from '../api/client';
+import { definitionOf } from '../api/definition';
 import type { Definition } from '../api/types';
 import type { Difference, Side } from '../graph/differences';
 import { differences } from '../graph/differences';

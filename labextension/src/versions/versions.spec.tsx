@@ -2,7 +2,7 @@ import axe from 'axe-core';
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
-import { definitionOf } from '../api/client';
+import { definitionOf } from '../api/definition';
 import type { Definition } from '../api/types';
 import { sampleDefinition, sampleProject, subagent, withSet } from '../testing/definition';
 import { json } from '../testing/server';

@@ -4,21 +4,20 @@
 import { ReactWidget } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
-import { lazy, Suspense } from 'react';
 
+import type { Client } from '../api/client';
+import type { LiveExecutions } from '../api/live';
 import type { DashboardProps } from '../dashboard/Dashboard';
 import { DashboardActions } from '../stores/dashboard';
-import type { IAgents } from '../tokens';
 
 import { Boundary } from './Boundary';
 import { chartIcon } from './icons';
 
-const Dashboard = lazy(() =>
-  import('../dashboard/Dashboard').then(module => ({ default: module.Dashboard }))
-);
+const loadDashboard = () => import('../dashboard/Dashboard').then(module => module.Dashboard);
 
 export interface DashboardOptions extends Pick<DashboardProps, 'onOpen' | 'onNew' | 'onProjects'> {
-  agents: IAgents;
+  client: Client;
+  live: LiveExecutions;
   trans: TranslationBundle;
 }
 
@@ -31,25 +30,13 @@ export class DashboardWidget extends ReactWidget {
     this.title.label = _options.trans.__('Agent dashboard');
     this.title.caption = _options.trans.__('What agents cost, used and took');
     this.title.closable = true;
-    this._actions = new DashboardActions(_options.agents.client, _options.agents.live);
+    this._actions = new DashboardActions(_options.client, _options.live);
   }
 
   protected render(): JSX.Element {
     const { trans, onOpen, onNew, onProjects } = this._options;
-    return (
-      <Boundary trans={trans}>
-        <Suspense fallback={null}>
-          <Dashboard
-            trans={trans}
-            actions={this._actions}
-            visible={this.isVisible}
-            onOpen={onOpen}
-            onNew={onNew}
-            onProjects={onProjects}
-          />
-        </Suspense>
-      </Boundary>
-    );
+    const view = { trans, actions: this._actions, visible: this.isVisible, onOpen, onNew, onProjects };
+    return <Boundary trans={trans} load={loadDashboard} view={view} />;
   }
 
   protected onAfterShow(msg: Message): void {

@@ -8,8 +8,8 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
-import { lazy, Suspense } from 'react';
 
+import type { Client } from '../api/client';
 import { ProjectActions } from '../stores/actions';
 import { createProjectStore } from '../stores/project';
 import { isActive, isDirty } from '../stores/select';
@@ -23,7 +23,7 @@ import { agentIcon } from './icons';
 import { renderOutputWith } from './renderOutput';
 import { shellPort } from './shellPort';
 
-const Panel = lazy(() => import('../panel/Panel').then(module => ({ default: module.Panel })));
+const loadPanel = () => import('../panel/Panel').then(module => module.Panel);
 
 /** What Lab's file browser drags, and how Lumino tells of it. */
 const FILES = 'application/x-jupyter-icontents';
@@ -39,6 +39,7 @@ interface FileDrag extends Event {
 export interface ProjectWidgetOptions {
   projectId: string;
   agents: IAgents;
+  client: Client;
   rendermime: IRenderMimeRegistry;
   trans: TranslationBundle;
   themes: IThemeManager | null;
@@ -50,7 +51,7 @@ export interface ProjectWidgetOptions {
 export class ProjectWidget extends ReactWidget {
   constructor(private _options: ProjectWidgetOptions) {
     super();
-    const { projectId, agents, rendermime, trans, themes, preferences, host } = _options;
+    const { projectId, agents, client, rendermime, trans, themes, preferences, host } = _options;
     this.projectId = projectId;
     this.id = `cloutagent-project-${projectId}`;
     this.addClass('ca-ProjectTab');
@@ -60,9 +61,9 @@ export class ProjectWidget extends ReactWidget {
     const key = agents.firstKeys.get(projectId) ?? null;
     agents.firstKeys.delete(projectId);
     const store = createProjectStore(projectId, key);
-    this.actions = new ProjectActions(store, agents.client, agents.live, host, preferences);
+    this.actions = new ProjectActions(store, client, agents.live, host, preferences);
     this._shell = shellPort(trans);
-    this._renderOutput = renderOutputWith(rendermime, agents.client);
+    this._renderOutput = renderOutputWith(rendermime, client);
     this._unsubscribe = store.subscribe(() => this._onState());
     themes?.themeChanged.connect(this._onTheme, this);
     void this.actions.load();
@@ -103,23 +104,17 @@ export class ProjectWidget extends ReactWidget {
   }
 
   protected render(): JSX.Element {
-    const { trans, agents, themes, preferences } = this._options;
+    const { trans, client, themes, preferences } = this._options;
     const dark = Boolean(themes?.theme && !themes.isLight(themes.theme));
     const ui = {
       trans,
-      client: agents.client,
+      client,
       RenderOutput: this._renderOutput,
       dark,
       shell: this._shell,
       preferences
     };
-    return (
-      <Boundary trans={trans}>
-        <Suspense fallback={null}>
-          <Panel ui={ui} actions={this.actions} />
-        </Suspense>
-      </Boundary>
-    );
+    return <Boundary trans={trans} load={loadPanel} view={{ ui, actions: this.actions }} />;
   }
 
   /** Files of Lab's file browser are taken wherever they are dropped on the tab. */

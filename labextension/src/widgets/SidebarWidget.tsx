@@ -4,7 +4,7 @@
 import { ReactWidget } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
-import { lazy, Suspense } from 'react';
+import type { ComponentType } from 'react';
 
 import type { SidebarProps } from '../sidebar/Sidebar';
 import type { MenuEntry, Place } from '../ui/port';
@@ -12,8 +12,6 @@ import type { IAgents } from '../tokens';
 
 import { Boundary } from './Boundary';
 import { agentIcon } from './icons';
-
-const Sidebar = lazy(() => import('../sidebar/Sidebar').then(module => ({ default: module.Sidebar })));
 
 export interface SidebarOptions extends Pick<SidebarProps, 'onOpen' | 'onCommand' | 'onFiles'> {
   agents: IAgents;
@@ -47,24 +45,18 @@ export class SidebarWidget extends ReactWidget {
       return null;
     }
     const { agents, trans, onOpen, onCommand, onFiles } = this._options;
-    return (
-      <Boundary trans={trans}>
-        <Suspense fallback={null}>
-          <Sidebar
-            trans={trans}
-            client={agents.client}
-            live={agents.live}
-            revision={this._revision}
-            openIds={this._openIds}
-            currentId={this._currentId}
-            onOpen={onOpen}
-            onCommand={onCommand}
-            onFiles={onFiles}
-            openMenu={this._openMenu}
-          />
-        </Suspense>
-      </Boundary>
-    );
+    const view = {
+      trans,
+      live: agents.live,
+      revision: this._revision,
+      openIds: this._openIds,
+      currentId: this._currentId,
+      onOpen,
+      onCommand,
+      onFiles,
+      openMenu: this._openMenu
+    };
+    return <Boundary trans={trans} load={this._load} view={view} />;
   }
 
   protected onAfterShow(msg: Message): void {
@@ -76,6 +68,14 @@ export class SidebarWidget extends ReactWidget {
     super.onAfterHide(msg);
     this.update();
   }
+
+  private _load = async (): Promise<ComponentType<Omit<SidebarProps, 'client'>>> => {
+    const [{ Sidebar }, client] = await Promise.all([
+      import('../sidebar/Sidebar'),
+      this._options.agents.client()
+    ]);
+    return props => <Sidebar {...props} client={client} />;
+  };
 
   private _openMenu = (entries: readonly MenuEntry[], at: Place): void => {
     void import('./shellPort').then(({ shellPort }) => shellPort(this._options.trans).openMenu(entries, at));

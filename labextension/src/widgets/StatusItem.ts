@@ -6,7 +6,7 @@ import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import type { Today } from '../stores/today';
-import { money } from '../ui/format';
+import { money } from '../ui/money';
 
 export class StatusItem extends Widget {
   constructor(

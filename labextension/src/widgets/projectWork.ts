@@ -6,6 +6,7 @@ import { Notification, showErrorMessage } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { ArchiveFormat } from '../api/admin';
+import type { Client } from '../api/client';
 import type { CreatedProject, TemplateRow } from '../api/types';
 import { freeName } from '../projects/names';
 import type { IAgents } from '../tokens';
@@ -31,6 +32,7 @@ export interface Tabs {
 export class ProjectWork {
   constructor(
     private _agents: IAgents,
+    private _client: Client,
     private _trans: TranslationBundle,
     private _tabs: Tabs
   ) {
@@ -40,7 +42,7 @@ export class ProjectWork {
   /** Make a project: from the template called `id`, or one that the person chooses. */
   async create(id: string | null, name: string | null): Promise<unknown> {
     return this._trying(this._trans.__('No project was made'), async () => {
-      const { client } = this._agents;
+      const client = this._client;
       const taken = (await client.projects()).items.map(row => row.name);
       let template: TemplateRow | undefined;
       if (id !== null) {
@@ -69,7 +71,7 @@ export class ProjectWork {
   async importFiles(files: readonly File[]): Promise<void> {
     for (const file of files) {
       await this._trying(this._trans.__('"%1" was not imported', file.name), async () => {
-        const imported = await this._agents.client.admin.importProject(file);
+        const imported = await this._client.admin.importProject(file);
         this._note(imported);
         if (imported.warnings.length) {
           await showWarnings(this._trans, imported.name, imported.warnings);
@@ -81,13 +83,13 @@ export class ProjectWork {
 
   async duplicate(project: Named): Promise<void> {
     await this._trying(this._trans.__('"%1" was not duplicated', project.name), async () =>
-      this._opened(await this._agents.client.admin.duplicateProject(project.id))
+      this._opened(await this._client.admin.duplicateProject(project.id))
     );
   }
 
   async export(project: Named, format: ArchiveFormat, executions = false): Promise<void> {
     await this._trying(this._trans.__('"%1" was not exported', project.name), async () => {
-      const { name, blob } = await this._agents.client.admin.exportProject(project.id, format, executions);
+      const { name, blob } = await this._client.admin.exportProject(project.id, format, executions);
       this._shell.keep(name, blob);
     });
   }
@@ -103,7 +105,7 @@ export class ProjectWork {
     });
     if (sure) {
       await this._trying(trans.__('Not deleted'), async () => {
-        await this._agents.client.deleteProject(project.id);
+        await this._client.deleteProject(project.id);
         this._tabs.close(project.id);
       });
       this._agents.notifyProjectsChanged();
@@ -113,7 +115,7 @@ export class ProjectWork {
   /** Make a backup of all projects, and say so. */
   async backUp(): Promise<void> {
     await this._trying(this._trans.__('No backup was made'), async () => {
-      const row = await this._agents.client.admin.makeBackup();
+      const row = await this._client.admin.makeBackup();
       Notification.success(this._trans.__('Backup made: %1, %2', row.name, size(row.size)), {
         autoClose: 5_000
       });
@@ -123,7 +125,7 @@ export class ProjectWork {
   async showBackups(): Promise<void> {
     await showBackups({
       trans: this._trans,
-      client: this._agents.client,
+      client: this._client,
       shell: this._shell,
       onRestored: restored => {
         this._agents.notifyProjectsChanged();

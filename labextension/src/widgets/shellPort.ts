@@ -7,10 +7,14 @@ import { MenuSvg } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import type { Menu } from '@lumino/widgets';
 
+import { GLYPHS } from '../ui/glyphs';
+import type { GlyphName } from '../ui/glyphs';
 import { keepFile } from '../ui/keep';
 import type { MenuEntry, Place, Question, ShellPort } from '../ui/port';
 
-import { iconOf } from './icons';
+import { labIcon } from './icons';
+
+const iconOf = (name: GlyphName) => labIcon(name, GLYPHS[name]);
 
 /** A menu of `entries`, whose commands live as long as it does. */
 function menuOf(commands: CommandRegistry, entries: readonly MenuEntry[], label: string): Menu {
