@@ -10,6 +10,7 @@
  */
 import { ApiError, errorOf } from './errors';
 import type { Frame } from './frame';
+import { IDLE_LOOK_MS, LOOK_MS } from './pace';
 import { Polling } from './polling';
 import type { Transport } from './requests';
 import { FrameParser } from './sse';
@@ -49,9 +50,6 @@ const GIVEN_UP_MS = 20_000;
 /** Between two tries whether a stream comes through by now; doubles up to the longest. */
 const FIRST_TRY_MS = 30_000;
 const LONGEST_TRY_MS = 300_000;
-/** Between two looks, while something goes on and while nothing does. */
-export const LOOK_MS = 2_000;
-const IDLE_LOOK_MS = 10_000;
 /** Changes of what is watched within this time share one reconnect. */
 const SETTLE_MS = 30;
 

@@ -1,7 +1,7 @@
 /**
  * Says, where live updates do not come through to the browser, how news comes instead.
  */
-import { LOOK_MS } from '../api/stream';
+import { LOOK_MS } from '../api/pace';
 import { useProject, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 
