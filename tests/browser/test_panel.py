@@ -52,7 +52,9 @@ def test_the_launcher_leads_a_newcomer_to_a_project_that_runs(lab: Lab) -> None:
     expect(lab.page.get_by_text(re.compile(r"ca_[0-9a-f]{32}-"))).to_be_visible()
 
 
-def test_a_run_grows_live_lights_up_its_cards_and_ends_with_a_report(lab: Lab, analyst: str) -> None:
+def test_a_run_grows_live_lights_up_its_cards_and_ends_with_a_report(
+    lab: Lab, server: LiveServer, analyst: str
+) -> None:
     lab.open_project(analyst)
     expect(lab.card("subagent:statistician")).to_contain_text("Statistician")
     lab.run()
@@ -76,6 +78,11 @@ def test_a_run_grows_live_lights_up_its_cards_and_ends_with_a_report(lab: Lab, a
     file = monitor.locator(".ca-Files-view").get_by_role("img")
     expect(file).to_be_visible()
     assert file.evaluate("picture => picture.naturalWidth") > 100
+    # It is put beside the notebooks by one click, and opened there.
+    monitor.get_by_role("button", name="Save chart.png in Lab’s folder").click()
+    expect(lab.page.get_by_role("tab", name="chart.png")).to_be_visible()
+    kept = next(server.root_dir.glob("chart*.png"))
+    assert kept.read_bytes().startswith(b"\x89PNG")
 
 
 MOVING = """() => document.getAnimations()

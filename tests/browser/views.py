@@ -213,14 +213,15 @@ def _of_versions(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
     page.locator(".ca-Properties").get_by_role("tab", name="Agent", exact=True).click()
     page.get_by_label(re.compile("^Task")).first.fill("Mine: summarise in one page.")
     _, saved = server.request("GET", f"projects/{made}")
-    theirs = saved["agent"] | {"task": "Theirs: summarise in ten pages."}
+    lines = "You study sales.\nLook before you compute.\n"
+    theirs = saved["agent"] | {"system_prompt": lines + "Theirs: round to whole euros."}
     assert server.request("PUT", f"projects/{made}", saved | {"agent": theirs})[0] == 200
-    page.get_by_label(re.compile("^Task")).first.fill("Mine: summarise in two pages.")
+    page.get_by_label(re.compile("^System prompt")).fill(lines + "Mine: round to cents.")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("changed elsewhere", timeout=SLOW_MS)
     dialog.locator(".cm-editor").first.wait_for()
     yield "conflict", "[role=dialog]"
-    dialog.get_by_role("radio", name=re.compile("^Mine")).check()
+    dialog.get_by_role("button", name="All mine").click()
     dialog.get_by_role("button", name="Save what is chosen").click()
     expect(dialog).to_have_count(0)
     if page.locator(".ca-Properties").is_visible():

@@ -136,6 +136,15 @@ export function Files(): JSX.Element {
             <button
               type="button"
               className="ca-Button"
+              aria-label={trans.__('Save %1 in Lab’s folder', file.path)}
+              title={trans.__('Save it in the folder of Lab’s file browser, and open it')}
+              onClick={() => void actions.runs.saveFile(file.path)}
+            >
+              <Icon name="save" />
+            </button>
+            <button
+              type="button"
+              className="ca-Button"
               aria-label={trans.__('Download %1', file.path)}
               title={trans.__('Download')}
               onClick={() => void download(file)}

@@ -300,6 +300,16 @@ export class RunActions extends TabActions {
     }
   }
 
+  /** Put a file of the run among the user's own files, where the file browser is, and open it there. */
+  async saveFile(path: string): Promise<void> {
+    const { executionId: id } = this.state;
+    if (id) {
+      await this.attempt(async () => {
+        await this._host.open(path.split('/').pop() ?? path, await this.client.executionFile(id, path));
+      });
+    }
+  }
+
   // --- several -------------------------------------------------------------
 
   /** More of this project's executions. */

@@ -111,6 +111,8 @@ export function willSimulate(state: Pick<ProjectState, 'models' | 'history' | 'c
 /** Bounds of the drawer's height below its head, in CSS pixels: the canvas keeps at least as much. */
 export const LEAST_DRAWER = 120;
 const KEEP_CANVAS = 200;
+/** Most of a low tab that is kept for the canvas, as a share. */
+const KEEP_SHARE = 0.26;
 /** Heights of the drawer's head and of the toolbar, in CSS pixels. */
 const HEAD = 41;
 /** Share of the tab that the drawer takes with its head until somebody resizes it. */
@@ -118,7 +120,8 @@ const SHARE = 0.38;
 
 /** `height` within what a tab of this size has room for. */
 export function fittingDrawer(state: Pick<ProjectState, 'height'>, height: number): number {
-  const most = state.height ? state.height - 2 * HEAD - KEEP_CANVAS : Infinity;
+  const kept = Math.min(KEEP_CANVAS, state.height * KEEP_SHARE);
+  const most = state.height ? state.height - 2 * HEAD - kept : Infinity;
   return Math.round(Math.max(LEAST_DRAWER, Math.min(most, height)));
 }
 
