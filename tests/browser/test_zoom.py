@@ -23,8 +23,10 @@ LOST = """selector => {
   const cut = node => {
     let box = node.getBoundingClientRect();
     let [left, top, right, bottom] = [box.left, box.top, box.right, box.bottom];
-    for (let each = node.parentElement; each; each = each.parentElement) {
+    // As far as Lab's own frame, whose side bars need more than so low a window has.
+    for (let each = node.parentElement; each && each.id !== 'main'; each = each.parentElement) {
       const style = getComputedStyle(each);
+      if (each.classList.contains('jp-ThemedContainer')) break;
       const inside = each.getBoundingClientRect();
       if (scrolls(style, 'X')) [left, right] = [inside.left, inside.right];
       else if (style.overflowX !== 'visible' && (left < inside.left - 1 || right > inside.right + 1))
@@ -33,11 +35,17 @@ LOST = """selector => {
       else if (style.overflowY !== 'visible' && (top < inside.top - 1 || bottom > inside.bottom + 1))
         return `is cut off above or below by ${each.className}`;
     }
-    const out = left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1;
-    return out ? 'lies outside of the window' : null;
+    return left < -1 || right > innerWidth + 1 ? 'lies outside of the window' : null;
   };
   const covered = node => {
+    const still = [];
+    for (let each = node.parentElement; each; each = each.parentElement) {
+      const style = getComputedStyle(each);
+      if (!scrolls(style, 'X') && !scrolls(style, 'Y')) still.push([each, each.scrollLeft, each.scrollTop]);
+    }
     node.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    // Script scrolls what no hand can.
+    for (const [each, left, top] of still) [each.scrollLeft, each.scrollTop] = [left, top];
     const box = node.getBoundingClientRect();
     const top = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
     const own = top && (node.contains(top) || [...(node.labels ?? [])].some(each => each.contains(top)));

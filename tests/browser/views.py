@@ -33,7 +33,11 @@ def furnished(server: LiveServer, name: str) -> str:
     note = {"id": "note", "text": "Ask for the quarter first."}
     unsure = {"id": "issues", "name": "Issues", "transport": "http", "url": "https://mcp.example.org/mcp",
               "headers": {"Authorization": "Bearer {{secret:ISSUES_TOKEN}}"}, "enabled": False}  # fmt: skip
-    change = {"hooks": [guard], "mcps": [time, unsure], "ui": made["ui"] | {"notes": [note]}}
+    change = {
+        "hooks": [guard],
+        "mcps": [time, unsure],
+        "ui": made["ui"] | {"notes": [*made["ui"]["notes"], note]},
+    }
     prompt = made["agent"]["system_prompt"].replace("\n", "\nAlways name the file.\n", 1)
     changed = made | change | {"agent": made["agent"] | {"system_prompt": prompt}}
     status, said = server.request("PUT", f"projects/{made['id']}", changed)
