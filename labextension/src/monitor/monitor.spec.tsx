@@ -177,8 +177,9 @@ describe('drawer', () => {
   it('takes little more than a third of the tab until somebody resizes it', () => {
     expect(drawerHeight(openTab({ state: { height: 712 } }).state())).toBe(230);
     const drawer = { open: true, height: 600, tab: 'steps' as const, file: null };
-    // In a lower window the canvas keeps its room.
+    // In a lower window the canvas keeps its room; where there is none for both, both have less.
     expect(drawerHeight(openTab({ state: { height: 500, drawer } }).state())).toBe(218);
+    expect(drawerHeight(openTab({ state: { height: 318, drawer } }).state())).toBe(153);
   });
 
   it('says in a tooltip what the meters have no room for', () => {

@@ -111,8 +111,9 @@ export function willSimulate(state: Pick<ProjectState, 'models' | 'history' | 'c
 /** Bounds of the drawer's height below its head, in CSS pixels: the canvas keeps at least as much. */
 export const LEAST_DRAWER = 120;
 const KEEP_CANVAS = 200;
-/** Most of a low tab that is kept for the canvas, as a share. */
+/** In a tab that has not room for both the canvas keeps this share, and what so many pixels leave. */
 const KEEP_SHARE = 0.26;
+const BOTH = 300;
 /** Heights of the drawer's head and of the toolbar, in CSS pixels. */
 const HEAD = 41;
 /** Share of the tab that the drawer takes with its head until somebody resizes it. */
@@ -120,7 +121,7 @@ const SHARE = 0.38;
 
 /** `height` within what a tab of this size has room for. */
 export function fittingDrawer(state: Pick<ProjectState, 'height'>, height: number): number {
-  const kept = Math.min(KEEP_CANVAS, state.height * KEEP_SHARE);
+  const kept = Math.min(KEEP_CANVAS, Math.max(state.height * KEEP_SHARE, state.height - BOTH));
   const most = state.height ? state.height - 2 * HEAD - kept : Infinity;
   return Math.round(Math.max(LEAST_DRAWER, Math.min(most, height)));
 }
