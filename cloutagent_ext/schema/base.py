@@ -21,6 +21,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from pydantic_core import PydanticKnownError
 
 from ..errors import InvalidRequest
 
@@ -30,8 +31,16 @@ MAX_PROMPT_BYTES = 1024 * 1024
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
 """Id of a subagent, hook or MCP server inside one project."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-"""What a person calls a thing: 1 to 200 characters."""
+
+def _stripped(text: str) -> str:
+    if not (stripped := text.strip()):
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    return stripped
+
+
+# Measured as it was sent, as the published schema says it; pydantic strips first.
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_stripped)]
+"""What a person calls a thing: 1 to 200 characters, without blanks around it."""
 
 
 def _within_prompt_bytes(text: str) -> str:

@@ -18,6 +18,14 @@ async def test_a_new_project_is_where_its_location_says_and_brings_its_first_key
     assert read.json() == {name: value for name, value in created.items() if name != "api_key"}
 
 
+async def test_a_name_loses_the_blanks_around_it_and_is_measured_with_them(server: Caller) -> None:
+    kept = await server.call("POST", "projects", json={"name": "  Sales\u00a0"})
+    assert (kept.status_code, kept.json()["name"]) == (201, "Sales")
+    for name in ("", " \u00a0", "\u00a0" + "x" * 200):
+        refused = await server.call("POST", "projects", json={"name": name})
+        assert (refused.status_code, code(refused)) == (400, "INVALID_REQUEST"), name
+
+
 async def test_every_template_is_listed_and_makes_a_project_that_validates(server: Caller) -> None:
     rows = (await server.get("templates"))["items"]
     assert rows[0]["name"] == "Sales analyst"
