@@ -81,6 +81,30 @@ async def test_a_waiting_call_hears_of_a_timeout_as_504_with_the_state(server: C
     assert details["state"]["execution_id"] == details["execution_id"]
 
 
+async def test_a_waiting_call_whose_turn_does_not_come_hears_504_and_those_behind_it_their_places(
+    server: Caller,
+) -> None:
+    project = await server.create(queue={"max_concurrent": 1, "queue_timeout_s": 1}, **BASH)
+    await server.script(project["id"], SLEEPS)
+    path = f"projects/{project['id']}/execute"
+    running = await server.execute(project["id"])
+    await until_running(server, running)
+    first = asyncio.create_task(server.call("POST", path, json={"prompt": "Go.", "wait": True}))
+    async with asyncio.timeout(DEADLINE_S):
+        while server.extension.services.executions.count("queued") < 1:
+            await asyncio.sleep(0.02)
+    second = await server.execute(project["id"])
+    response = await first
+    assert (response.status_code, code(response)) == (504, "QUEUE_TIMEOUT")
+    assert response.json()["error"]["details"]["state"]["started_at"] is None
+    assert (await server.ended(second))["error"]["code"] == "QUEUE_TIMEOUT"
+    places = [event["position"] for event in await server.events(second) if event["type"] == "queued"]
+    assert places == sorted(places, reverse=True)
+    assert places[0] == 2
+    await server.call("POST", f"executions/{running}/cancel")
+    assert (await server.ended(running))["status"] == "cancelled"
+
+
 async def test_cancel_stops_it_and_cancelling_what_has_ended_is_a_conflict(server: Caller) -> None:
     project = await server.create(**BASH)
     await server.script(project["id"], SLEEPS)
