@@ -7,7 +7,7 @@ a second loop (and a server) to every test of this repository.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -42,7 +42,10 @@ from pytest_jupyter.jupyter_server import (  # noqa: F401
 )
 from pytest_jupyter.pytest_tornasync import http_server, http_server_client, http_server_port  # noqa: F401
 
+from tests.support.live_server import LiveServer
+
 from .caller import Caller
+from .outside import SLOW, Project, make, open_to_keys
 
 
 @pytest.fixture
@@ -90,3 +93,25 @@ async def server(
     await jp_serverapp._cleanup()
     jp_serverapp.kernel_manager.context.destroy()
     ServerApp.clear_instance()
+
+
+# ---------------------------------------------------------------- a server in a process of its own
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server that programs outside and the command line meet; one for all tests of a module."""
+    with open_to_keys(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def slow(outside: LiveServer) -> Project:
+    """A project of that server that takes more than a second."""
+    return make(outside, "Slow", SLOW)
+
+
+@pytest.fixture(scope="module")
+def analyst(outside: LiveServer) -> Project:
+    """The first starter project there."""
+    return make(outside, "Sales analyst")

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,7 @@ import pytest
 from cloutagent_ext.client import connect
 from tests.support.live_server import LiveServer, bare_environment, live_server
 
-from .outside import SLOW, Project, endless, make, open_to_keys, sleepers, until, with_key
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with open_to_keys(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def slow(server: LiveServer) -> Project:
-    return make(server, "Slow", SLOW)
-
-
-@pytest.fixture(scope="module")
-def analyst(server: LiveServer) -> Project:
-    return make(server, "Sales analyst")
+from .outside import Project, endless, make, sleepers, until, with_key
 
 
 def command(
@@ -44,11 +28,11 @@ def command(
 
 
 @pytest.fixture
-def shell(server: LiveServer, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def shell(outside: LiveServer, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The command line as the server's user has it: it finds the server by itself."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return command(*arguments, env=server.env, cwd=tmp_path)
+        return command(*arguments, env=outside.env, cwd=tmp_path)
 
     return run
 
@@ -150,14 +134,14 @@ def interrupted(arguments: list[str], env: dict[str, str], cwd: Path, seconds: i
     return process.returncode, told
 
 
-def test_ctrl_c_cancels_the_execution_on_the_server(server: LiveServer, tmp_path: Path) -> None:
-    make(server, "Endless 2", endless(86_222))
-    code, told = interrupted(["run", "Endless 2"], server.env, tmp_path, 86_222)
+def test_ctrl_c_cancels_the_execution_on_the_server(outside: LiveServer, tmp_path: Path) -> None:
+    make(outside, "Endless 2", endless(86_222))
+    code, told = interrupted(["run", "Endless 2"], outside.env, tmp_path, 86_222)
     assert code == 130
     assert "cancelling" in told
     assert "cancelled" in told
     assert sleepers(86_222) == []
-    assert server.request("GET", "executions?limit=1")[1]["items"][0]["status"] == "cancelled"
+    assert outside.request("GET", "executions?limit=1")[1]["items"][0]["status"] == "cancelled"
 
 
 def test_without_a_server_it_runs_in_process_on_the_same_folder(alone: tuple[dict[str, str], Path]) -> None:
@@ -206,8 +190,8 @@ def test_a_server_started_later_shows_what_ran_without_it(
         assert {item["origin"] for item in items} == {"cli"}
 
 
-def test_a_finished_conversation_goes_on_from_client_and_shell(server: LiveServer, shell: Any) -> None:
-    with connect(server.url, token=server.token) as client:
+def test_a_finished_conversation_goes_on_from_client_and_shell(outside: LiveServer, shell: Any) -> None:
+    with connect(outside.url, token=outside.token) as client:
         project = client.create_project("Talk")
         first = project.run("Hello.")
         assert first.wait(30).status == "completed"

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from cloutagent_ext.client import connect
 from tests.support.live_server import LiveServer, free_port, live_server
@@ -25,27 +22,10 @@ from .outside import (
     execute,
     frames,
     make,
-    open_to_keys,
     sleepers,
     until,
     with_key,
 )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with open_to_keys(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def slow(server: LiveServer) -> Project:
-    return make(server, "Slow", SLOW)
-
-
-@pytest.fixture(scope="module")
-def analyst(server: LiveServer) -> Project:
-    return make(server, "Sales analyst")
 
 
 def test_a_program_with_only_a_key_executes_and_waits_for_the_answer(analyst: Project) -> None:
@@ -104,11 +84,11 @@ def test_a_cut_stream_goes_on_after_the_last_id_and_loses_nothing(slow: Project)
     assert frames(with_key(slow, f"{stream}?from_event=3")[1]) == together[2:]
 
 
-def test_cancel_ends_the_execution_and_every_process_it_started(server: LiveServer) -> None:
-    project = make(server, "Endless", endless(86_111))
+def test_cancel_ends_the_execution_and_every_process_it_started(outside: LiveServer) -> None:
+    project = make(outside, "Endless", endless(86_111))
     execution_id = json.loads(execute(project)[1])["execution_id"]
     until(lambda: len(sleepers(86_111)) == 2)
-    url = f"{server.api}/executions/{execution_id}"
+    url = f"{outside.api}/executions/{execution_id}"
 
     status, body = with_key(project, "-X", "POST", f"{url}/cancel")
 

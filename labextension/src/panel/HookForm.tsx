@@ -192,7 +192,8 @@ export function HookForm({ definition, index }: { definition: Definition; index:
         onChange={value => edit('on_failure', value === 'usual' ? null : value)}
       />
       <CheckField label={trans.__('On')} {...bind('enabled')} />
-      <HookTry key={hook.id} hook={hook} />
+      {/* Of another hook than the one that was tried, the answer says nothing. */}
+      <HookTry key={JSON.stringify([hook.id, hook.event, hook.matcher, hook.action, hook.env])} hook={hook} />
     </FieldScope>
   );
 }

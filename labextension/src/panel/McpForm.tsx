@@ -1,6 +1,8 @@
 /**
  * An MCP server: how it is reached, what it may know, and which of its tools may be called.
  */
+import { useRef } from 'react';
+
 import type { Definition, McpServer } from '../api/types';
 import { useActions, useUi } from '../ui/context';
 
@@ -70,6 +72,7 @@ function ReachFields({
   edit: (change: Partial<McpServer>) => void;
 }): JSX.Element {
   const { trans } = useUi();
+  const typed = useRef(false);
   const secretHelp = trans.__('A value may name a secret of the project: {{secret:NAME}}.');
   if (mcp.transport !== 'stdio') {
     return (
@@ -99,12 +102,22 @@ function ReachFields({
       <TextField
         label={trans.__('Program')}
         name="command"
-        help={trans.__('A whole command may be pasted here: its words become arguments.')}
+        help={trans.__(
+          'A whole command may be written here: its words become arguments. Quote a path with spaces.'
+        )}
         placeholder={trans.__('program')}
         value={mcp.command ?? ''}
         onChange={text => {
-          const [command, ...args] = wordsOf(text);
-          edit(args.length ? { command, args: [...args, ...mcp.args] } : { command: text || null });
+          typed.current = true;
+          edit({ command: text || null });
+        }}
+        onDone={() => {
+          // Not before: what is typed word by word would go to the arguments letter by letter.
+          const words = typed.current ? wordsOf(mcp.command ?? '') : null;
+          typed.current = false;
+          if (words && words[0] !== mcp.command) {
+            edit({ command: words[0] ?? null, args: [...words.slice(1), ...mcp.args] });
+          }
         }}
       />
       <LinesField
@@ -126,6 +139,12 @@ function ReachFields({
       />
     </>
   );
+}
+
+/** What a test was about: of another server its answer says nothing. */
+function reachOf(mcp: McpServer): string {
+  const { id, transport, command, args, env, url, headers, credentials } = mcp;
+  return JSON.stringify([id, transport, command, args, env, url, headers, credentials]);
 }
 
 export function McpForm({ definition, index }: { definition: Definition; index: number }): JSX.Element {
@@ -167,7 +186,7 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
       />
       <ReachFields key={mcp.transport} mcp={mcp} edit={edit} />
       <AuthFields key={`${mcp.id} ${mcp.transport}`} mcp={mcp} edit={edit} />
-      <McpTest mcp={mcp} onTools={names => edit({ enabled_tools: names })} />
+      <McpTest key={reachOf(mcp)} mcp={mcp} onTools={names => edit({ enabled_tools: names })} />
       <LinesField
         label={trans.__('Tools that may be called')}
         name="enabled_tools"

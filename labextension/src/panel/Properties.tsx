@@ -84,12 +84,12 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
         {
           id: 'agent',
           label: trans.__('Subagent'),
-          view: <SubagentForm definition={definition} index={index} />
+          view: <SubagentForm key={`subagent ${index}`} definition={definition} index={index} />
         },
         {
           id: 'tools',
           label: trans.__('Tools'),
-          view: <SubagentTools definition={definition} index={index} />
+          view: <SubagentTools key={`tools ${index}`} definition={definition} index={index} />
         }
       ]
     };

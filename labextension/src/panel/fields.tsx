@@ -1,6 +1,7 @@
 /**
  * Form fields: label, control, help line. Each knows only its value.
  */
+import { useState } from 'react';
 import type { ReactNode } from 'react';
 
 import type { FieldProps } from './fieldScope';
@@ -27,9 +28,11 @@ export function TextField(
     onChange: (value: string) => void;
     options?: { value: string; label: string }[];
     placeholder?: string;
+    /** Somebody has written it and goes on. */
+    onDone?: () => void;
   }
 ): JSX.Element {
-  const { label, value, onChange, options, placeholder } = props;
+  const { label, value, onChange, onDone, options, placeholder } = props;
   const control = useControl(props);
   const { id } = control;
   return (
@@ -45,6 +48,7 @@ export function TextField(
         data-lm-suppress-shortcuts="true"
         spellCheck={false}
         onChange={event => onChange(event.target.value)}
+        onBlur={onDone}
       />
       {options && (
         <datalist id={`${id}-options`}>
@@ -105,6 +109,9 @@ export function NumberField(
 ): JSX.Element {
   const { label, value, unit, min, step = 1, optional, placeholder, onChange } = props;
   const control = useControl(props);
+  // What is being written and is no number yet: emptied, for instance, to write another one.
+  const [text, setText] = useState<string | null>(null);
+  const writing = text !== null && (text === '' || Number(text) === value);
   return (
     <Framed label={label} control={control}>
       <span className="ca-Field-number">
@@ -113,15 +120,17 @@ export function NumberField(
           type="number"
           min={min}
           step={step}
-          value={value ?? ''}
+          value={writing ? text : (value ?? '')}
           placeholder={placeholder}
           aria-describedby={control.describedBy}
           aria-invalid={control.invalid || undefined}
           data-lm-suppress-shortcuts="true"
+          onBlur={() => setText(null)}
           onChange={event => {
-            const { value: text, valueAsNumber } = event.target;
-            if (text === '' ? optional : Number.isFinite(valueAsNumber)) {
-              onChange(text === '' ? null : valueAsNumber);
+            const { value: next, valueAsNumber } = event.target;
+            setText(next);
+            if (next === '' ? optional : Number.isFinite(valueAsNumber)) {
+              onChange(next === '' ? null : valueAsNumber);
             }
           }}
         />

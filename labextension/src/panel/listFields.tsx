@@ -9,6 +9,7 @@ import { Icon } from '../ui/Icon';
 import { TextArea } from './fields';
 import type { FieldProps } from './fieldScope';
 import { Below, Framed, useControl } from './fieldScope';
+import { asLines, linesEdited, linesOf } from './lines';
 import { SecretMenu } from './SecretMenu';
 
 export function SelectField<Value extends string>(
@@ -39,20 +40,15 @@ export function SelectField<Value extends string>(
   );
 }
 
-/** The lines of `text` that hold something. */
-function linesOf(text: string): string[] {
-  return text.split('\n').filter(line => line.trim() !== '');
-}
-
 /** A list of texts, one a line: no quoting, no escaping. An empty line is kept here until it holds something. */
 export function LinesField(
   props: FieldProps & { value: readonly string[]; onChange: (value: string[]) => void }
 ): JSX.Element {
   const { value, onChange, ...rest } = props;
-  const [text, setText] = useState(value.join('\n'));
-  const kept = value.filter(line => line.trim() !== '').join('\n');
+  const kept = asLines(value);
+  const [text, setText] = useState(kept);
   // Undo and reload change the value from outside.
-  const shown = linesOf(text).join('\n') === kept ? text : kept;
+  const shown = asLines(linesOf(text)) === asLines(linesOf(kept)) ? text : kept;
   return (
     <TextArea
       {...rest}
@@ -60,7 +56,7 @@ export function LinesField(
       value={shown}
       onChange={next => {
         setText(next);
-        onChange(linesOf(next));
+        onChange(linesEdited(value, next));
       }}
     />
   );

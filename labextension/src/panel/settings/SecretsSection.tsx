@@ -22,6 +22,8 @@ const MODEL_KEY = 'ANTHROPIC_API_KEY';
 function SecretForm(props: {
   name: string | null;
   suggested?: string;
+  /** Names that are taken: keeping one of them replaces its value. */
+  known?: readonly string[];
   onKept: () => void;
   onCancel: () => void;
 }): JSX.Element {
@@ -31,6 +33,7 @@ function SecretForm(props: {
   const [name, setName] = useState(props.name ?? props.suggested ?? '');
   const [value, setValue] = useState('');
   const { busy, trouble, run } = useTask();
+  const replaces = props.name !== null || (props.known ?? []).includes(name);
   const keep = async () => {
     if (await run(() => client.admin.setSecret(project, name, value))) {
       props.onKept();
@@ -38,7 +41,7 @@ function SecretForm(props: {
   };
   return (
     <Inset
-      accept={props.name === null ? trans.__('Keep') : trans.__('Replace')}
+      accept={replaces ? trans.__('Replace') : trans.__('Keep')}
       complete={NAME.test(name) && value !== ''}
       busy={busy}
       trouble={trouble}
@@ -49,7 +52,11 @@ function SecretForm(props: {
         <Field
           id={`${id}-name`}
           label={trans.__('Name')}
-          help={trans.__('As an environment variable: letters, digits and underscores.')}
+          help={
+            replaces
+              ? trans.__('%1 is kept already: its value is replaced, and cannot be brought back.', name)
+              : trans.__('As an environment variable: letters, digits and underscores.')
+          }
         >
           {/* The person has just asked to write here. */}
           {/* eslint-disable jsx-a11y/no-autofocus */}
@@ -222,6 +229,7 @@ export function SecretsSection({ definition }: { definition: Definition }): JSX.
           key={adding}
           name={null}
           suggested={adding}
+          known={data?.items.map(row => row.name)}
           onCancel={() => setAdding(null)}
           onKept={() => {
             setAdding(null);

@@ -74,6 +74,12 @@ describe('secrets', () => {
     // What needed it is checked again.
     await waitFor(() => expect(tab.server.sent('POST', `projects/${ID}/validate`)).toHaveLength(1));
     expect(document.body.innerHTML).not.toContain('hunter22');
+    // The same name again would replace it, which cannot be taken back: that is said before.
+    fireEvent.click(await screen.findByText('Add a secret'));
+    fireEvent.change(screen.getByLabelText('Name'), { target: { value: 'API_TOKEN' } });
+    expect(screen.getByText(/API_TOKEN is kept already/)).toBeTruthy();
+    expect(screen.getByRole('button', { name: 'Replace' })).toBeTruthy();
+    fireEvent.click(screen.getByText('Cancel'));
     fireEvent.click(screen.getByLabelText('Replace API_TOKEN'));
     fireEvent.change(screen.getByLabelText('New value of API_TOKEN'), { target: { value: 'hunter33' } });
     fireEvent.click(screen.getByRole('button', { name: 'Replace' }));
