@@ -5,11 +5,45 @@ Not here: what came of it (`worker`), and an end that was asked for until it is 
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any
 
+from ..engine.past import Past
+from ..engine.remembered import Spent
+from ..errors import UnreadableFile
 from ..failpoints import failpoint
-from . import failures
+from . import failures, journal
 from .live import Live, Stop
+
+_log = logging.getLogger(__name__)
+
+
+async def known(live: Live, duration_ms: int | None = None) -> dict[str, Any]:
+    """What one has to show that comes to no end of its own: what it has cost by its log, and by its journal.
+
+    A payment is in the journal a moment before it is in the log. Whoever goes on says what the log lacks
+    (`engine.loop`); one that does not go on has only this end to say it.
+    """
+    usage, cost = live.state.usage, live.state.total_cost_usd
+    for each in await asyncio.to_thread(_untold, live):
+        usage = usage + each.usage
+        cost = None if cost is None or each.cost is None else cost + each.cost
+    return {
+        "usage": usage.model_dump(),
+        "total_cost_usd": cost,
+        "duration_ms": (live.state.duration_ms or 0) if duration_ms is None else duration_ms,
+        "result": None,
+    }
+
+
+def _untold(live: Live) -> list[Spent]:
+    told = live.state.turns
+    try:
+        return Past.of(journal.read(live.folder)).spent[told:] if live.state.started_at is not None else []
+    except (UnreadableFile, KeyError, TypeError, AttributeError, OSError) as error:
+        _log.warning("What execution %s has cost is known from its log alone: %s", live.id, error)
+        return []
 
 
 async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from ..engine.ports import Clock
 from ..errors import CloutError, Unavailable
 from ..failpoints import failpoint
-from ..schema.execution import ENDED, Spec, Status, Usage
+from ..schema.execution import ENDED, Spec, Status
 from . import endings
 from .failures import Broken
 from .line import AGAIN, Line
@@ -186,7 +186,7 @@ class Scheduler:
     async def give_up(self, live: Live, message: str) -> None:
         """End an interrupted one that must not go on."""
         try:
-            await endings.failed(live, Broken("INTERRUPTED", message), _known(live))
+            await endings.failed(live, Broken("INTERRUPTED", message), await endings.known(live))
         finally:
             await self._close(live)
 
@@ -290,7 +290,7 @@ class Scheduler:
             "QUEUE_TIMEOUT", f"It waited {patience} s for its turn, the longest this project allows."
         )
         try:
-            await endings.failed(live, broken, _nothing())
+            await endings.failed(live, broken, await endings.known(live))
         finally:
             await self._close(live)
 
@@ -308,7 +308,7 @@ class Scheduler:
         live.stop = Stop("cancelled", by)
         self._line.remove(live.id)
         try:
-            await endings.stopped(live, live.stop, _known(live))
+            await endings.stopped(live, live.stop, await endings.known(live))
         finally:
             await self.release(live)
 
@@ -324,22 +324,6 @@ class Scheduler:
         finally:
             self._live.pop(live.id, None)
             self._let_go(live)
-
-
-def _nothing() -> dict[str, Any]:
-    """What an execution that never ran has to show."""
-    return {"usage": Usage().model_dump(), "total_cost_usd": 0.0, "duration_ms": 0, "result": None}
-
-
-def _known(live: Live) -> dict[str, Any]:
-    """What one that does not run has to show."""
-    if live.state.started_at is None:
-        return _nothing()
-    return _nothing() | {
-        "usage": live.state.usage.model_dump(),
-        "total_cost_usd": live.state.total_cost_usd,
-        "duration_ms": live.state.duration_ms or 0,
-    }
 
 
 class _Slot:

@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..engine import loop
 from ..engine.job import Job, Outcome
@@ -289,31 +289,12 @@ async def _model_settings(spec: Spec, bindings: Bindings) -> ModelSettings:
 async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: Mask) -> None:
     """Write down how it ended: `error.json` first, then the one ending event."""
     failpoint("end.processes_gone")
-    known: dict[str, Any] = {
-        "usage": live.state.usage.model_dump(),
-        "total_cost_usd": live.state.total_cost_usd,
-        "duration_ms": duration_ms,
-        "result": None,
-    }
-    broken = None
-    if not run.done() or run.cancelled():
-        if live.stop is not None:
-            await endings.stopped(live, live.stop, known)
-            return
-        broken = failures.of_exception(RuntimeError("the run was cancelled by nobody"), mask, live.id)
-    elif isinstance(error := run.exception(), CannotGoOn):
-        if live.stop is not None:
-            await endings.stopped(live, live.stop, known)
-        else:
-            await live.end("interrupted", why=str(error))
-        return
-    elif error is not None:
-        broken = failures.of_exception(error, mask, live.id)
-    else:
+    if run.done() and not run.cancelled() and run.exception() is None:
         outcome = run.result()
-        known |= {
+        known = {
             "usage": outcome.usage.model_dump(),
             "total_cost_usd": outcome.total_cost_usd,
+            "duration_ms": duration_ms,
             "result": mask.deep(outcome.result.model_dump()) if outcome.result else None,
         }
         if outcome.status == "completed":
@@ -322,4 +303,17 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
             failpoint("end.synced")
             return
         broken = failures.of_outcome(outcome)
+    else:
+        known = await endings.known(live, duration_ms)
+        error = run.exception() if run.done() and not run.cancelled() else None
+        cut = error is None or isinstance(error, CannotGoOn)
+        if cut and live.stop is not None:
+            await endings.stopped(live, live.stop, known)
+            return
+        if isinstance(error, CannotGoOn):
+            await live.end("interrupted", why=str(error))
+            return
+        broken = failures.of_exception(
+            error or RuntimeError("the run was cancelled by nobody"), mask, live.id
+        )
     await endings.failed(live, broken.masked(mask), known)

@@ -23,7 +23,7 @@ import pytest
 
 from cloutagent_ext.engine.models.prices import ListPrices
 from cloutagent_ext.failpoints import POINTS
-from tests.crash.oracles import oracles
+from tests.crash.oracles import events_of, folders_of, ledger_of, oracles
 from tests.support.messages_api import Calls, Failure, MessagesApi, Reply, Say
 from tests.support.messages_thread import messages_api
 
@@ -222,6 +222,24 @@ def test_a_death_between_the_error_file_and_the_log_ends_it_once(
     assert ended == 0
     [state] = said["states"].values()
     assert (state["status"], state["error"]["code"]) == ("failed", "MODEL_ERROR")
+
+
+def test_one_given_up_has_cost_what_was_paid_a_moment_before_a_death(
+    nurseries: list[Nursery], template: tuple[Path, str], tmp_path: Path
+) -> None:
+    script = Script()
+    with messages_api(script) as api:
+        case = Case(nurseries[0], tmp_path / "case", template, api)
+        assert case.live("run", "model.settled")[0] == 9  # the journal knows of it, the log does not
+        for _ in range(2):
+            assert case.live("recover", "run.begun")[0] == 9
+        ended, said = case.live("recover")
+    assert ended == 0
+    [state] = said["states"].values()
+    assert (state["status"], state["error"]["code"]) == ("failed", "INTERRUPTED")
+    [folder] = folders_of(case.folder / "data", case.project)
+    assert ledger_of(events_of(folder)) == pytest.approx(script.charged)
+    assert state["usage"]["output_tokens"] > 0
 
 
 def test_a_fork_that_died_while_its_workspace_was_copied_was_never_there(
