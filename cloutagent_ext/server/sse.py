@@ -43,9 +43,8 @@ async def serve(
     """Send `frames` (each whole SSE frames) until one of the ends above. The caller holds a place for it."""
     stream = _Stream(endpoint)
     tasks: list[asyncio.Task[None]] = []
-    connection = getattr(endpoint.request.connection, "stream", None)
     try:
-        peers.watch(connection)
+        peers.watch(stream.connection)
         stream.open(headers or {})
         tasks = [asyncio.create_task(stream.pump(frames)), asyncio.create_task(stream.guard())]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -53,7 +52,7 @@ async def serve(
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        peers.let_be(connection)
+        peers.let_be(stream.connection)
     for outcome in ended:
         if isinstance(outcome, UnreadableFile):
             _log.warning("A stream ended: %s", outcome.message)  # who asks for what follows is told so
@@ -67,6 +66,7 @@ class _Stream:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._settings = endpoint.services.settings
+        self.connection = getattr(endpoint.request.connection, "stream", None)
         self._last_write = time.monotonic()
         self._writing_since: float | None = None
         self._sending = asyncio.Lock()
@@ -117,6 +117,9 @@ class _Stream:
                 limits.stream_seen(address, self._endpoint.request.path)
             if now - opened > _LONGEST_S:
                 return
+            if peers.is_gone(self.connection):
+                self._drop()
+                return
             if self._writing_since is not None:
                 if now - self._writing_since > _STALLED_S:
                     self._drop()
@@ -135,9 +138,8 @@ class _Stream:
 
     def _drop(self) -> None:
         """Cut a client that reads nothing: a polite end would wait for it."""
-        stream = getattr(self._endpoint.request.connection, "stream", None)
-        if stream is not None:
-            stream.close()
+        if self.connection is not None:
+            self.connection.close()
         self._endpoint.gone.set()
 
 
