@@ -22,7 +22,8 @@ from .table import Row, median, quantile, show
 
 EVENTS = 10_000
 A_SECOND = 200
-SECONDS = 8
+SECONDS = 6
+ROUNDS = 5
 TURNS = 40
 VIEWS = {
     "Steps": (".ca-Tree-scroll", ".ca-Row"),
@@ -215,39 +216,46 @@ def _working_s(session: CDPSession) -> float:
     return found["ScriptDuration"] + found["RecalcStyleDuration"] + found["LayoutDuration"]
 
 
+def _arrived(browser: Browser, server: LiveServer, view: str) -> tuple[int, int, float, float]:
+    """(frames dropped while nothing comes, and while events arrive; worst frame; our work a frame), in ms."""
+    made, execution = _ran(server, f"Two hundred a second {view}")
+    context, lab = _fed(browser, server, made)
+    try:
+        tab(lab, view)
+        lab.page.wait_for_timeout(1_500)
+        idle: list[float] = lab.page.evaluate(_ARRIVE, [[], execution, 0, SECONDS])
+        events = _talk(A_SECOND * (SECONDS + 2))
+        lab.page.evaluate(_ARRIVE, [events[: 2 * A_SECOND], execution, 400, 2])
+        session = lab.page.context.new_cdp_session(lab.page)
+        session.send("Performance.enable")
+        before = _working_s(session)
+        gaps: list[float] = lab.page.evaluate(_ARRIVE, [events[2 * A_SECOND :], execution, A_SECOND, SECONDS])
+        working = 1000 * (_working_s(session) - before) / len(gaps)
+        # All of them have arrived: the newest is in the page.
+        turns = sum(each["type"] == "tool_call" for each in events)
+        lab.page.locator(VIEWS[view][1], has_text=f"cat {turns}").first.wait_for()
+    finally:
+        context.__exit__(None, None, None)
+    return _dropped(idle), _dropped(gaps), max(gaps), working
+
+
 def _arriving(browser: Browser, server: LiveServer) -> list[Row]:
+    """Frames that the machine drops are told from ours by the same page without events, and by repeating."""
     rows = []
     for view in ("Steps", "Events"):
-        made, execution = _ran(server, f"Two hundred a second {view}")
-        context, lab = _fed(browser, server, made)
-        try:
-            tab(lab, view)
-            lab.page.wait_for_timeout(1_500)
-            idle: list[float] = lab.page.evaluate(_ARRIVE, [[], execution, 0, SECONDS])
-            events = _talk(A_SECOND * (SECONDS + 2))
-            lab.page.evaluate(_ARRIVE, [events[: 2 * A_SECOND], execution, 400, 2])
-            session = lab.page.context.new_cdp_session(lab.page)
-            session.send("Performance.enable")
-            before = _working_s(session)
-            gaps: list[float] = lab.page.evaluate(
-                _ARRIVE, [events[2 * A_SECOND :], execution, A_SECOND, SECONDS]
+        rounds = [_arrived(browser, server, view) for _ in range(ROUNDS)]
+        quiet, busy, worst, working = (median(each) for each in zip(*rounds, strict=True))
+        each_round = ", ".join(f"{mine} ({idle})" for idle, mine, *_ in rounds)
+        rows.append(
+            Row(
+                f"{A_SECOND} events a second, {view}",
+                f"{busy:.0f} of {SECONDS * 60} frames dropped (quiet: {quiet:.0f}; rounds: {each_round}), "
+                f"worst {worst:.0f} ms, our work {working:.1f} ms a frame",
+                "",
+                "none from us",
+                busy <= quiet,
             )
-            working = 1000 * (_working_s(session) - before) / len(gaps)
-            # All of them have arrived: the newest is in the page.
-            turns = sum(each["type"] == "tool_call" for each in events)
-            lab.page.locator(VIEWS[view][1], has_text=f"cat {turns}").first.wait_for()
-            rows.append(
-                Row(
-                    f"{A_SECOND} events a second, {view}",
-                    f"{_dropped(gaps)} of {SECONDS * 60} frames dropped (quiet: {_dropped(idle)}), "
-                    f"worst {max(gaps):.0f} ms, our work {working:.1f} ms a frame",
-                    "",
-                    "none from us",
-                    _dropped(gaps) <= _dropped(idle),
-                )
-            )
-        finally:
-            context.__exit__(None, None, None)
+        )
     return rows
 
 
@@ -285,4 +293,4 @@ def _painted(browser: Browser, server: LiveServer) -> Row:
 
 def measure(browser: Browser, server: LiveServer) -> None:
     show(f"Monitor, {EVENTS:,} events scrolled", _scrolled(browser, server))
-    show("Monitor, live", [*_arriving(browser, server), _painted(browser, server)])
+    show(f"Monitor, live, median of {ROUNDS}", [*_arriving(browser, server), _painted(browser, server)])

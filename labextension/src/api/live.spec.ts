@@ -47,6 +47,18 @@ describe('live executions', () => {
     live.dispose();
   });
 
+  it('tell everybody when one that listens fails', () => {
+    const live = told();
+    const heard = vi.fn();
+    live.observe(() => {
+      throw new Error('a view that is gone');
+    });
+    live.observe(heard);
+    expect(() => live.forget('e1')).toThrow('a view that is gone');
+    expect(heard).toHaveBeenCalledTimes(1);
+    live.dispose();
+  });
+
   it('open no stream for somebody who left before its code was there', async () => {
     const live = told();
     const [opened, watched] = [

@@ -186,9 +186,18 @@ export class LiveExecutions {
     }
   };
 
+  /** One who fails keeps nothing from the others, and is heard of at the end. */
   private _tell(): void {
+    const failures: unknown[] = [];
     for (const listener of [...this._listeners, ...this._observers]) {
-      listener();
+      try {
+        listener();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length) {
+      throw failures[0];
     }
   }
 

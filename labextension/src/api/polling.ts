@@ -28,6 +28,11 @@ export class Polling {
    * soon; fails as its requests do.
    */
   async look(wishes: ReadonlyMap<string, number>, signal: AbortSignal): Promise<boolean> {
+    for (const id of this._ends.keys()) {
+      if (!wishes.has(id)) {
+        this._ends.delete(id);
+      }
+    }
     const [live, ...going] = await Promise.all([
       this._states(signal),
       ...[...wishes].map(([id, from]) => this._events(id, from, signal))
@@ -38,10 +43,10 @@ export class Polling {
   /** Whether any execution goes on. */
   private async _states(signal: AbortSignal): Promise<boolean> {
     const { items } = await this._page<ExecutionState>(`executions${query({ limit: RECENT })}`, signal);
+    const before = this._told;
+    this._told = new Map(items.map(state => [state.execution_id, JSON.stringify(state)]));
     for (const state of items) {
-      const text = JSON.stringify(state);
-      if (this._told.get(state.execution_id) !== text) {
-        this._told.set(state.execution_id, text);
+      if (before.get(state.execution_id) !== this._told.get(state.execution_id)) {
         this._take({ execution_id: state.execution_id, state });
       }
     }
@@ -86,6 +91,6 @@ export class Polling {
 
   /** The last event of each log that is known to be whole. */
   private _ends = new Map<string, number>();
-  /** Each state as it was last told. */
+  /** Each state of the last list, as it was told. */
   private _told = new Map<string, string>();
 }

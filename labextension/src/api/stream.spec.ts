@@ -96,6 +96,42 @@ describe('the stream of a browser tab', () => {
     expect(decodeURIComponent(lines[0].path)).toBe('stream?watch=e1:1&watch=e2:1');
   });
 
+  it('tells all others when one that listens fails, and lets the failure be seen', async () => {
+    const failures: unknown[] = [];
+    const states: string[] = [];
+    stream.close();
+    stream = new EventStream({
+      transport: async path => {
+        const line = new Line(path);
+        lines.push(line);
+        return line.response;
+      },
+      onState: state => states.push(state.execution_id),
+      onConnection: () => undefined,
+      schedule: task => {
+        try {
+          task();
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    });
+    const bad = () => {
+      throw new Error('a view that is gone');
+    };
+    stream.watch('e1', { onEvents: bad, onError: bad });
+    watch();
+    stream.watch('e2', { onEvents: bad, onError: bad });
+    stream.open();
+    await settle();
+    lines[0].send(...frames(1, 2), { execution_id: 'e2', error: { code: 'NOT_FOUND', message: 'gone' } });
+    lines[0].send({ execution_id: 'e1', state: { execution_id: 'e1' } });
+    await settle(1);
+    expect(seen.map(event => event.id)).toEqual([1, 2]);
+    expect(states).toEqual(['e1']);
+    expect(failures.length).toBeGreaterThan(0);
+  });
+
   it('goes on after a break with the first event not yet seen, each once', async () => {
     stream.open();
     watch();

@@ -264,9 +264,18 @@ export class EventStream {
     }
   }
 
+  /** Hand on what has come. Whoever fails at it keeps nothing from the others, and is heard of at the end. */
   private _flush(): void {
     const frames = this._waiting;
     this._waiting = [];
+    const failures: unknown[] = [];
+    const trying = (tell: () => void) => {
+      try {
+        tell();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
     const events = new Map<string, ExecutionEvent[]>();
     for (const frame of frames) {
       if (frame.event) {
@@ -276,7 +285,7 @@ export class EventStream {
       }
     }
     for (const [id, list] of events) {
-      for (const watch of this._watches.get(id) ?? []) {
+      for (const watch of [...(this._watches.get(id) ?? [])]) {
         const fresh: ExecutionEvent[] = [];
         for (const event of list) {
           if (event.id === watch.seen + 1) {
@@ -285,7 +294,7 @@ export class EventStream {
           }
         }
         if (fresh.length) {
-          watch.onEvents(fresh);
+          trying(() => watch.onEvents(fresh));
         }
       }
     }
@@ -294,11 +303,15 @@ export class EventStream {
         const { code, message } = frame.error;
         const gone = this._watches.get(frame.execution_id) ?? [];
         this._watches.delete(frame.execution_id);
-        gone.forEach(watch => watch.onError(new ApiError(message, 404, code)));
+        gone.forEach(watch => trying(() => watch.onError(new ApiError(message, 404, code))));
       }
-      if (frame.state) {
-        this._options.onState(frame.state);
+      const { state } = frame;
+      if (state) {
+        trying(() => this._options.onState(state));
       }
+    }
+    if (failures.length) {
+      throw failures[0];
     }
   }
 

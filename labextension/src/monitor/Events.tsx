@@ -7,7 +7,9 @@ import { memo, useEffect, useId, useMemo, useRef, useState } from 'react';
 import type { KeyboardEvent } from 'react';
 
 import type { ExecutionEvent } from '../api/types';
-import { filteredEvents, isFiltering, kindOfEvent } from '../stores/kinds';
+import { filteredOn, isFiltering, kindOfEvent } from '../stores/kinds';
+import type { Filtered } from '../stores/kinds';
+import { isActive } from '../stores/select';
 import { useActions, useProject, useUi } from '../ui/context';
 import { CopyButton } from '../ui/CopyButton';
 import { copyText } from '../ui/copy';
@@ -68,12 +70,13 @@ const EventRow = memo(function EventRow(props: {
   id: string;
   event: ExecutionEvent;
   index: number;
-  count: number;
+  /** How many there are, -1 while that is not known. */
+  size: number;
   start: number;
   selected: boolean;
   label: string;
 }): JSX.Element {
-  const { id, event, index, count, start, selected, label } = props;
+  const { id, event, index, size, start, selected, label } = props;
   return (
     <div
       id={id}
@@ -81,7 +84,7 @@ const EventRow = memo(function EventRow(props: {
       role="option"
       tabIndex={-1}
       aria-selected={selected}
-      aria-setsize={count}
+      aria-setsize={size}
       aria-posinset={index + 1}
       data-index={index}
       data-event={event.id}
@@ -152,10 +155,20 @@ export function Events(): JSX.Element {
   const [chosen, setChosen] = useState<number | null>(null);
   const [said, setSaid] = useState('');
   const scroller = useRef<HTMLDivElement>(null);
-  const shown = useMemo(() => filteredEvents(events, filter), [events, filter]);
-  const { first, last } = useWindow(scroller, shown.length, ROW_PX);
+  const before = useRef<Filtered | null>(null);
+  const shown = useMemo(() => {
+    before.current = filteredOn(before.current, events, filter);
+    return before.current.shown;
+  }, [events, filter]);
+  // A row is not drawn again because another came: how many there will be is not known while it runs.
+  const growing = useProject(isActive);
+  const size = growing ? -1 : shown.length;
+  const { first, last } = useWindow(scroller, shown.length, ROW_PX, { following });
   const onScroll = useFollowing(scroller, shown, following, value => actions.follow(value));
-  const at = useMemo(() => shown.findIndex(event => event.id === chosen), [shown, chosen]);
+  const at = useMemo(
+    () => (chosen === null ? -1 : shown.findIndex(event => event.id === chosen)),
+    [shown, chosen]
+  );
   const start = events.length ? Date.parse(events[0].ts) : 0;
   const event = at >= 0 ? shown[at] : null;
 
@@ -236,7 +249,7 @@ export function Events(): JSX.Element {
                     id={`${base}-${shown[index].id}`}
                     event={shown[index]}
                     index={index}
-                    count={shown.length}
+                    size={size}
                     start={start}
                     selected={index === at}
                     label={eventLabel(trans, shown[index].type)}

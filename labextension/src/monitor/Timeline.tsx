@@ -132,7 +132,9 @@ export function Timeline({ beside = false }: { beside?: boolean }): JSX.Element 
   const [zoom, setZoom] = useState(1);
   const shown = useBars();
   const bars = shown?.bars ?? [];
-  const { first, last } = useWindow(scroller, bars.length, ROW_PX, Boolean(shown?.timeline.bars.length));
+  const { first, last } = useWindow(scroller, bars.length, ROW_PX, {
+    present: Boolean(shown?.timeline.bars.length)
+  });
   const at = bars.findIndex(bar => bar.id === selected);
 
   // What somebody has marked in the tree comes into view here.

@@ -8,6 +8,7 @@ import { emptyMonitor } from '../stores/monitor';
 import { drawerHeight } from '../stores/select';
 import { openTab } from '../testing/tab';
 import { Drawer } from './Drawer';
+import { Events } from './Events';
 import { inputLine, inputText, outputLine } from './summary';
 import { Tree } from './Tree';
 
@@ -139,6 +140,35 @@ describe('long outputs', () => {
     expect(shown()).toBeLessThan(5_000);
     fireEvent.click(screen.getByText(words));
     expect(shown()).toBe(text.length);
+  });
+});
+
+describe('the log', () => {
+  it('does not draw a row again because another event has come', async () => {
+    const tab = openTab({ log: WHOLE_RUN.slice(0, 4) });
+    const { container } = tab.show(<Events />);
+    const rows = () => [...container.querySelectorAll('.ca-Event')];
+    const before = rows();
+    const changed: MutationRecord[] = [];
+    const observer = new MutationObserver(records => changed.push(...records));
+    before.forEach(row => observer.observe(row, { attributes: true, childList: true, subtree: true }));
+    const log = logOf(WHOLE_RUN);
+    const grow = (count: number) =>
+      act(() =>
+        tab.actions.store.setState(({ runs, monitor }) => ({
+          runs: { ...runs, events: log.slice(0, count) },
+          monitor: fold(monitor ?? emptyMonitor('e1'), log.slice(0, count))
+        }))
+      );
+    grow(6);
+    await waitFor(() => expect(rows()).toHaveLength(6));
+    observer.takeRecords().forEach(record => changed.push(record));
+    expect(changed).toEqual([]);
+    expect(rows()[5].getAttribute('aria-setsize')).toBe('-1');
+    // Once it has ended, a screen reader is told how many there are.
+    grow(log.length);
+    expect(rows()[0].getAttribute('aria-setsize')).toBe(String(log.length));
+    observer.disconnect();
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import type { Client } from '../api/client';
 import type { LiveExecutions } from '../api/live';
-import type { ApprovalDecision, ExecuteRequest, ExecutionEvent } from '../api/types';
+import type { ApprovalDecision, ExecuteRequest, ExecutionEvent, ExecutionState } from '../api/types';
 import { hasEnded } from '../api/types';
 import type { Host } from '../ui/host';
 
@@ -16,7 +16,7 @@ import type { PreferencesStore } from './preferences';
 import type { MonitorTab, ProjectStore } from './project';
 import { NARROW_PX } from './project';
 import { RunActions } from './runActions';
-import { executionToShow, isActive, needsPrompt, variablesToAsk } from './select';
+import { executionToShow, isActive, joined, needsPrompt, variablesToAsk } from './select';
 import { troubleOf } from './tab';
 
 /** Events that carry a time this close to now are live, so they tell how the clocks differ. */
@@ -80,8 +80,10 @@ export class ProjectActions extends AidActions {
   private async _loadExecutions(): Promise<void> {
     await this.attempt(async () => {
       const page = await this.client.executions({ project: this.state.projectId, limit: 20 });
-      this.set({ executions: page.items, runs: { ...this.state.runs, older: page.next_cursor } });
-      const shown = executionToShow(page.items);
+      // What was heard of them since they were asked for is newer than the answer.
+      const executions = joined(page.items, this._heard(), this.state.executions);
+      this.set({ executions, runs: { ...this.state.runs, older: page.next_cursor } });
+      const shown = executionToShow(executions);
       if (shown && this.state.executionId === null) {
         this.show(shown.execution_id);
         this.set({ numbersGone: this.isOfAnotherVersion(shown.execution_id) });
@@ -251,13 +253,13 @@ export class ProjectActions extends AidActions {
     }, FILES_MS);
   }
 
+  /** What is known of this project's executions in the whole browser tab. */
+  private _heard(): ExecutionState[] {
+    return this.live.states.filter(each => each.project_id === this.state.projectId);
+  }
+
   private _onLive(): void {
-    const { projectId } = this.state;
-    const mine = this.live.states.filter(each => each.project_id === projectId);
-    const older = this.state.executions.filter(
-      each => !mine.some(other => other.execution_id === each.execution_id)
-    );
-    const executions = [...mine, ...older].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+    const executions = joined(this.state.executions, this._heard());
     const connection = this.live.connection;
     if (connection === 'reconnecting' && isActive(this.state)) {
       this._lostAt ??= this.state.monitor?.lastEventId ?? 0;

@@ -66,6 +66,34 @@ export function filteredEvents(events: readonly ExecutionEvent[], filter: Filter
   );
 }
 
+/** What a filter has let through so far. */
+export interface Filtered {
+  events: readonly ExecutionEvent[];
+  filter: Filter;
+  shown: readonly ExecutionEvent[];
+}
+
+/** The same for a log that has grown since `before`: only what is new is looked at. */
+export function filteredOn(
+  before: Filtered | null,
+  events: readonly ExecutionEvent[],
+  filter: Filter
+): Filtered {
+  const known = before?.events.length ?? 0;
+  const grown =
+    before !== null &&
+    before.filter === filter &&
+    known > 0 &&
+    known <= events.length &&
+    before.events[0] === events[0] &&
+    before.events[known - 1] === events[known - 1];
+  if (!grown || !isFiltering(filter)) {
+    return { events, filter, shown: filteredEvents(events, filter) };
+  }
+  const fresh = filteredEvents(events.slice(known), filter);
+  return { events, filter, shown: fresh.length ? before.shown.concat(fresh) : before.shown };
+}
+
 function kindOfStep(step: Step): Kind | null {
   return step.kind === 'turn'
     ? null

@@ -7,6 +7,7 @@ import { Client } from '../api/client';
 import { LiveExecutions } from '../api/live';
 import type { ExecutionState } from '../api/types';
 import { AGENT, START, call, logOf, result } from '../testing/events';
+import { sampleProject } from '../testing/definition';
 import { METRICS } from '../testing/metrics';
 import type { Answer } from '../testing/server';
 import { FakeServer, json } from '../testing/server';
@@ -49,6 +50,40 @@ describe('a list of executions', () => {
       ['e1', 'running']
     ]);
     live.dispose();
+  });
+});
+
+describe('the executions of a project that is opened', () => {
+  it('are what was heard of them meanwhile, not what an older answer says', async () => {
+    const list = held();
+    const project = sampleProject();
+    const of = (id: string, change: Partial<ExecutionState>) =>
+      stateOf(id, { project_id: project.id, ...change });
+    const tab = openTab({
+      routes: {
+        [`GET projects/${project.id}`]: () => json(project, { headers: { ETag: '"1"' } }),
+        'GET executions': list.answer
+      }
+    });
+    const loaded = tab.actions.load();
+    await vi.waitFor(() => expect(list.give).toHaveLength(1), { timeout: 10_000 });
+    tab.live.note(of('e1', { status: 'completed', last_event_id: 9 }));
+    tab.live.note(of('e2', { status: 'completed', last_event_id: 1 }));
+    list.give[0]({
+      items: [of('e1', { status: 'running' }), of('e0', { status: 'failed' })],
+      next_cursor: null
+    });
+    await loaded;
+    expect(tab.state().executions.map(each => [each.execution_id, each.status])).toEqual([
+      ['e2', 'completed'],
+      ['e1', 'completed'],
+      ['e0', 'failed']
+    ]);
+    // What is told again later may be older than what is known.
+    tab.actions.store.setState({ executions: [of('e0', { status: 'completed', last_event_id: 5 })] });
+    tab.live.note(of('e0', { status: 'running', last_event_id: 3 }));
+    expect(tab.state().executions.find(each => each.execution_id === 'e0')?.status).toBe('completed');
+    tab.actions.dispose();
   });
 });
 

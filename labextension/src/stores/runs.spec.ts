@@ -22,7 +22,7 @@ import {
   withFiles
 } from './drafts';
 import { fold } from './fold';
-import { NO_FILTER, filteredEvents, filteredSteps } from './kinds';
+import { NO_FILTER, filteredEvents, filteredOn, filteredSteps } from './kinds';
 import { changeableCall, eventsOf, forkPoint, modelWaits, resultEvent } from './moments';
 import { emptyMonitor } from './monitor';
 import { knownOf, newsOf } from './news';
@@ -117,6 +117,30 @@ describe('filter', () => {
     ]);
     expect(filteredEvents(events, NO_FILTER)).toBe(events);
     expect(filteredSteps(whole, NO_FILTER)).toBe(null);
+  });
+
+  it('looks only at what is new when a log has grown, and at all for another log or filter', () => {
+    const looked = new Set<number>();
+    const watched = events.map(
+      event =>
+        new Proxy(event, {
+          get: (target, name) => {
+            looked.add(name === 'type' ? event.id : 0);
+            return Reflect.get(target, name) as unknown;
+          }
+        })
+    );
+    const filter = { hidden: ['state' as const], text: '' };
+    const begun = filteredOn(null, watched.slice(0, 5), filter);
+    looked.clear();
+    const grown = filteredOn(begun, watched, filter);
+    expect(Math.min(...looked)).toBeGreaterThan(5);
+    expect(grown.shown).toEqual(filteredEvents(events, filter));
+    const other = logOf(WHOLE_RUN);
+    expect(filteredOn(grown, other, filter).shown).toEqual(filteredEvents(other, filter));
+    const tools = { hidden: ['tool' as const], text: '' };
+    expect(filteredOn(grown, watched, tools).shown).toEqual(filteredEvents(watched, tools));
+    expect(filteredOn(begun, watched.slice(0, 5), filter).shown).toBe(begun.shown);
   });
 });
 

@@ -90,6 +90,18 @@ export function executionToShow(executions: readonly ExecutionState[]): Executio
   return executions.find(each => !hasEnded(each.status)) ?? executions[0] ?? null;
 }
 
+/** All of `lists`, newest first; of one execution what is newest, of equals that of the later list. */
+export function joined(...lists: (readonly ExecutionState[])[]): ExecutionState[] {
+  const known = new Map<string, ExecutionState>();
+  for (const state of lists.flat()) {
+    const other = known.get(state.execution_id);
+    if (!other || other.last_event_id <= state.last_event_id) {
+      known.set(state.execution_id, state);
+    }
+  }
+  return [...known.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+}
+
 /** Whether a file is worth listing: pictures that a row of the tree shows already are not. */
 export function isListed(path: string): boolean {
   return !path.startsWith('.artifacts/');

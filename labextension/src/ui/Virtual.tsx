@@ -1,7 +1,7 @@
 /**
  * A list of rows of one height, of which only those in view are in the page.
  */
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 import type { ReactNode, RefObject } from 'react';
 
 /** Rows beyond the view that are drawn already. */
@@ -9,37 +9,47 @@ const MARGIN = 12;
 /** Rows that are drawn before the height of the view is known. */
 const UNKNOWN = 60;
 
-/** Which rows are in view; `present`: whether the scroller is in the page yet. */
+/**
+ * Which rows are in view; `present`: whether the scroller is in the page yet. While `following`, those are the
+ * last ones wherever that is: rows that are added are drawn at once, and scrolling to them draws nothing more.
+ */
 export function useWindow(
   scroller: RefObject<HTMLElement>,
   count: number,
   rowHeight: number,
-  present = true
+  { present = true, following = false } = {}
 ): { first: number; last: number } {
   const [view, setView] = useState({ top: 0, height: 0 });
-  useEffect(() => {
+  // Before the next paint: a reader who stops following must not see a frame of rows from somewhere else.
+  useLayoutEffect(() => {
     const node = scroller.current;
     if (!node || !present) {
       return;
     }
     const read = () =>
-      setView(before =>
-        before.top === node.scrollTop && before.height === node.clientHeight
+      setView(before => {
+        const top = following ? before.top : node.scrollTop;
+        return before.top === top && before.height === node.clientHeight
           ? before
-          : { top: node.scrollTop, height: node.clientHeight }
-      );
+          : { top, height: node.clientHeight };
+      });
     read();
-    const observer = new ResizeObserver(read);
+    const observer = new ResizeObserver(() => {
+      if (following) {
+        node.scrollTop = node.scrollHeight;
+      }
+      read();
+    });
     observer.observe(node);
     node.addEventListener('scroll', read, { passive: true });
     return () => {
       observer.disconnect();
       node.removeEventListener('scroll', read);
     };
-  }, [scroller, present]);
-  const first = Math.max(0, Math.floor(view.top / rowHeight) - MARGIN);
+  }, [scroller, present, following]);
   const shown = view.height ? Math.ceil(view.height / rowHeight) : UNKNOWN;
-  return { first, last: Math.min(count, first + shown + 2 * MARGIN) };
+  const first = following ? count - shown - MARGIN : Math.floor(view.top / rowHeight) - MARGIN;
+  return { first: Math.max(0, first), last: Math.min(count, Math.max(0, first) + shown + 2 * MARGIN) };
 }
 
 /** Keeps the end of `scroller` in view while `following`; says when a reader scrolls up, and comes back. */
