@@ -56,7 +56,7 @@ LOST = """selector => {
       const box = node.getBoundingClientRect();
       const unseen = !node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
       // Cards lie on a plane that is panned; a picture for the eye alone has a control beside it.
-      const plane = node.closest('.react-flow__viewport, [aria-hidden=true], [inert]') !== null;
+      const plane = node.closest('.react-flow__viewport, .ca-CardTools, [aria-hidden=true], [inert]');
       if (unseen || plane || box.width < 2 || box.height < 2) continue;
       const why = cut(node) ?? covered(node);
       if (why) found.push(`${called(node)} ${why}`);
