@@ -131,7 +131,7 @@ def _of_editing(lab: Lab) -> Iterator[View]:
     model = page.get_by_role("combobox", name="Model")
     model.click()
     page.get_by_role("option").first.wait_for()
-    yield "models", ".ca-Properties"
+    yield "models", ".ca-Models"
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Close properties").click()
     pane = page.locator(".react-flow__pane")
