@@ -63,25 +63,26 @@ def unreachable(error: BaseException) -> ModelFailure | None:
     """
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        said = getattr(cause, "os_error", cause)  # aiohttp's errors hold what the system said
+        if isinstance(said, ssl.SSLCertVerificationError):
             return ModelFailure(
-                f"The certificate of the model service is not trusted: {cause.verify_message}. Check "
+                f"The certificate of the model service is not trusted: {said.verify_message}. Check "
                 "`CloutAgent.base_url`, or make its authority known (SSL_CERT_FILE).",
                 retryable=False,
                 kind="tls",
             )
-        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+        if isinstance(said, ssl.SSLError) and said.reason in _NO_TLS:
             return ModelFailure(
                 "What answers at the base URL of the model service does not speak TLS: check whether "
                 "`CloutAgent.base_url` should begin with http:// instead of https://.",
                 retryable=False,
                 kind="tls",
             )
-        if isinstance(cause, socket.gaierror):
+        if isinstance(said, socket.gaierror):
             return ModelFailure(
-                f"The name of the model service cannot be resolved: {cause.strerror}. Check "
+                f"The name of the model service cannot be resolved: {said.strerror}. Check "
                 "`CloutAgent.base_url` and the network.",
-                retryable=cause.errno == socket.EAI_AGAIN,
+                retryable=said.errno == socket.EAI_AGAIN,
                 kind="dns",
             )
         cause = cause.__cause__ or cause.__context__
