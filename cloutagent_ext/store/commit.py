@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,8 +130,10 @@ class Staging:
 
 
 @contextmanager
-def commit(project: Path) -> Iterator[Staging]:
+def commit(project: Path, last_look: Callable[[], None] = lambda: None) -> Iterator[Staging]:
     """Prepare a change of `project` inside the block; at its end the change is made, all or nothing.
+
+    `last_look` may still refuse, by raising, when all that takes time is done.
 
     The caller holds the project's lock and has called `recover`. An error inside the block changes
     nothing. An error at its end may leave the new state: then it is whole, and `recover` settles it.
@@ -143,6 +145,7 @@ def commit(project: Path) -> Iterator[Staging]:
             yield staging
             journal = staging.journal()
             staging.batch.sync()
+        last_look()
         if len(journal.writes) + len(journal.removes) + len(journal.places) > 1:
             durable.atomic_write(project / JOURNAL, journal.encode())
     except BaseException:

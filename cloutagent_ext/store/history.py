@@ -17,9 +17,10 @@ from ..schema.project import Definition
 from ..schema.versions import Version, VersionRow
 from . import layout, project_files, tree, trust, versions
 from .commit import commit, drop
+from .held import Held
 from .layout import Loaded
 from .tree import METADATA, VIEW
-from .writer import Held, Writer, check_match, prune_folders
+from .writer import Writer, check_match, prune_folders
 
 MAX_LIMIT = 1000
 """Most rows of one page; larger wishes are clamped."""

@@ -12,8 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from ..durable import make_folder, remove_folder
@@ -26,6 +25,7 @@ from ..schema.project import Definition
 from . import layout, project_files, tree, trust, versions
 from .commit import Staging, commit, recover
 from .files import open_beneath, path_parts
+from .held import EditedMeanwhile, Held
 from .layout import Loaded, Metadata
 from .tree import METADATA, VIEW, Tree
 from .upgrade import upgrade
@@ -41,27 +41,8 @@ def lock_path(projects: Path, project_id: str) -> Path:
     return projects / LOCKS / f"{project_id}.lock"
 
 
-@dataclass
-class Held:
-    """A project under its lock, as it is now."""
-
-    folder: Path
-    loaded: Loaded
-    newest: versions.Record | None
-    """Record of the newest version; None where its snapshot is missing."""
-    files: dict[str, str]
-    content: str
-    """Digest of what is on the disk now."""
-
-    @property
-    def edited(self) -> bool:
-        """Whether somebody changed it on the disk since we last wrote."""
-        return self.content != self.loaded.metadata.content
-
-    @property
-    def versioned(self) -> bool:
-        """Whether the newest version holds exactly this."""
-        return self.newest is not None and self.newest.content == self.content
+_ATTEMPTS = 3
+"""How often a save begins anew where somebody edits the same files on the disk."""
 
 
 class Writer:
@@ -120,7 +101,21 @@ class Writer:
         draft: bool,
         author: str | None = None,
     ) -> Loaded:
-        """Make the project mean `definition`. Raises `PreconditionFailed`, `InvalidRequest`."""
+        """Make the project mean `definition`. Raises `PreconditionFailed`, `InvalidRequest`, `Conflict`."""
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(EditedMeanwhile):
+                return self._save(project_id, definition, if_match=if_match, draft=draft, author=author)
+        return self._save(project_id, definition, if_match=if_match, draft=draft, author=author)
+
+    def _save(
+        self,
+        project_id: str,
+        definition: Definition,
+        *,
+        if_match: str | None,
+        draft: bool,
+        author: str | None,
+    ) -> Loaded:
         with self.held(project_id) as held:
             check_match(held, if_match)
             if held.edited and not held.versioned:
@@ -138,7 +133,7 @@ class Writer:
             if changed != {VIEW}:
                 metadata = metadata.model_copy(update={"updated_at": timestamp(), "content": content})
                 wanted = _rendered(definition, metadata, held.loaded)
-            with commit(held.folder) as staging:
+            with commit(held.folder, held.check) as staging:
                 _stage_changes(staging, held.loaded.tree, wanted)
             return layout.parse(wanted)
 
@@ -251,7 +246,7 @@ class Writer:
         taken = versions.numbers(folder)
         version = max(metadata.version, taken[-1]) + 1 if taken else metadata.version
         now = timestamp()
-        with commit(folder) as staging:
+        with commit(folder, held.check) as staging:
             metadata = metadata.model_copy(update={"version": version, "updated_at": now, "content": None})
             copied = self._stage_files(staging, version, held, source)
             digest = layout.content_digest(content, copied)

@@ -145,6 +145,30 @@ async def test_hand_edits_are_seen_and_become_a_version_of_author_disk(
     assert (await store.freeze(pid, version=2))[0].agent.system_prompt == "Edited by hand"
 
 
+@pytest.mark.parametrize("draft", [False, True])
+async def test_a_hand_edit_while_a_save_is_brought_to_the_disk_is_not_lost(
+    store: ProjectStore, stored: Stored, pid: str, folder: Path, monkeypatch: pytest.MonkeyPatch, draft: bool
+) -> None:
+    """That takes as long as the disk takes, and an editor knows nothing of our lock."""
+    real, edits = os.fsync, ["edited by hand\n"]
+
+    def fsync(descriptor: int) -> None:
+        if edits:
+            (folder / "prompts/main-prompt.txt").write_text(edits.pop())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    changed = stored.project.model_copy(deep=True)
+    changed.agent.system_prompt = "saved"
+    await store.save(pid, changed, draft=draft)
+    rows = (await store.list_versions(pid)).items
+    assert (await store.read(pid)).project.agent.system_prompt == "saved"
+    by_hand = [row.version for row in rows if row.author == "disk"]
+    assert [(await store.read_version(pid, each)).definition.agent.system_prompt for each in by_hand] == [
+        "edited by hand"
+    ]
+
+
 async def test_an_execution_freezes_hand_edits_of_definition_and_files(
     store: ProjectStore, pid: str, folder: Path
 ) -> None:
