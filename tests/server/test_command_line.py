@@ -124,7 +124,7 @@ def interrupted(arguments: list[str], env: dict[str, str], cwd: Path, seconds: i
         env=env, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        until(lambda: len(sleepers(seconds)) == 2, within_s=40)
+        until(lambda: len(sleepers(seconds)) == 2, within_s=120)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=20)
     finally:
