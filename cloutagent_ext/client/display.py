@@ -5,6 +5,7 @@ Colours and fonts are the notebook's own; a live monitor is not here.
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from ..schema.execution import ExecutionState
@@ -19,6 +20,9 @@ _MARKS = {
     "failed": "✕",
     "cancelled": "■",
 }
+AS_IT_IS = "mathjax_ignore"
+"""Class of what a notebook shows of ours: two sums of dollars are no formula between dollar signs."""
+_STYLED = re.compile(r"`(?P<code>[^`\n]+)`|\*\*(?P<bold>[^*\n]+)\*\*|^#{1,4} (?P<head>.+)$", re.MULTILINE)
 _LONGEST_TEXT = 4000
 """Characters of a result that a card shows."""
 
@@ -27,6 +31,8 @@ def money(amount: float | None) -> str:
     """US dollars; small sums with the digits that matter."""
     if amount is None:
         return "unknown cost"
+    if 0 < amount < 0.0001:
+        return "< $0.0001"
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
 
 
@@ -56,6 +62,17 @@ def facts(state: ExecutionState) -> list[str]:
     return [fact for fact in told if fact]
 
 
+def prose(text: str) -> str:
+    """What a model wrote, escaped, with its code, its bold words and its headings shown as such."""
+
+    def styled(found: re.Match[str]) -> str:
+        if found["code"] is not None:
+            return f"<code>{found['code']}</code>"
+        return f"<b>{_STYLED.sub(styled, found['bold'] or found['head'])}</b>"
+
+    return _STYLED.sub(styled, escape(text))
+
+
 def run_text(kind: str, execution_id: str, project: str | None, state: ExecutionState | None) -> str:
     """One line for consoles."""
     about = f"{project!r}, " if project else ""
@@ -67,7 +84,7 @@ def run_html(execution_id: str, project: str | None, state: ExecutionState | Non
     """A card: name, figures, and the result or the error once there is one."""
     title = f"<b>{escape(project or 'Execution')}</b>"
     if state is None:
-        return f"<div>{title} <code>{escape(execution_id)}</code></div>"
+        return f'<div class="{AS_IT_IS}">{title} <code>{escape(execution_id)}</code></div>'
     line = f"{_MARKS.get(state.status, '●')} {escape(' · '.join(facts(state)))}"
     body = ""
     if state.error is not None:
@@ -75,9 +92,10 @@ def run_html(execution_id: str, project: str | None, state: ExecutionState | Non
     elif state.result is not None and state.result.text:
         text = state.result.text
         shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
-        body = f'<div style="white-space: pre-wrap; margin-top: 4px">{escape(shown)}</div>'
+        body = f'<div style="white-space: pre-wrap; margin-top: 4px">{prose(shown)}</div>'
     return (
-        '<div style="border: 1px solid var(--jp-border-color2, #ccc); border-radius: 8px; padding: 8px 12px; '
+        f'<div class="{AS_IT_IS}" style="border: 1px solid var(--jp-border-color2, #ccc); '
+        "border-radius: 8px; padding: 8px 12px; "
         f'max-width: 44em">{title}<br><span style="opacity: .75">{line}</span>{body}</div>'
     )
 
@@ -85,6 +103,7 @@ def run_html(execution_id: str, project: str | None, state: ExecutionState | Non
 def project_html(row: ProjectRow) -> str:
     """Name, description and version of a project."""
     return (
-        f"<div><b>{escape(row.name)}</b> <span style='opacity: .75'>version {row.version}</span>"
+        f'<div class="{AS_IT_IS}"><b>{escape(row.name)}</b> '
+        f"<span style='opacity: .75'>version {row.version}</span>"
         f"<br>{escape(row.description)}</div>"
     )

@@ -113,8 +113,18 @@ class AsyncClient:
         named = ", ".join(f"“{row.name}” ({row.id})" for row in matches[:10])
         raise Conflict(f"Several projects fit; name one by its id: {named}.")
 
-    async def create_project(self, name: str, *, template: str | None = None) -> AsyncProject:
-        """A new project; its first key is in `.api_key` of what comes back, this once."""
+    async def create_project(
+        self, name: str, *, template: str | None = None, exist_ok: bool = False
+    ) -> AsyncProject:
+        """A new project; its first key is in `.api_key` of what comes back, this once.
+
+        `exist_ok`: where there is one of this name, that one as it is; `Conflict` where several have it.
+        """
+        if exist_ok:
+            try:
+                return await self.project(name)
+            except NotFound:
+                pass
         body = ProjectCreate(name=name, template=template).model_dump(exclude_none=True)
         made = await self._transport.json("POST", "v1/projects", body=body)
         return AsyncProject(self._transport, row_of(parse(Project, made)), api_key=made["api_key"])

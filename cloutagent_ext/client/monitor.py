@@ -213,7 +213,8 @@ class Widgets:
             self._approvals.pop(call_id).close()
         for call_id, asked in wanted.items():
             if call_id not in self._approvals:
-                self._approvals[call_id] = self._widgets.HTML(pieces.approval(picture, asked))
+                self._approvals[call_id] = self._widgets.HTML()
+                _put(self._approvals[call_id], pieces.approval(picture, asked))
         self._asked.children = tuple(self._approvals.values())
 
     def _grow(self, steps: list[Step]) -> None:
@@ -224,17 +225,17 @@ class Widgets:
                 continue
             shown = pieces.step(step, self._load)
             if widget is None:
-                widget = self._widgets.HTML(shown)
-            else:
-                _put(widget, shown)
+                widget = self._widgets.HTML()
+            _put(widget, shown)
             self._turns[step.span] = (widget, step.version)
         if len(self._turns) != before:
             self._steps.children = tuple(each for each, _ in self._turns.values())
 
 
 def _put(widget: Any, value: str) -> None:
-    if widget.value != value:
-        widget.value = value
+    shown = f'<div class="{display.AS_IT_IS}">{value}</div>' if value else ""
+    if widget.value != shown:
+        widget.value = shown
 
 
 class Lines:

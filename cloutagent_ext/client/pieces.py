@@ -156,7 +156,7 @@ def _below(step: Step, load: Load, depth: int) -> Iterator[str]:
             f'<div style="white-space: pre-wrap">{escape(step.thinking)}</div></details>'
         )
     if step.text:
-        yield f'<div style="white-space: pre-wrap; margin: 4px 0">{escape(step.text)}</div>'
+        yield f'<div style="white-space: pre-wrap; margin: 4px 0">{display.prose(step.text)}</div>'
     if step.input:
         yield f'<div style="{_MONO}">{escape(_cut(_input(step)))}</div>'
     for child in step.steps:
@@ -227,22 +227,25 @@ def ending(picture: Picture) -> str:
     if picture.error is not None:
         code, message = picture.error
         told += f'<p><b style="color: {_COLOURS["failed"]}">{escape(code)}</b> {escape(message)}</p>'
-    if picture.result:
+    if picture.result and picture.result.strip() != _last_words(picture):
         told += (
             '<hr style="border: 0; border-top: 1px solid var(--jp-border-color2, #ccc)">'
-            f'<div style="white-space: pre-wrap">{escape(picture.result)}</div>'
+            f'<div style="white-space: pre-wrap">{display.prose(picture.result)}</div>'
         )
     return told
+
+
+def _last_words(picture: Picture) -> str:
+    """What stands at the end of the steps: nobody reads an answer twice."""
+    return picture.steps[-1].text.strip() if picture.steps else ""
 
 
 def page(picture: Picture, load: Load, now: float, *, live: bool) -> str:
     """All of it as one output; `live` with buttons. A saved notebook keeps it without."""
     asked = "".join(approval(picture, each) for each in picture.asked) if live else ""
     body = "".join(step(each, load) for each in picture.steps)
-    return (
-        f'<div style="{CARD}">{header(picture, now)}{stop(picture) if live else ""}{asked}'
-        f"{body}{ending(picture)}</div>"
-    )
+    head = header(picture, now) + (stop(picture) if live else "")
+    return f'<div class="{display.AS_IT_IS}" style="{CARD}">{head}{asked}{body}{ending(picture)}</div>'
 
 
 def _cut(text: str) -> str:

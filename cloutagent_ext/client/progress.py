@@ -78,7 +78,7 @@ def bar(progress: Progress, width: int = 24) -> str:
 def html(what: str, progress: Progress, words: str) -> str:
     """The same as HTML in the notebook's own colours."""
     return (
-        f'<div style="max-width: 44em"><b>{escape(what)}</b> '
+        f'<div class="{display.AS_IT_IS}" style="max-width: 44em"><b>{escape(what)}</b> '
         f'<span style="opacity: .75">{escape(words)}</span><br>'
         f'<progress max="{progress.total}" value="{progress.done}" '
         'style="width: 100%; accent-color: var(--jp-brand-color1, #1976d2)"></progress></div>'

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from .display import AS_IT_IS
 from .experiments import AsyncExperiment, Progress
 from .loop import LoopThread
 from .outcomes import Score, Trial
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .sync import Client
+
+
+_TELLING = ("value", "low", "high", "trials", "failed", "mean_cost_usd", "median_s")
+"""Columns of the summary that a notebook shows by itself."""
 
 
 class Experiment:
@@ -95,10 +100,12 @@ class Experiment:
         return f"<{self._told()}>"
 
     def _repr_html_(self) -> str:
-        title = f"<p>{escape(self._told())}</p>"
+        shown = f"<p>{escape(self._told())}</p>"
         with contextlib.suppress(ImportError):  # without pandas only its line is shown
-            return title + str(self.summary().to_html())
-        return title
+            summary = self.summary()
+            columns = [name for name in _TELLING if name in summary]
+            shown += str(summary[columns].to_html(float_format="{:.3g}".format, na_rep=""))
+        return f'<div class="{AS_IT_IS}">{shown}</div>'
 
     def _told(self) -> str:
         done = sum(1 for trial in self.trials if trial.ended)

@@ -275,8 +275,9 @@ class Budget:
             needed = _worst(price or _FREE, prompt_tokens, MIN_OUTPUT_TOKENS)
             end = EndExecution(
                 "COST_LIMIT_EXCEEDED",
-                f"The next model call could cost ${needed:.4f}, but of the ${self.max_cost_usd:g} of "
-                f"{self._owner} only ${left:.4f} are left. Raise `max_cost_usd`.",
+                f"The next model call could cost {_dollars(needed)}, but of the "
+                f"{_dollars(self.max_cost_usd or 0)} of {self._owner} only {_dollars(left)} are left. "
+                "Raise `max_cost_usd`.",
                 max_cost_usd=self.max_cost_usd,
                 spent_usd=self.cost,
             )
@@ -336,6 +337,11 @@ _OF_THE_CONVERSATION = frozenset({"message", "fallback_message"})
 
 
 _FIELDS = tuple(Usage.model_fields)
+
+
+def _dollars(amount: float) -> str:
+    """Also of a sum far below a cent, as somebody may set for a limit."""
+    return f"${amount:.4f}" if amount >= 0.001 or amount == 0 else f"${amount:.8f}".rstrip("0")
 
 
 def _worst(price: Price, prompt_tokens: int, output_tokens: int) -> float:

@@ -65,9 +65,8 @@ def test_stop_works_while_the_cell_is_busy_and_the_saved_notebook_shows_how_it_e
 
 
 def test_no_is_said_from_the_output_and_open_details_stay_open(lab: Lab, server: LiveServer) -> None:
-    project = asking_project(
-        server, "Polite", call("str_replace", EDIT), call("bash", {"command": "rm report.md"})
-    )
+    remove = call("bash", {"command": "rm report.md"}) | {"text": "It went from $5 to $6."}
+    project = asking_project(server, "Polite", call("str_replace", EDIT), remove)
     panel = opened(lab, server, "polite.ipynb", watching("Polite"))
     expect(panel.get_by_text("+Revenue grew by 4.2 %.")).to_be_visible(timeout=SLOW_MS)
     panel.get_by_role("button", name="Allow").click()
@@ -77,6 +76,8 @@ def test_no_is_said_from_the_output_and_open_details_stay_open(lab: Lab, server:
     expect(first).to_have_attribute("open", "")
     panel.get_by_role("button", name="Deny").click()
     expect(panel.get_by_text("completed", exact=False).first).to_be_visible(timeout=SLOW_MS)
+    expect(panel.get_by_text("It went from $5 to $6.")).to_be_visible()
+    expect(panel.locator("mjx-container"), "money is no formula").to_have_count(0)
     waiting = server.request("GET", "executions?status=waiting")[1]["items"]
     assert [state for state in waiting if state["project_id"] == project] == []
 

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from cloutagent_ext.client import aconnect, connect
+from cloutagent_ext.client.display import prose
 from cloutagent_ext.errors import (
     Conflict,
     ExecutionFailed,
@@ -233,6 +234,33 @@ def test_handles_show_themselves_without_markup_from_outside(server: ScriptedHtt
     assert "&lt;script&gt;" in html
     assert "completed" in repr(run)
     assert "$0.0100" in repr(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("**South** leads by `sum`", "<b>South</b> leads by <code>sum</code>"),
+        ("# A head with `code`\n2 ** 3", "<b>A head with <code>code</code></b>\n2 ** 3"),
+        ("`**` and **`x`**", "<code>**</code> and <b><code>x</code></b>"),
+        ("**<img src=x>**", "<b>&lt;img src=x&gt;</b>"),
+        ("`</code><script>`", "<code>&lt;/code&gt;&lt;script&gt;</code>"),
+    ],
+)
+def test_what_a_model_wrote_is_escaped_and_its_marks_are_shown(text: str, shown: str) -> None:
+    assert prose(text) == shown
+
+
+def test_a_project_that_is_there_can_be_taken_in_place_of_a_new_one(server: ScriptedHttp) -> None:
+    made = f"POST {API}/projects"
+    with connect(server.url) as client:
+        assert client.create_project("Sales analyst", exist_ok=True).id == PROJECT
+        assert server.asked(made) == []
+        server.routes[f"GET {API}/projects"] = page(row("Twice"), row("Twice", RUN))
+        with pytest.raises(Conflict):
+            client.create_project("Twice", exist_ok=True)
+        server.routes[made] = refusal(409, "CONFLICT", "Not today.")
+        with pytest.raises(Conflict, match="Not today"):
+            client.create_project("New", exist_ok=True)
 
 
 def test_a_closed_client_says_so(server: ScriptedHttp) -> None:
