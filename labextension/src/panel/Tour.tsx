@@ -1,10 +1,11 @@
 /**
  * Four first steps, each pointing at the part of the tab that it is about. Nothing is locked meanwhile; it can
- * be skipped, and is shown once.
+ * be skipped, and is shown once. Who presses Run meanwhile sees the cards at work, not what stands over them.
  */
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { CSSProperties } from 'react';
 
+import { isActive } from '../stores/select';
 import { useActions, usePreference, useProject, useUi } from '../ui/context';
 import type { Translation } from '../ui/labels';
 
@@ -48,6 +49,8 @@ function stepsOf(trans: Translation): Step[] {
   ];
 }
 
+/** The step about the monitor; those before it step aside while something runs. */
+const WATCH = 3;
 /** Room between the bubble and what it points at, in CSS pixels. */
 const GAP = 12;
 const WIDTH = 300;
@@ -83,7 +86,8 @@ export function Tour(): JSX.Element | null {
   const { trans, preferences } = useUi();
   const actions = useActions();
   const seen = usePreference('tourSeen');
-  const at = useProject(state => state.tour);
+  const active = useProject(isActive);
+  const at = useProject(state => (active && (state.tour ?? 0) < WATCH ? null : state.tour));
   const size = useProject(
     state => `${state.width} ${state.height} ${state.propertiesOpen} ${state.drawer.open}`
   );

@@ -1,6 +1,7 @@
-import { fireEvent, screen } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
+import { AGENT, START } from '../testing/events';
 import { openTab } from '../testing/tab';
 import { placeFor, Tour } from './Tour';
 
@@ -44,6 +45,20 @@ describe('the tour', () => {
     expect(screen.queryByLabelText('First steps')).toBeNull();
     tab.actions.showTour(0);
     expect(await screen.findByText('1 of 4')).toBeTruthy();
+  });
+
+  it('stands over no card that is at work, but says where to watch', async () => {
+    const tab = openTab({ log: [START, AGENT], preferences: { tourSeen: false } });
+    tab.show(
+      <div className="ca-Panel">
+        <Tour />
+      </div>
+    );
+    await tab.preferences.ready;
+    await waitFor(() => expect(tab.state().tour).toBe(0));
+    expect(screen.queryByLabelText('First steps')).toBeNull();
+    act(() => tab.actions.showTour(3));
+    expect(screen.getByText('4 of 4')).toBeTruthy();
   });
 
   it('never covers what it points at, and stays inside the tab', () => {
