@@ -15,7 +15,7 @@ import inspect
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 A = TypeVar("A")
@@ -24,6 +24,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+PIECE_S = 0.2
+"""Longest that a caller waits without looking for an interrupt."""
 LEAVING_S = 5.0
 """How long an interrupted caller waits for what it had begun to come to its end."""
 
@@ -64,19 +66,31 @@ class LoopThread:
             begun.append(task)
             task.add_done_callback(over.set_result)
 
-        with self._entering:
-            if (why := self._unusable()) is not None:
+        def leave() -> None:
+            if begun:
+                begun[0].cancel()
+            else:  # the interrupt came first
                 coroutine.close()
-                raise RuntimeError(why)
-            self._loop.call_soon_threadsafe(begin)
+                over.cancel()
+
+        task: asyncio.Task[T] | None = None
         try:
-            task = over.result()
+            with self._entering:
+                if (why := self._unusable()) is None:
+                    self._loop.call_soon_threadsafe(begin)
+            while why is None and task is None:
+                # In pieces: an interrupt that comes just before the waiting begins would be seen after it.
+                with contextlib.suppress(TimeoutError):
+                    task = over.result(PIECE_S)
         except BaseException:
             with contextlib.suppress(RuntimeError):  # it is closed: all is over
-                self._loop.call_soon_threadsafe(lambda: begun[0].cancel())
-            with contextlib.suppress(TimeoutError):
+                self._loop.call_soon_threadsafe(leave)
+            with contextlib.suppress(TimeoutError, CancelledError):
                 over.result(LEAVING_S)
             raise
+        if task is None:
+            coroutine.close()
+            raise RuntimeError(why)
         if task.cancelled():
             raise RuntimeError("This client was closed meanwhile; connect() again.")
         return task.result()
