@@ -91,6 +91,13 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
         expect(card).to_be_in_viewport(ratio=0.99)
     expect(whole).to_have_count(0)
 
+    # A click on the ground is no move: all of it stays in sight in a smaller tab, too.
+    page.locator(".react-flow__pane").click(position={"x": 300, "y": 6})
+    page.set_viewport_size({"width": 1280, "height": 560})
+    for card in page.locator(".react-flow__node").all():
+        expect(card).to_be_in_viewport(ratio=0.99)
+    page.set_viewport_size({"width": 1280, "height": 800})
+
     # On the grid, whatever the hand does; off it, where somebody wants that.
     snap = page.get_by_role("button", name="Snap to the grid")
     expect(snap).to_have_attribute("aria-pressed", "true")

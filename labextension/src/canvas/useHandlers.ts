@@ -2,7 +2,7 @@
  * What a person does with the mouse on the canvas, as handlers that stay the same functions: React Flow hands
  * them to every card, and a new one would draw all cards anew with each frame of a drag.
  */
-import type { ReactFlowProps } from '@xyflow/react';
+import type { ReactFlowProps, Viewport } from '@xyflow/react';
 import { useReactFlow } from '@xyflow/react';
 import { useMemo, useRef } from 'react';
 
@@ -17,6 +17,7 @@ type Handlers = Required<
     | 'onNodeClick'
     | 'onNodeDoubleClick'
     | 'onPaneClick'
+    | 'onMoveStart'
     | 'onMoveEnd'
     | 'onConnect'
     | 'onConnectEnd'
@@ -29,6 +30,7 @@ export function useHandlers(moved: () => void): Handlers {
   const { trans } = useUi();
   const actions = useActions();
   const flow = useReactFlow();
+  const begun = useRef<Viewport | null>(null);
   const latest = useRef({ moved, trans, flow });
   latest.current = { moved, trans, flow };
   return useMemo(
@@ -40,9 +42,14 @@ export function useHandlers(moved: () => void): Handlers {
       },
       onNodeDoubleClick: (_, node) => actions.openProperties(node.id),
       onPaneClick: () => actions.select(null),
-      onMoveEnd: event => {
-        // Without an event nobody moved it: it was fitted.
-        if (event) {
+      onMoveStart: (_, viewport) => {
+        begun.current = viewport;
+      },
+      onMoveEnd: (event, { x, y, zoom }) => {
+        const from = begun.current;
+        const still = from?.x === x && from.y === y && from.zoom === zoom;
+        // Without an event nobody moved it: it was fitted. A click on the ground moves nothing either.
+        if (event && !still) {
           latest.current.moved();
         }
       },
