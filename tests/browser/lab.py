@@ -20,6 +20,7 @@ from tests.support.live_server import LiveServer
 
 SLOW_MS = 60_000
 """Patience with a machine that does other things too."""
+expect.set_options(timeout=SLOW_MS / 2)
 _ROOT = Path(__file__).parents[2]
 SCREENSHOTS = _ROOT / (os.environ.get("CLOUTAGENT_SCREENSHOTS") or "test-results")
 """Where pictures go; `make screenshots` puts them into the documentation."""
