@@ -75,6 +75,9 @@ class MessagesApi:
         """Why requests were answered 400."""
         self.usages: list[Json] = []
         """Input usage of each streamed reply."""
+        self.told: list[Json] = []
+        """What each streamed reply has said that it cost, as far as it went; none that ended in an error,
+        which the service does not charge for."""
         self.open = 0
         self.most_open = 0
         self.disconnected = asyncio.Event()
@@ -86,7 +89,15 @@ class MessagesApi:
         self._script = script if callable(script) else deque(script)
         self.rules = WireRules()
         self._cached.clear()
-        for kept in (self.requests, self.bodies, self.headers, self.counted, self.refused, self.usages):
+        for kept in (
+            self.requests,
+            self.bodies,
+            self.headers,
+            self.counted,
+            self.refused,
+            self.usages,
+            self.told,
+        ):
             kept.clear()
 
     async def __aenter__(self) -> MessagesApi:
@@ -258,6 +269,7 @@ class MessagesApi:
             if part := stream[: reply.end_at_byte]:
                 await _write_chunk(writer, part)
             return False
+        self.told.append(told := {})
         for index, event in enumerate(events):
             if reply.cut_after == index:
                 writer.transport.abort()
@@ -265,6 +277,7 @@ class MessagesApi:
             if reply.end_after == index:
                 break
             if reply.error_after is not None and reply.error_after[0] == index:
+                self.told.remove(told)
                 kind = reply.error_after[1]
                 error = {"type": "error", "error": {"type": kind, "message": f"scripted {kind}"}}
                 await _write_event(writer, error, end, None)
@@ -277,6 +290,7 @@ class MessagesApi:
             if writer.is_closing():
                 raise ConnectionResetError
             await _write_event(writer, event, end, reply.chunk_size)
+            told |= event.get("usage") or event.get("message", {}).get("usage") or {}
             if index == 0 and reply.hold_after_start is not None:
                 gone = asyncio.create_task(reader.read(1))
                 opened = asyncio.create_task(reply.hold_after_start.wait())

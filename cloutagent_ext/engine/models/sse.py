@@ -7,6 +7,7 @@ several data lines, a byte-order mark, `[DONE]`. Judges nothing about the events
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 MAX_EVENT_BYTES = 32 * 1024 * 1024
@@ -31,8 +32,8 @@ class EventDecoder:
         self._data: list[bytes] = []
         self._name = b""
 
-    def feed(self, chunk: bytes) -> list[dict[str, Any]]:
-        """Events that `chunk` completes. Raises `BadStream`."""
+    def feed(self, chunk: bytes) -> Iterator[dict[str, Any]]:
+        """Events that `chunk` completes, and `BadStream` where it breaks: what came before it has come."""
         if self._total == 0:
             chunk = chunk.removeprefix(_BOM)
         self._total += len(chunk)
@@ -44,31 +45,29 @@ class EventDecoder:
             self._pending_size += len(chunk)
             if self._pending_size > MAX_EVENT_BYTES:
                 raise BadStream(f"one event is longer than {MAX_EVENT_BYTES} bytes")
-            return []
+            return
         self._pending.append(chunk)
         lines = b"".join(self._pending).split(b"\n")
         rest = lines.pop()
         self._pending = [rest] if rest else []
         self._pending_size = len(rest)
-        events: list[dict[str, Any]] = []
         for line in lines:
             if line.endswith(b"\r"):
                 line = line[:-1]
             if not line:
-                if self._data:
-                    self._finish(events)
+                if self._data and (event := self._finish()) is not None:
+                    yield event
                 self._name = b""
             elif line.startswith(b"data:"):
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
             elif line.startswith(b"event:"):
                 self._name = line[6:].strip()
-        return events
 
-    def _finish(self, events: list[dict[str, Any]]) -> None:
+    def _finish(self) -> dict[str, Any] | None:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         self._data = []
         if data == b"[DONE]":
-            return
+            return None
         try:
             event = json.loads(data.decode(), parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
@@ -77,7 +76,7 @@ class EventDecoder:
             raise BadStream("an event is not a JSON object")
         if not isinstance(event.get("type"), str):
             event["type"] = self._name.decode("utf-8", "replace")
-        events.append(event)
+        return event
 
 
 def _refuse(constant: str) -> Any:

@@ -49,7 +49,7 @@ def test_any_chunking_gives_the_same_events(bodies, crlf, sizes):
 def test_no_bytes_break_the_decoder(data):
     decoder = EventDecoder()
     try:
-        events = decoder.feed(data + b"\n\n")
+        events = list(decoder.feed(data + b"\n\n"))
     except BadStream:
         return
     assert all(isinstance(event, dict) and isinstance(event["type"], str) for event in events)
@@ -58,7 +58,7 @@ def test_no_bytes_break_the_decoder(data):
 def test_what_gateways_do_is_understood():
     decoder = EventDecoder()
     wire = b'\xef\xbb\xbfevent: named\ndata:{"a":\ndata: 1}\n\nid: 7\nretry: 3\ndata: [DONE]\n\n'
-    assert decoder.feed(wire) == [{"a": 1, "type": "named"}]
+    assert list(decoder.feed(wire)) == [{"a": 1, "type": "named"}]
 
 
 @pytest.mark.parametrize(
@@ -66,16 +66,16 @@ def test_what_gateways_do_is_understood():
 )
 def test_what_is_no_event_is_said(data):
     with pytest.raises(BadStream):
-        EventDecoder().feed(data)
+        list(EventDecoder().feed(data))
 
 
 def test_an_event_without_an_end_does_not_fill_the_memory():
     decoder = EventDecoder()
     megabyte = b"x" * 2**20
     for _ in range(MAX_EVENT_BYTES // len(megabyte)):
-        decoder.feed(megabyte)
+        list(decoder.feed(megabyte))
     with pytest.raises(BadStream):
-        decoder.feed(megabyte)
+        list(decoder.feed(megabyte))
 
 
 async def test_two_thousand_pieces_become_few_events_and_none_is_lost():
