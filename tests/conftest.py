@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,10 @@ _CREDENTIALS = ("ANTHROPIC_", "CLAUDE_", "OPENAI_")
 # Before anything of ours is imported: no test, and no child of one, ever sees them.
 for _name in [name for name in os.environ if name.startswith(_CREDENTIALS)]:
     del os.environ[_name]
+
+# A shell's background job ignores Ctrl-C, and so would every server and command started from it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class NetworkClosed(AssertionError):

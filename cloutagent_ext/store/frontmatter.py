@@ -23,7 +23,7 @@ class NotPlain(ValueError):
 def split(text: str) -> tuple[dict[str, str | list[str]], str]:
     """The front matter and the body of `text`; no front matter is an empty one. Raises `NotPlain`."""
     # Not `splitlines`, for which letters end a line that a prompt may well have.
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = re.split(r"\r?\n", text)
     if lines[0].rstrip() != "---":
         return {}, text.strip("\n")
     end = next((number for number, line in enumerate(lines) if number and line.rstrip() == "---"), None)

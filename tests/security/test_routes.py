@@ -86,7 +86,7 @@ async def test_nothing_on_the_live_server_answers_without_a_proof_but_health(ser
     ]
     public = {f"cloutagent/api/{path}" for _, path in PUBLIC}
     server.extension.context.gate.limits.failures.per_minute = 10**6
-    for pattern, _ in live_routes(server):
+    for pattern, _ in await live_routes(server):
         for path in spellings(pattern):
             for method in METHODS:
                 for headers in {"GET": proofs, "POST": proofs[:4]}.get(method, proofs[:1]):

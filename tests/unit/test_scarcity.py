@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import pickle
 import socket
 import sqlite3
 import ssl
@@ -39,13 +40,19 @@ def raised(act: Callable[[], object]) -> BaseException:
 
 
 def of_sqlite() -> None:
-    """SQLite's own limit on its heap: no more of it than this."""
-    database = sqlite3.connect(":memory:")
-    try:
-        database.execute("pragma hard_heap_limit=200000")
-        database.execute("select zeroblob(10000000)").fetchone()
-    finally:
-        database.close()
+    """SQLite's own words. The limit that provokes them holds for a whole process, to its end."""
+    program = (
+        "import pickle, sqlite3, sys\n"
+        "database = sqlite3.connect(':memory:')\n"
+        "database.execute('pragma hard_heap_limit=200000')\n"
+        "try:\n"
+        "    database.execute('select zeroblob(10000000)').fetchone()\n"
+        "except Exception as error:\n"
+        "    sys.stdout.buffer.write(pickle.dumps(error))\n"
+    )
+    raise pickle.loads(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    )
 
 
 def rewrapped(error: BaseException, *, wish: bool) -> BaseException:
