@@ -50,6 +50,8 @@ HOLD = [
 ]  # fmt: skip
 SCHEMA = schemathesis.openapi.from_dict(document())
 SCHEMA.config.generation.update(with_security_parameters=False)  # the test proves itself, or nobody does
+REFUSAL = SCHEMA.config.checks.negative_data_rejection
+REFUSAL.expected_statuses = [*REFUSAL.expected_statuses, "413"]  # wrong, and too large besides
 OPERATIONS = {found.ok().definition.raw["operationId"]: found.ok() for found in SCHEMA.get_all_operations()}
 
 
