@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 
 import nbformat
 import pytest
@@ -40,6 +41,11 @@ def watching(project: str) -> str:
     )
 
 
+def own(name: str) -> str:
+    """`name`, of this test alone: at night each runs in every theme, on one server."""
+    return f"{name}-{secrets.token_hex(3)}"
+
+
 def busy(panel: Locator) -> Locator:
     return panel.locator(".jp-InputPrompt", has_text="[*]")
 
@@ -47,8 +53,9 @@ def busy(panel: Locator) -> Locator:
 def test_stop_works_while_the_cell_is_busy_and_the_saved_notebook_shows_how_it_ended(
     lab: Lab, server: LiveServer
 ) -> None:
-    asking_project(server, "Endless", call("bash", {"command": "sleep 600"}))
-    panel = opened(lab, server, "stop.ipynb", watching("Endless"))
+    name = own("endless")
+    asking_project(server, name, call("bash", {"command": "sleep 600"}))
+    panel = opened(lab, server, f"{name}.ipynb", watching(name))
     panel.get_by_role("button", name="Allow").click(timeout=SLOW_MS)
     expect(panel.get_by_text("running: bash")).to_be_visible(timeout=SLOW_MS)
     expect(busy(panel)).to_have_count(1)
@@ -58,7 +65,7 @@ def test_stop_works_while_the_cell_is_busy_and_the_saved_notebook_shows_how_it_e
     expect(panel.get_by_role("button", name="Stop")).to_have_count(0)
     lab.command("docmanager:save")
     lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    book = nbformat.read(server.root_dir / "stop.ipynb", as_version=4)
+    book = nbformat.read(server.root_dir / f"{name}.ipynb", as_version=4)
     kept = next(each for each in book.cells[0].outputs if "text/html" in each.get("data", {}))
     assert "cancelled" in kept["data"]["text/html"]
     assert "widget-view" not in str(book.cells[0].outputs)
@@ -66,8 +73,9 @@ def test_stop_works_while_the_cell_is_busy_and_the_saved_notebook_shows_how_it_e
 
 def test_no_is_said_from_the_output_and_open_details_stay_open(lab: Lab, server: LiveServer) -> None:
     remove = call("bash", {"command": "rm report.md"}) | {"text": "It went from $5 to $6."}
-    project = asking_project(server, "Polite", call("str_replace", EDIT), remove)
-    panel = opened(lab, server, "polite.ipynb", watching("Polite"))
+    name = own("polite")
+    project = asking_project(server, name, call("str_replace", EDIT), remove)
+    panel = opened(lab, server, f"{name}.ipynb", watching(name))
     expect(panel.get_by_text("+Revenue grew by 4.2 %.")).to_be_visible(timeout=SLOW_MS)
     panel.get_by_role("button", name="Allow").click()
     first = panel.locator("details", has_text="✓ str_replace").first
