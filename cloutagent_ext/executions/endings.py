@@ -5,15 +5,13 @@ Not here: what came of it (`worker`), and an end that was asked for until it is 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
-from ..engine.past import Past
 from ..engine.remembered import Spent
 from ..errors import UnreadableFile
 from ..failpoints import failpoint
-from . import failures, journal
+from . import failures, history
 from .live import Live, Stop
 
 _log = logging.getLogger(__name__)
@@ -26,7 +24,7 @@ async def known(live: Live, duration_ms: int | None = None) -> dict[str, Any]:
     (`engine.loop`); one that does not go on has only this end to say it.
     """
     usage, cost = live.state.usage, live.state.total_cost_usd
-    for each in await asyncio.to_thread(_untold, live):
+    for each in await _untold(live):
         usage = usage + each.usage
         cost = None if cost is None or each.cost is None else cost + each.cost
     return {
@@ -37,11 +35,13 @@ async def known(live: Live, duration_ms: int | None = None) -> dict[str, Any]:
     }
 
 
-def _untold(live: Live) -> list[Spent]:
-    told = live.state.turns
+async def _untold(live: Live) -> list[Spent]:
+    if live.state.started_at is None:
+        return []
+    told = live.state.turns  # each payment that the log tells of counts one
     try:
-        return Past.of(journal.read(live.folder)).spent[told:] if live.state.started_at is not None else []
-    except (UnreadableFile, KeyError, TypeError, AttributeError, OSError) as error:
+        return (await history.spent(live.folder))[told:]
+    except (UnreadableFile, OSError) as error:  # it must end all the same
         _log.warning("What execution %s has cost is known from its log alone: %s", live.id, error)
         return []
 

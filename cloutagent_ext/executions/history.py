@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..engine.past import Past
+from ..engine.remembered import Spent
 from ..errors import Conflict
 from . import journal, logfile
 from .workspace import Workspace
@@ -38,9 +39,18 @@ async def check(past: Past, workspace: Workspace) -> None:
         )
 
 
+async def spent(folder: Path) -> list[Spent]:
+    """The model calls that its journal says were paid for, in their order. Raises as `read` does."""
+    return (await asyncio.to_thread(_fold, folder, ())).spent
+
+
 def _read(folder: Path) -> Past:
+    return _fold(folder, _events(folder))
+
+
+def _fold(folder: Path, events: Iterable[dict[str, Any]]) -> Past:
     try:
-        return Past.of(journal.read(folder), _events(folder))
+        return Past.of(journal.read(folder), events)
     except (KeyError, TypeError, AttributeError) as error:
         raise journal.JournalDamaged(
             f"The journal {folder.name}/{journal.NAME} cannot be followed: {error}. It may have been written "

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import CloutError, Conflict, InvalidRequest, NotFound
 from ..schema.base import Page, timestamp
 from ..schema.project import Definition
-from ..schema.versions import Version, VersionRow
+from ..schema.versions import Version, VersionDiff, VersionRow
 from . import layout, project_files, tree, trust, versions
 from .commit import commit, drop
 from .held import Held
@@ -248,3 +248,10 @@ def due(project: Path, *, keep: int, max_age_days: int) -> list[int]:
         elif not beyond or number > max(beyond):
             break  # versions are made one after the other, so all that follow are younger
     return chosen
+
+
+def compare(folder: Path, before: int, after: int) -> VersionDiff:
+    """What differs between two versions. Raises `NotFound`, `UnreadableFile`."""
+    from . import diff  # first needed when somebody looks
+
+    return diff.between(folder, before, after)

@@ -242,13 +242,7 @@ class ProjectStore:
     async def diff(self, project_id: str, before: int, after: int) -> VersionDiff:
         """What differs between two versions. Raises `NotFound`, `UnreadableFile`."""
         folder = self._folder(project_id)
-
-        def between() -> VersionDiff:
-            from . import diff
-
-            return diff.between(folder, before, after)
-
-        return await asyncio.to_thread(between)
+        return await asyncio.to_thread(lambda: history.compare(folder, before, after))
 
     async def make_version(
         self, project_id: str, *, label: str | None = None, author: str | None = None
