@@ -86,7 +86,17 @@ export class ProjectOpener {
     const { shell } = app;
     const known = tracker.find(widget => widget.projectId === id);
     if (known) {
-      shell.activateById(known.id);
+      if (known.isAttached) {
+        shell.activateById(known.id);
+      } else {
+        // A layout saved while we were not installed does not name what the workspace remembers.
+        void app.restored.then(() => {
+          if (!known.isDisposed && !known.isAttached) {
+            shell.add(known, 'main', { type: 'Agent project' });
+          }
+          shell.activateById(known.id);
+        });
+      }
       return known;
     }
     const widget = new ProjectWidget({
