@@ -140,6 +140,7 @@ class Retention:
         failpoint("expire.kept")
         with contextlib.suppress(NotFound, Expired, FileNotFoundError):  # another server was faster
             await self._records.delete(execution_id)
+        await self._ledger.departed(execution_id, "expired")
         self._forget(execution_id)
         failpoint("expire.removed")
         await Workspace(self._data_dir, execution_id).remove()

@@ -131,9 +131,11 @@ def _insert(
         )
 
 
-def mark(connection: sqlite3.Connection, ids: Iterable[str], gone: Gone | None) -> None:
-    """Say of each whether its files are gone."""
-    connection.executemany("UPDATE executions SET gone = ? WHERE id = ?", [(gone, each) for each in ids])
+def mark(connection: sqlite3.Connection, ids: Iterable[str], gone: Gone) -> None:
+    """Say of each that its files are gone, unless it is said already, with a reason that may be another."""
+    connection.executemany(
+        "UPDATE executions SET gone = ? WHERE id = ? AND gone IS NULL", [(gone, each) for each in ids]
+    )
 
 
 def load(connection: sqlite3.Connection, execution_id: str) -> Entry | None:

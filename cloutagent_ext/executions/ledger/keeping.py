@@ -146,19 +146,23 @@ class Ledger:
         for first in range(0, len(missing), _AT_ONCE):
             part = missing[first : first + _AT_ONCE]
             entries = await asyncio.to_thread(_read_all, part)
-            await self._run(partial(put, entries=entries))
+            folders = [self._records.folder(entry.row["project_id"], entry.id) for entry in entries]
+            await self._run(partial(_put_those_there, entries=entries, folders=folders))
         there = {each for each, _ in found}
-        vanished = [each for each, (_, gone) in known.items() if gone is None and each not in there]
+        vanished = {each for each, (_, gone) in known.items() if gone is None and each not in there}
+        if vanished and whole:  # a death may have come between the removal and its mark
+            await asyncio.to_thread(self._write_departed, vanished)
         await self._run(partial(_settle, vanished=vanished))
         if not self._book.fresh:  # else it was set aside meanwhile, and all begins anew
             self._behind = False
         if missing:
             _log.info("The ledger has %d executions added up from their logs", len(missing))
 
-    def _write_departed(self) -> None:
+    def _write_departed(self, only: set[str] | None = None) -> None:
         part: list[Entry] = []
         for entry in self._departed.entries():
-            part.append(entry)
+            if only is None or entry.id in only:
+                part.append(entry)
             if len(part) >= 500:
                 self._book.run(partial(put, entries=part))
                 part = []
@@ -178,6 +182,10 @@ class Ledger:
 
         await asyncio.to_thread(keep)
         self._dirty.pop(execution_id, None)
+
+    async def departed(self, execution_id: str, gone: Gone) -> None:
+        """Its files are gone by now; a look at what lies on disk may have found them after `depart`."""
+        await self._run(partial(mark, ids=[execution_id], gone=gone))
 
     async def leave(self, execution_id: str, project_id: str) -> None:
         """Somebody deletes it: what it cost stays, if that can be written (not on a full disk)."""
@@ -274,7 +282,8 @@ def _read_all(folders: list[Path]) -> list[Entry]:
 
 
 def _put_those_there(connection: sqlite3.Connection, *, entries: list[Entry], folders: list[Path]) -> None:
-    """Nothing is written of one that was refused after all, or deleted since."""
+    """Nothing is written of one that was refused after all, or has gone since."""
+    connection.execute("BEGIN IMMEDIATE")  # nobody else writes between the look at a folder and its row
     put(connection, (entry for entry, folder in zip(entries, folders, strict=True) if folder.is_dir()))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +14,13 @@ import pytest
 
 from cloutagent_ext.executions import records
 from cloutagent_ext.executions.account import SLOT_S, Account
+from cloutagent_ext.executions.ledger import Ledger
 from cloutagent_ext.executions.ledger.figures import Asked, most_at_once, percentile
+from cloutagent_ext.executions.records import Records
+from cloutagent_ext.executions.retention import Retention
 from cloutagent_ext.schema.metrics import Metrics
 from cloutagent_ext.schema.query import MetricsQuery
+from cloutagent_ext.services import SystemClock
 
 from .conftest import Office, Opens, bash
 
@@ -216,6 +220,58 @@ async def test_two_servers_write_one_ledger(open_office: Opens) -> None:
     for office in (first, second):
         found = await metrics(office)
         assert (found.executions.completed, found.by_tool[0].calls) == (10, 10)
+
+
+class Overlapped(Records):
+    """Executions on disk where something happens just before they are listed, or before one is removed."""
+
+    before_list: Callable[[], Awaitable[object]] | None = None
+    before_delete: Callable[[], Awaitable[object]] | None = None
+
+    async def ids(self, project_id: str | None = None) -> list[tuple[str, str]]:
+        if self.before_list is not None:
+            await self.before_list()
+        return await super().ids(project_id)
+
+    async def delete(self, execution_id: str) -> None:
+        if self.before_delete is not None:
+            await self.before_delete()
+        await super().delete(execution_id)
+
+
+@pytest.mark.parametrize("moment", ["before its look at the disk", "between summary and removal"])
+async def test_one_that_expires_while_another_server_starts_keeps_its_summary(
+    office: Office, moment: str
+) -> None:
+    state = await office.run(await office.project(bash("echo a")))
+    await caught_up(office)
+    folder, store = office.services.settings.data_dir, office.services.store
+
+    listed, removed = Overlapped(store), Overlapped(store)
+    ledger = office.executions.books.ledger
+    sweep = Retention(
+        1e-9, folder, removed, ledger, SystemClock(), held=lambda _: None, forget=lambda _: None
+    ).sweep
+    starting = Ledger(folder, listed)
+
+    async def start() -> None:
+        starting.start(catch_up=True)
+        async with asyncio.timeout(30):
+            while not await starting.complete():
+                await asyncio.sleep(0.01)
+
+    if moment == "before its look at the disk":
+        listed.before_list = sweep
+        await start()
+    else:
+        removed.before_delete = start
+        assert await sweep() == 1
+    try:
+        kept = await starting.expired(state.execution_id)
+    finally:
+        await starting.stop()
+    assert kept is not None, "it must not look as if somebody had deleted it"
+    assert (kept.expired, kept.usage) == (True, state.usage)
 
 
 async def test_a_ledger_that_cannot_be_written_holds_up_no_execution(
