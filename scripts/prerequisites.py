@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 PYTHON = (3, 11)
-NODE = (20, 0)
+NODE = "^20.19.0 || >=22.12.0"
+"""What the bundler asks for (`engines` of @rspack/core): older ones cannot `require` it."""
 BROWSERS = (
     "chromium",
     "chromium-browser",
@@ -34,6 +35,11 @@ def version_of(*command):
     return (int(found.group(1)), int(found.group(2))) if found else None
 
 
+def builds_the_panel(node):
+    """Whether `node`, as `version_of` gives it, is within `NODE`."""
+    return node >= (22, 12) or (20, 19) <= node < (21, 0)
+
+
 def missing_for(goal):
     """Sentences about what is missing: (must, would be nice)."""
     must, nice = [], []
@@ -49,11 +55,11 @@ def missing_for(goal):
     except ImportError:
         must.append("Python's venv module: `apt-get install python3-venv`")
     node = version_of("node", "--version")
-    if node is None or node < NODE:
+    if node is None or not builds_the_panel(node):
         have = "not found" if node is None else "this is %d.%d" % node
         must.append(
-            "Node.js %d or newer (%s): from nodejs.org, or `apt-get install nodejs npm` on Debian 13,"
-            " or `conda install -c conda-forge nodejs`" % (NODE[0], have)
+            "Node.js 22.12 or newer, or 20.19 (%s): from nodejs.org, or `apt-get install nodejs npm`"
+            " on Debian 13, or `conda install -c conda-forge nodejs`" % have
         )
     if goal == "test":
         if shutil.which("curl") is None:

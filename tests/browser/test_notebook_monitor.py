@@ -75,7 +75,9 @@ def test_no_is_said_from_the_output_and_open_details_stay_open(lab: Lab, server:
     remove = call("bash", {"command": "rm report.md"}) | {"text": "It went from $5 to $6."}
     name = own("polite")
     project = asking_project(server, name, call("str_replace", EDIT), remove)
-    panel = opened(lab, server, f"{name}.ipynb", watching(name))
+    # A formula below it: once that is set, so would be whatever above it was taken for one.
+    formula = "from IPython.display import Latex\nLatex('$x^2$')"
+    panel = opened(lab, server, f"{name}.ipynb", watching(name), formula)
     expect(panel.get_by_text("+Revenue grew by 4.2 %.")).to_be_visible(timeout=SLOW_MS)
     panel.get_by_role("button", name="Allow").click()
     first = panel.locator("details", has_text="✓ str_replace").first
@@ -85,7 +87,8 @@ def test_no_is_said_from_the_output_and_open_details_stay_open(lab: Lab, server:
     panel.get_by_role("button", name="Deny").click()
     expect(panel.get_by_text("completed", exact=False).first).to_be_visible(timeout=SLOW_MS)
     expect(panel.get_by_text("It went from $5 to $6.")).to_be_visible()
-    expect(panel.locator("mjx-container"), "money is no formula").to_have_count(0)
+    expect(panel.locator(".jp-RenderedLatex mjx-container")).to_be_visible(timeout=SLOW_MS)
+    assert panel.locator("mjx-container").count() == 1, "money is no formula"
     waiting = server.request("GET", "executions?status=waiting")[1]["items"]
     assert [state for state in waiting if state["project_id"] == project] == []
 

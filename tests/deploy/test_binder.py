@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from ..support.live_server import bare_environment, live_server, until
 from .hub import REPOSITORY
@@ -39,8 +45,75 @@ def test_the_files_are_what_repo2docker_takes() -> None:
     assert "jupyter labextension list" in said[-1]
     environment = yaml.safe_load((BINDER / "environment.yml").read_text())
     assert environment["channels"] == ["conda-forge"]
-    packages = [row.split("=")[0] for row in environment["dependencies"]]
-    assert {"python", "nodejs", "pip"} <= set(packages)
+    assert set(conda_pins()) == {"python", "nodejs", "pip"}, "names as conda-forge has them, and no others"
+
+
+def conda_pins() -> dict[str, SpecifierSet]:
+    """What Conda is asked for, as Python's own specifiers: there `=3.11` means `==3.11.*`."""
+    environment = yaml.safe_load((BINDER / "environment.yml").read_text())
+    found = {}
+    for row in environment["dependencies"]:
+        name, asked = re.fullmatch(r"([a-z0-9-]+)(.*)", row).groups()
+        found[name] = SpecifierSet(re.sub(r"^=([\d.]+)$", r"==\1.*", asked))
+    return found
+
+
+def package() -> dict[str, object]:
+    project: dict[str, object] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def test_what_conda_brings_is_what_the_package_and_its_panel_need() -> None:
+    pins, project = conda_pins(), package()
+    python = [Version(f"3.{minor}") for minor in range(8, 30) if pins["python"].contains(f"3.{minor}.5")]
+    assert len(python) == 1, "one line of Python, so that tomorrow's build is today's"
+    assert SpecifierSet(str(project["requires-python"])).contains(python[0])
+    assert f"Programming Language :: Python :: {python[0]}" in str(project["classifiers"]), (
+        "one that is tested"
+    )
+    builds = runpy.run_path(str(REPOSITORY / "scripts/prerequisites.py"))["builds_the_panel"]
+    lines = [(major, minor) for major in range(16, 40) for minor in range(30)]
+    nodes = [node for node in lines if pins["nodejs"].contains(f"{node[0]}.{node[1]}.0")]
+    assert nodes
+    assert [node for node in nodes if not builds(node)] == []
+    assert len({major for major, _ in nodes}) == 1
+
+
+def test_what_pip_adds_is_named_and_pinned_as_the_registry_has_it() -> None:
+    """Names and versions of `pip install .[demo]`: each is installed here, in a version that is asked for."""
+    project = package()
+    extras = project["optional-dependencies"]
+    assert isinstance(extras, dict)
+    told = re.search(r'pip install [^\n]*"\.\[(.+)\]"', (BINDER / "postBuild").read_text())
+    assert told
+    waiting = [Requirement(f"cloutagent-ext[{told[1]}]")]
+    seen: dict[str, SpecifierSet] = {}
+    rows = [Requirement(row) for row in project["dependencies"]]  # type: ignore[attr-defined]
+    while waiting:
+        for extra in waiting.pop().extras:
+            for row in extras[extra]:
+                asked = Requirement(row)
+                (waiting if asked.name == "cloutagent-ext" else rows).append(asked)
+    for asked in rows:
+        seen[asked.name] = asked.specifier
+    installed = {name: importlib.metadata.version(name) for name in seen}
+    assert len(seen) > 20
+    assert [f"{name} {installed[name]}" for name in seen if installed[name] not in seen[name]] == []
+
+
+def test_extras_that_are_named_anywhere_exist() -> None:
+    extras = package()["optional-dependencies"]
+    assert isinstance(extras, dict)
+    places = ("*.md", "docs/*.md", "notebooks/*.ipynb", "binder/*", "cloutagent_ext/**/*.py", "Dockerfile")
+    files = [file for place in places for file in REPOSITORY.glob(place)]
+    named = {
+        extra.strip(): file.name
+        for file in files
+        for found in re.findall(r"(?:cloutagent-ext|\"\.|\{wheel\})\[([a-z, ]+)\]", file.read_text())
+        for extra in found.split(",")
+    }
+    assert {"demo", "notebook", "telemetry"} <= set(named)
+    assert set(named) <= set(extras), named
 
 
 def test_repo2docker_makes_a_dockerfile_that_runs_them(tmp_path: Path) -> None:
@@ -128,6 +201,13 @@ def _workspace(url: str, token: str) -> dict[str, dict[str, object]]:
 @pytest.mark.timeout(1800)
 def test_its_steps_succeed_in_a_fresh_environment(tmp_path: Path) -> None:
     """A clone, a new virtual environment in the place of Conda's, Node.js from this machine."""
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=30).stdout.strip(
+        "v\n"
+    )
+    here = {"python": ".".join(map(str, sys.version_info[:3])), "nodejs": node}
+    for name, version in here.items():
+        if not conda_pins()[name].contains(version):
+            pytest.skip(f"{name} {version} is not what Conda would bring")
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(checkout)], check=True, timeout=120)
     venv = tmp_path / "venv"

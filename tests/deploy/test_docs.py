@@ -48,10 +48,51 @@ def test_the_site_builds_without_a_warning_and_names_what_the_code_has(tmp_path:
     assert "(mcp.object" not in http
 
 
-def test_links_from_the_readme_and_the_root_files_lead_to_files_that_are_there() -> None:
-    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"):
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (REPOSITORY / name).read_text()):
-            assert (REPOSITORY / target).exists(), f"{name} links to {target}"
+def _headings(page: str) -> set[str]:
+    """Anchors of a page as GitHub makes them, which Sphinx is told to do, too."""
+    found: dict[str, int] = {}
+    names = set()
+    for title in re.findall(
+        r"^#{1,4} (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    ):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", title).strip().lower()
+        name = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        names.add(f"{name}-{found[name]}" if name in found else name)
+        found[name] = found.get(name, 0) + 1
+    return names
+
+
+def test_links_between_pages_lead_to_files_and_headings_that_are_there() -> None:
+    """As GitHub reads them: Sphinx also finds a heading of another page, which a reader there does not."""
+    broken = []
+    for page in [*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")]:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if re.match(r"[a-z]+:", target) or target.startswith("generated/"):
+                continue
+            name, _, anchor = target.partition("#")
+            place = page.parent / name if name else page
+            if not place.exists() or (anchor and anchor not in _headings(place.read_text())):
+                broken.append(f"{page.name} → {target}")
+    assert broken == []
+
+
+def _rows(page: Path) -> dict[str, list[str]]:
+    """Rows of a page's tables by their first cell; of each mark only the sign, without its footnote."""
+    lines = [line.strip("|").split("|") for line in page.read_text().splitlines() if line.startswith("| ")]
+    return {
+        cells[0].strip(): [cell.split()[0] if cell.split() else "" for cell in cells[1:]] for cells in lines
+    }
+
+
+def test_the_readmes_comparison_says_what_the_long_one_says() -> None:
+    short, long = _rows(REPOSITORY / "README.md"), _rows(DOCS / "comparison.md")
+    of_long = [0, 1, 3, 4, 5, 6]  # Flowise is in the long one only
+    shared = [name for name in short if name in long and "●" in "".join(short[name])]
+    assert len(shared) >= 8
+    assert {name: short[name] for name in shared} == {
+        name: [long[name][column] for column in of_long] for name in shared
+    }
 
 
 @pytest.fixture(scope="module")
