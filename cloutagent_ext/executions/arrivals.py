@@ -163,10 +163,12 @@ class Arrivals:
             if request.limits is not None:
                 allowed = await self._acceptance.limits_now(live.spec.project_id)
                 limits = raised(state.limits, request.limits, allowed)
+            if live.leaving:  # somebody else let go of it in this moment
+                return await self._resume(execution_id, request, principal)
             if not self._scheduler.resume(live, Order(by=principal.name, limits=limits)):
                 raise Conflict("This execution goes on already.", status=state.status)
         except BaseException:
-            if live.task is None and not self._scheduler.waits(live):
+            if live.task is None and live.stop is None and not self._scheduler.waits(live):
                 await self._scheduler.release(live)
             raise
         self._scheduler.pump()

@@ -48,6 +48,7 @@ class Batches:
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / FOLDER
         self._owner: tuple[str, int] | None = None
+        self._naming = threading.Lock()
 
     async def open(self, batch: Batch, scope: str) -> None:
         """Make the batch if it is new. Raises InvalidRequest where it has another ceiling."""
@@ -61,13 +62,17 @@ class Batches:
 
     def owner(self) -> str:
         """The name under which this process holds money: a lock that is free once it is dead. Blocking."""
-        if self._owner is None:
-            name = uuid.uuid4().hex
-            path = self._folder / _OWNERS / name
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            self._owner = (name, fd)
-        return self._owner[0]
+        with self._naming:  # each execution holds in a thread of its own
+            while self._owner is None:
+                name = uuid.uuid4().hex
+                path = self._folder / _OWNERS / name
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                if path.exists():
+                    self._owner = (name, fd)
+                else:  # taken for a dead one's and removed, between the open and the lock
+                    os.close(fd)
+            return self._owner[0]
 
     def close(self) -> None:
         """This process holds nothing any more. Blocking."""

@@ -227,6 +227,7 @@ class Branches:
         """The journal and what it comes to. Raises Conflict where its workspace is gone, UnreadableFile."""
         records = await asyncio.to_thread(journal.read, folder)
         past = await history.read(folder)
+        await self._records.find(execution_id)  # of one that was just deleted, all of that reads as nothing
         await history.check(past, self._workspace(execution_id))
         return records, past
 

@@ -6,6 +6,7 @@ Not here: whether it may (`acceptance`), and when it runs (`scheduler`).
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ from .workspace import Workspace
 
 if TYPE_CHECKING:
     from .branches import Beginning
+
+
+_LOOKED_AT_S = 10.0
+"""Longest time for which another server may look at the folder of a new one; it finds nothing there."""
 
 
 class Entrance:
@@ -51,6 +56,8 @@ class Entrance:
             await asyncio.to_thread(self._reserve.hold)
             if beginning is not None and await beginning.workspace.ready():
                 await workspace.copy(beginning.workspace)
+                # A deletion takes the record first: while that is there, all of the workspace was.
+                await self._records.find(beginning.workspace.root.name)
                 await self._inputs.place(spec.files, spec.execution_id, workspace.path)
                 failpoint("accept.copied")
             elif beginning is not None:  # it ended before it began: what came with it lies where it came
@@ -58,6 +65,8 @@ class Entrance:
             return await self._put(spec, position, beginning)
         except BaseException as error:
             await workspace.remove()
+            if isinstance(error, FileNotFoundError) and beginning is not None:
+                await self._records.find(beginning.workspace.root.name)  # deleted meanwhile: that says so
             if isinstance(error, OSError) and is_full(error):
                 raise DiskFull(
                     "No room left on the disk for a new execution. Free some, then try again."
@@ -98,9 +107,11 @@ def _placed(folder: Path, spec: Spec, past: list[JsonObject] | None) -> tuple[Ow
     with durable.Batch() as batch:
         batch.mkdir(folder.parent)
         batch.mkdir(folder)
-        owner = Owner.take(folder)
-        if owner is None:
-            raise Conflict("Another process owns a new execution; try again.")
+        give_up = time.monotonic() + _LOOKED_AT_S
+        while (owner := Owner.take(folder)) is None:  # a server that starts looks what it is
+            if time.monotonic() > give_up:
+                raise Conflict("Another process owns a new execution; try again.")
+            time.sleep(0.01)
         try:
             batch.write(folder / records.SPEC, spec.model_dump_json(indent=1).encode())
             if past is not None:

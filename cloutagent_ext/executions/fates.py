@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ..errors import Unavailable
@@ -22,7 +23,7 @@ from .workspace import Workspace
 
 UNFINISHED = frozenset({"queued", "running", "waiting"})
 """Statuses in which somebody must own an execution."""
-_DECISION_S = 10.0
+_DECISION_S = 30.0
 """Longest that a question waits for a fate that is just being decided."""
 
 
@@ -55,14 +56,14 @@ class Fates:
 
     async def state(self, execution_id: str) -> ExecutionState:
         """How it stands, once it has its fate if nobody owned it. Raises NotFound, UnreadableFile."""
-        state = await self._seen(execution_id)
+        state = await self.seen(execution_id)
         if state.status == "interrupted" and not self._scheduler.stopping:
             # Said so a moment ago, and perhaps about to go on: nobody must take that for its end.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DECISION_S):
                     await self._decided.wait()
                     async with self._taking_over:
-                        state = await self._seen(execution_id)
+                        state = await self.seen(execution_id)
         if execution_id in self._scheduler.live:
             return state
         if state.status in UNFINISHED and not self._scheduler.stopping:
@@ -75,29 +76,49 @@ class Fates:
             await self._records.find(execution_id)  # one that was never answered for is gone by now
         return state
 
-    async def _seen(self, execution_id: str) -> ExecutionState:
+    async def seen(self, execution_id: str) -> ExecutionState:
+        """How it stands here or on the disk, whoever owns it. Raises NotFound, UnreadableFile."""
         live = self._scheduler.live.get(execution_id)
         return live.snapshot() if live is not None else await self._records.state(execution_id)
 
     async def hold(self, execution_id: str) -> Live | None:
         """The execution, if this process holds it or can, because it has not ended and nobody owns it.
 
-        Raises NotFound, Unavailable (READ_ONLY).
+        Raises NotFound, Unavailable (READ_ONLY, SHUTTING_DOWN).
         """
-        if (live := self._scheduler.live.get(execution_id)) is not None:
+        if (live := await self._here(execution_id)) is not None:
             return live
+        async with self.alone(execution_id) as found:
+            return found
+
+    @contextlib.asynccontextmanager
+    async def alone(self, execution_id: str) -> AsyncIterator[Live | None]:
+        """`hold`; inside the block nobody else of this process takes over anything. Raises as that."""
+        if await self._here(execution_id) is None:
+            await self._records.find(execution_id)
+        async with self._taking_over:
+            yield await self._here(execution_id) or await self._taken(execution_id)
+
+    async def _here(self, execution_id: str) -> Live | None:
+        """It, where this process holds it and goes on doing so."""
+        while (live := self._scheduler.live.get(execution_id)) is not None and live.leaving:
+            await live.done.wait()
+        return live
+
+    async def _taken(self, execution_id: str) -> Live | None:
+        """It, taken over in this moment, where nobody owns it."""
         _, folder = await self._records.find(execution_id)
         if self.read_only:
             raise Unavailable(self.read_only, code="READ_ONLY")
-        async with self._taking_over:
-            if (live := self._scheduler.live.get(execution_id)) is None and await recovery.orphans(
-                [(execution_id, folder)]
-            ):
-                for live in await recovery.take_over([folder], self._adopt):
-                    self._scheduler.hold(live)
-                    self.go_on(live)
-                    self._scheduler.pump()
-            return live
+        if self._scheduler.stopping:
+            raise Unavailable("The server is shutting down; try again when it is back.", code="SHUTTING_DOWN")
+        taken = None
+        if await recovery.orphans([(execution_id, folder)]):
+            for taken in await recovery.take_over([folder], self._adopt):
+                self._scheduler.hold(taken)
+                self.go_on(taken)
+                self._scheduler.pump()
+        return taken
 
     def go_on(self, live: Live, by: str = "restart") -> None:
         """Let one that is not played here go on, if it may: somebody has answered."""

@@ -79,7 +79,10 @@ class Inputs:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         held = 0
         for old in folder.iterdir():
-            info = old.stat()
+            try:
+                info = old.stat()
+            except FileNotFoundError:
+                continue  # another upload has just got its name
             if time.time() - info.st_mtime > KEPT_S:
                 old.unlink(missing_ok=True)
             else:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..failpoints import failpoint
 from ..schema.base import JsonObject
-from ..schema.execution import ExecutionState, Spec
+from ..schema.execution import ENDED, ExecutionState, Spec
 from ..schema.project import Limits
 from . import fold, records
 from .journal import JournalFile
@@ -108,6 +108,8 @@ class Live:
         self.stop_asked = asyncio.Event()
         self.stop: Stop | None = None
         self.order = Order()
+        self.leaving = False
+        """This process is letting go of it: it is nobody's to stop, answer or resume before `done`."""
         self.given_up = False
         """Its run did not stop in time; whatever it still says is not listened to."""
         self._reserve = reserve
@@ -125,8 +127,8 @@ class Live:
         return self.spec.execution_id
 
     def ask_to_stop(self, stop: Stop) -> None:
-        """Stop it soon. The first one to ask decides how it ends."""
-        if self.stop is None:
+        """Stop it soon. The first one to ask decides how it ends; one that has ended stays as it is."""
+        if self.stop is None and self.state.status not in ENDED:
             self.stop = stop
             failpoint("cancel.asked")
             if stop.ending == "cancelled":
@@ -234,7 +236,9 @@ class Live:
             await self.log.close()
             whole = True
         finally:
-            # What could not be written is looked at again by the next server.
-            await asyncio.to_thread(self.owner.release, finished=finished and whole)
-            failpoint("end.released")
-            self.done.set()
+            try:
+                # What could not be written is looked at again by the next server.
+                await asyncio.to_thread(self.owner.release, finished=finished and whole)
+                failpoint("end.released")
+            finally:
+                self.done.set()

@@ -37,6 +37,10 @@ _NOTE_S = 3600.0
 """Between two notes in the journal of how long a question has waited."""
 
 
+class Closed(Exception):
+    """The execution leaves this process, which takes no more answers for it: hold it anew."""
+
+
 class Asked:
     """One question, and its answer once it stands on the disk."""
 
@@ -78,13 +82,14 @@ class Questions:
         self.mask: Mask = NOTHING
         """What to take out of what people read."""
         self.restored = False
+        self._closed = False
 
     def restore(self, past: Mapping[str, PastQuestion]) -> None:
         """What was asked and answered before; a decision that was kept and not seen yet is told now.
 
         The first time only: from then on they are known here.
         """
-        if self.restored:
+        if self.restored or self._closed:
             return
         self.restored = True
         for key, each in past.items():
@@ -173,7 +178,7 @@ class Questions:
                 await self._note(asked)
             days = PATIENCE_S / 24 / 3600
             why = f"Nobody answered within {days:.0f} days, so it was not run."
-            with contextlib.suppress(Conflict):  # somebody answered in the same moment
+            with contextlib.suppress(Conflict, Closed):  # somebody answered in the same moment, or it goes
                 await self._decide(asked, Decision(False, NOBODY, why))
 
         asked.patience = asyncio.create_task(wait(), name=f"patience for {asked.question.call_id}")
@@ -207,9 +212,11 @@ class Questions:
     async def decide(self, call_id: str, decision: Decision) -> None:
         """Answer the call `call_id`; on disk when this returns. The same answer again changes nothing.
 
-        Raises NotFound, Conflict where it was answered otherwise, InvalidRequest for changed arguments
-        that do not fit.
+        Raises NotFound, Conflict where it was answered otherwise or the execution has ended, InvalidRequest
+        for changed arguments that do not fit, `Closed`.
         """
+        if self._closed:
+            raise Closed
         asked = self._find(call_id)
         if asked.open and asked.deciding is None and decision.arguments is not None:
             await self._check(asked.question, decision.arguments)
@@ -220,6 +227,8 @@ class Questions:
             _agree(asked.decision, decision)
             return
         if asked.deciding is None:
+            if self._closed:
+                raise Closed
             # In a task of its own: whoever decides may go away in the middle of it.
             name = f"decision on {asked.question.call_id}"
             work = asyncio.create_task(self._settle(asked, decision), name=name)
@@ -241,6 +250,10 @@ class Questions:
                 message=decision.message,
                 arguments=decision.arguments,
             )
+            if self._live.log.ended:  # stopped while the answer was on its way to the disk
+                raise Conflict(
+                    "This execution has ended: nothing waits for an answer.", status=self._live.state.status
+                )
             self._say(question, decision)
         finally:
             asked.deciding = None
@@ -293,6 +306,7 @@ class Questions:
 
     async def close(self) -> None:
         """Nobody of this process is waited for any more; decisions under way are finished."""
+        self._closed = True
         tasks = []
         for asked in self._asked.values():
             if asked.patience is not None:
@@ -325,7 +339,8 @@ def _agree(first: Decision, other: Decision) -> None:
 
 
 def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, Conflict):  # whoever decided is told of that
         _log.error("%s failed: %s", task.get_name(), error)
 
 

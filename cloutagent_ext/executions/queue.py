@@ -67,6 +67,10 @@ if TYPE_CHECKING:
     from ..store.secrets import Secrets
 
 
+_LOOK_AGAIN_S = 0.25
+"""How often one that another process runs is looked at by who waits for it."""
+
+
 class Executions:
     """All executions of one data folder, as this process sees and runs them."""
 
@@ -295,15 +299,14 @@ class Executions:
         Without `for_people` also as soon as it waits for a person.
         """
         state = await self.state(execution_id)
-        if (live := self._scheduler.live.get(execution_id)) is not None:
+        while (live := self._scheduler.live.get(execution_id)) is None and state.status in UNFINISHED:
+            if state.status == "waiting" and not for_people:
+                return state
+            await asyncio.sleep(_LOOK_AGAIN_S)  # another process's: asking also sees whether that still lives
+            state = await self.state(execution_id)
+        if live is not None:
             await (live.done.wait() if for_people else first(live.done, live.waits))
             return live.snapshot()
-        if state.status in UNFINISHED:  # another process's
-            log = await self.log(execution_id)
-            async for _ in log.batches(max(1, log.last_id)):
-                if not for_people and (state := await self.state(execution_id)).status == "waiting":
-                    return state
-            state = await self.state(execution_id)
         return state
 
     async def project_of(self, execution_id: str) -> str:
@@ -372,11 +375,12 @@ class Executions:
 
         What it cost stays in the ledger. Raises Conflict while it runs or waits, NotFound.
         """
-        try:
-            state = await self._interventions.let_go(execution_id)
-        except Expired:
-            return await self.books.ledger.forget(execution_id)
-        await self.books.ledger.leave(execution_id, state.project_id)
-        await self._records.delete(execution_id)
+        async with self.books.retention.turn(execution_id):
+            try:
+                async with self._interventions.removal(execution_id) as state:
+                    await self.books.ledger.leave(execution_id, state.project_id)
+                    await self._records.delete(execution_id)
+            except Expired:
+                return await self.books.ledger.forget(execution_id)
         self._repeats.forget(execution_id)
         return await self._workspace(execution_id).remove()

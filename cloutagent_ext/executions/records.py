@@ -61,6 +61,7 @@ class Records:
         self._project_of: dict[str, str] = {}
         self._ended: OrderedDict[str, ExecutionState] = OrderedDict()
         self._folds: OrderedDict[str, fold.Folded] = OrderedDict()
+        self._deletions = 0
         self.why_gone: Callable[[str], Awaitable[NotFound | Expired | None]] | None = None
         """Says more than NotFound about an execution that is not on disk; None where there is no more."""
 
@@ -118,7 +119,10 @@ class Records:
             return known
         _, folder = await self.find(execution_id)
         followed = self._folds.pop(execution_id, None)
+        before = self._deletions
         state = await asyncio.to_thread(_read_state, folder, followed)
+        if before != self._deletions:
+            return state.model_copy()  # it may be gone by now: nothing that was read is kept
         if state.status in ENDED:
             self.remember(state)
         elif isinstance(state, fold.Folded):
@@ -147,10 +151,15 @@ class Records:
     async def delete(self, execution_id: str) -> None:
         """Remove it from disk, at once as far as readers can see. Raises NotFound, OSError."""
         _, folder = await self.find(execution_id)
-        await asyncio.to_thread(remove, folder)
-        self._project_of.pop(execution_id, None)
-        self._ended.pop(execution_id, None)
-        self._folds.pop(execution_id, None)
+        try:
+            await asyncio.to_thread(remove, folder)
+        except FileNotFoundError:  # somebody else's removal was faster
+            raise NotFound(f"There is no execution {execution_id!r}.") from None
+        finally:
+            self._deletions += 1
+            self._project_of.pop(execution_id, None)
+            self._ended.pop(execution_id, None)
+            self._folds.pop(execution_id, None)
 
 
 def names(executions: Path) -> list[str]:

@@ -48,7 +48,9 @@ class Repeats:
         lock = self._locks.setdefault(place, asyncio.Lock())
         async with lock:
             if project_id not in self._known:
-                self._known[project_id] = await self._load(project_id)
+                found_there = await self._load(project_id)
+                # Who loaded it at the same time and was faster may have begun one since.
+                self._known.setdefault(project_id, found_there)
             found = self._known[project_id].get(key)
             yield found if found and self._recent(found) else None
 

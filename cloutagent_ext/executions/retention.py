@@ -15,9 +15,10 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from .. import durable
 from ..engine.ports import Clock
@@ -64,6 +65,7 @@ class Retention:
         self._forget = forget
         self._began = (clock.time(), clock.monotonic())
         self._sweeping = asyncio.Lock()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._sweeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -78,10 +80,21 @@ class Retention:
             await asyncio.gather(self._sweeper, return_exceptions=True)
             self._sweeper = None
 
+    @contextlib.asynccontextmanager
+    async def turn(self, execution_id: str) -> AsyncIterator[None]:
+        """Nobody else of this process decides whether it stays: sweep, pin and deletion come one by one."""
+        turn = self._turns.setdefault(execution_id, asyncio.Lock())
+        async with turn:
+            yield
+
     # ------------------------------------------------------------ pins
 
     async def pin(self, execution_id: str, pinned: bool) -> None:
         """Keep it for as long as it is pinned, or no longer. Raises NotFound, Expired, DiskFull."""
+        async with self.turn(execution_id):
+            await self._pin(execution_id, pinned)
+
+    async def _pin(self, execution_id: str, pinned: bool) -> None:
         _, folder = await self._records.find(execution_id)
         if pinned:
             await asyncio.to_thread(durable.atomic_write, folder / records.PIN, b"")
@@ -117,7 +130,8 @@ class Retention:
         gone = 0
         for execution_id in await self._ledger.ended_before(self._now() - self._keeps_s):
             try:
-                gone += await self._let_go(execution_id)
+                async with self.turn(execution_id):
+                    gone += await self._let_go(execution_id)
             except (NotFound, Expired):
                 continue  # gone meanwhile: deleted, or another server sweeps
         if gone:

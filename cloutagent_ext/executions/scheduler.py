@@ -168,9 +168,9 @@ class Scheduler:
     def resume(self, live: Live, order: Order, *, first: bool = False) -> bool:
         """Let an interrupted one go on when it is its turn (`pump` starts it); False where it will anyway.
 
-        `first`: before those that are new.
+        False also where it is being let go of: then it must be held anew. `first`: before those that are new.
         """
-        if live.task is not None or live.id in self._line or live.stop is not None:
+        if live.task is not None or live.id in self._line or live.stop is not None or live.leaving:
             return False
         live.order = order
         self._join(live, again=first)
@@ -302,8 +302,11 @@ class Scheduler:
             await asyncio.shield(self.spawn(self._cancel_idle(live, by), f"cancel of {live.id}"))
 
     async def _cancel_idle(self, live: Live, by: str) -> None:
-        if live.stop is not None or live.id not in self._live:
+        if live.stop is not None or live.leaving or live.id not in self._live:
             await live.done.wait()  # somebody else's cancel, or its end, was a moment earlier
+            return
+        if live.task is not None:  # its turn was
+            live.ask_to_stop(Stop("cancelled", by))
             return
         live.stop = Stop("cancelled", by)
         self._line.remove(live.id)
@@ -319,6 +322,10 @@ class Scheduler:
         self.pump()
 
     async def _close(self, live: Live) -> None:
+        if live.leaving:
+            await live.done.wait()
+            return
+        live.leaving = True
         try:
             await live.close(finished=live.state.status in ENDED)
         finally:

@@ -44,6 +44,8 @@ class Watchers:
         """Each changed execution's state, as it is when asked for; an equal one is not repeated."""
         watcher = _Watcher()
         self._watchers.add(watcher)
+        if self._closed:
+            watcher.woken.set()
         try:
             while True:
                 await watcher.woken.wait()

@@ -98,16 +98,14 @@ async def _started(
     start: Awaitable[Started], manager_of: Callable[[Started], Any], end: Callable[[Started], Awaitable[None]]
 ) -> Kernel:
     """A kernel that answers, or `ToolError`; cancelled or failed, it leaves no process."""
-    from .kernel import JupyterKernel
+    from .kernel import JupyterKernel, unbroken
 
     starting = asyncio.ensure_future(start)
     try:
         which = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # A kernel half started is a process already: it is ended before we leave.
-        await asyncio.wait({starting})
-        if not starting.cancelled() and starting.exception() is None:
-            await end(starting.result())
+        # A kernel half started is a process already: it is ended before we leave, or behind us.
+        await unbroken(_ended(starting, end))
         raise
     except Exception as error:  # whatever Jupyter, its provisioner or the system say
         raise ToolError(f"No Python kernel could be started: {error}") from error
@@ -120,3 +118,10 @@ async def _started(
             raise ToolError(f"The Python kernel started but does not answer: {error}") from error
         raise
     return kernel
+
+
+async def _ended(starting: asyncio.Future[Started], end: Callable[[Started], Awaitable[None]]) -> None:
+    """Return when what was being started is gone again."""
+    await asyncio.wait({starting})
+    if not starting.cancelled() and starting.exception() is None:
+        await end(starting.result())

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from ...schema.base import JsonObject
 from ...schema.project import McpServer
 from ..masking import Mask
+from ..ports import EndExecution
 from . import mcp_listing, mcp_session
 from .mcp_link import Link, quiet, quieten
 from .mcp_listing import Listing, Offer
@@ -369,7 +370,7 @@ class Connection:
     async def _tell(self, code: Happened, message: str, **details: Any) -> None:
         try:
             await self._report(code, message, details)
-        except (asyncio.CancelledError, OSError):
+        except (asyncio.CancelledError, OSError, EndExecution):
             # An execution that is over, or cannot write, takes no more warnings; it stops its servers itself.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
