@@ -1,7 +1,7 @@
 """The way to our routes, which are loaded when somebody first comes: a server's start does not pay for them.
 
 Tornado asks a router who takes a request, before its body is read; ours lets the first ones wait until
-the table is there, and then it is Tornado's own that decides. Not here: the table (`routes`).
+the table is there. Not here: the table (`routes`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,27 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.routing import Router
-from tornado.web import Application
+from tornado.routing import Router, RuleRouter
+from tornado.web import Application, RequestHandler
 
 from ..loading import Late
 
 Rows = list[tuple[str, Any, dict[str, Any]]]
 """Patterns below the server's address with their handlers, as an extension gives them."""
+
+
+class Table(RuleRouter):
+    """Our routes in their order; the handlers are `application`'s, as those of its own routes are."""
+
+    def __init__(self, application: Application, rows: Rows) -> None:
+        self._application = application
+        super().__init__(rows)
+
+    def get_target_delegate(
+        self, target: type[RequestHandler], request: HTTPServerRequest, **parameters: Any
+    ) -> HTTPMessageDelegate:
+        """The handler that takes `request`."""
+        return self._application.get_handler_delegate(request, target, **parameters)
 
 
 class Door(Router):
@@ -47,10 +61,8 @@ class Door(Router):
         return await self._behind.get()
 
     def _made(self) -> Router:
-        from tornado.web import _ApplicationRouter  # what `Application` makes of such a list
-
-        found = [(f"{self._base_url}{pattern}", *rest) for pattern, *rest in self._rows()]
-        return _ApplicationRouter(self._application, found)
+        rows = [(f"{self._base_url}{pattern}", handler, more) for pattern, handler, more in self._rows()]
+        return Table(self._application, rows)
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate | None:
         """Who takes `request`."""

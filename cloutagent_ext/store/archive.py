@@ -18,7 +18,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +80,10 @@ class Archives:
     async def export(
         self, project_id: str, sink: BinaryIO, form: Format, *, ui: bool = True, executions: bool = False
     ) -> str:
-        """Write the project as `form` to `sink`; its name. Raises `NotFound`, `UnreadableFile`."""
+        """Write the project as `form` to `sink`, which is empty and can seek; its name.
+
+        Raises `NotFound`, `UnreadableFile`, and `BadArchive` for what `load` would not take.
+        """
         return await asyncio.to_thread(self._export, project_id, sink, form, ui, executions)
 
     async def load(self, source: BinaryIO, size: int) -> tuple[str, list[str]]:
@@ -115,14 +118,22 @@ class Archives:
 
                 files = _Files(folder / project_files.FOLDER)
                 scripts = files.executable()
-                members = claude_export.render(layout.parse(content).definition, files)
-                _write_zip(
-                    sink, ((path, io.BytesIO(data), len(data), path in scripts) for path, data in members)
+                definition = layout.parse(content).definition
+                _pack(
+                    sink,
+                    _write_zip,
+                    lambda: (
+                        (path, io.BytesIO(data), len(data), path in scripts)
+                        for path, data in claude_export.render(definition, files)
+                    ),
                 )
                 return name
             wanted = {path: data for path, data in content.items() if ui or not path.startswith(".ui/")}
-            found = _members(folder, wanted, executions)
-            (_write_zip if form == "zip" else _write_tar)(sink, found)
+            _pack(
+                sink,
+                _write_zip if form == "zip" else _write_tar,
+                lambda: _members(folder, wanted, executions),
+            )
             return name
 
     def _load(self, source: BinaryIO, size: int) -> tuple[str, list[str]]:
@@ -314,11 +325,33 @@ def _pieces(source: BinaryIO, size: int) -> Iterator[bytes]:
         yield data
 
 
-def _write_zip(sink: BinaryIO, members: Iterator[Entry]) -> None:
+def _pack(
+    sink: BinaryIO,
+    write: Callable[[BinaryIO, Iterator[Entry], bool], None],
+    members: Callable[[], Iterator[Entry]],
+) -> None:
+    """Write an archive that our import takes. Raises `BadArchive` where there can be none."""
+    from .unpack import Outgoing
+
+    outgoing = Outgoing()
+
+    def judged() -> Iterator[Entry]:
+        for entry in members():
+            outgoing.take(entry[0], entry[2])
+            yield entry
+
+    write(sink, judged(), True)
+    if outgoing.too_dense(sink.tell()):  # honest blanks look like a bomb when they are squeezed
+        sink.seek(0)
+        sink.truncate()
+        write(sink, members(), False)
+
+
+def _write_zip(sink: BinaryIO, members: Iterator[Entry], squeezed: bool) -> None:
     with zipfile.ZipFile(sink, "w") as archive:
         for path, source, size, executable in members:
             info = zipfile.ZipInfo(path, _EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = zipfile.ZIP_DEFLATED if squeezed else zipfile.ZIP_STORED
             info.create_system = 3
             info.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
             info.file_size = size
@@ -327,10 +360,10 @@ def _write_zip(sink: BinaryIO, members: Iterator[Entry]) -> None:
                     target.write(data)
 
 
-def _write_tar(sink: BinaryIO, members: Iterator[Entry]) -> None:
+def _write_tar(sink: BinaryIO, members: Iterator[Entry], squeezed: bool) -> None:
     import tarfile
 
-    packed = gzip.GzipFile("", "wb", fileobj=sink, mtime=0)
+    packed = gzip.GzipFile("", "wb", 9 if squeezed else 0, fileobj=sink, mtime=0)
     with packed, tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path, source, size, executable in members:
             info = tarfile.TarInfo(path)

@@ -176,6 +176,39 @@ class _Names:
         self._known[key] = (path, folder, stated or was_stated)
 
 
+class Outgoing:
+    """What goes into an archive of ours, judged as `unpack` will judge it: what we give, we take again."""
+
+    def __init__(self) -> None:
+        self._names = _Names()
+        self._entries = 0
+        self._bytes = 0
+
+    def take(self, path: str, size: int) -> None:
+        """One more file. Raises `BadArchive`, which names it."""
+        self._entries += 1
+        self._bytes += size
+        try:
+            self._names.take(_Member(path, False, False, io.BytesIO(), size))
+            if self._entries > MAX_ENTRIES:
+                raise bad(f"there are more than {MAX_ENTRIES:,} files")
+            if self._bytes > MAX_BYTES:
+                raise bad(f"the files are more than {MAX_BYTES // 1024 // 1024} MB together")
+        except BadArchive as error:
+            reason = error.details["reason"]
+            raise BadArchive(
+                f"Nothing was exported: no import would take the archive, because {reason} ({path[:200]!a}). "
+                "Rename or remove that file, or leave the executions out, then export again. "
+                "Backups hold it as it is.",
+                reason=reason,
+                file=path[:200],
+            ) from None
+
+    def too_dense(self, packed: int) -> bool:
+        """Whether all of it in `packed` bytes would look like a bomb."""
+        return self._bytes > max(_FREE_BYTES, packed * MAX_RATIO)
+
+
 def _write(members: Iterator[_Member], target: Path, meter: _Meter) -> int:
     names, count = _Names(), 0
     for member in members:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cloutagent_ext.errors import NewerFormat, NotFound
+from cloutagent_ext.errors import BadArchive, NewerFormat, NotFound
 from cloutagent_ext.store.archive import Format
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.stored import Stored
@@ -75,6 +75,42 @@ async def test_secrets_keys_versions_and_executions_never_travel(
     again, warnings = await imported(store, with_logs)
     assert [text for text in warnings if text.startswith("executions")]
     assert not store.executions_dir(again).exists()
+
+
+UNWELCOME = {
+    "case": (["data/Sales.csv", "data/sales.csv"], "differ only in case"),
+    "folders": (["Plans/a.csv", "plans/b.csv"], "differ only in case"),
+    "letters": (["cafe\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"], "encoded"),
+    "levels": (["/".join(["d"] * 20) + "/a.csv"], "more than 20 levels"),
+}
+
+
+@pytest.mark.parametrize("form", ["zip", "tar.gz", "claude"])
+@pytest.mark.parametrize("kind", UNWELCOME)
+async def test_what_no_import_would_take_is_said_when_it_is_exported(
+    store: ProjectStore, pid: str, folder: Path, kind: str, form: Format
+) -> None:
+    paths, reason = UNWELCOME[kind]
+    for path in paths:
+        (folder / "files" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "files" / path).write_text("1")
+    with pytest.raises(BadArchive, match=reason) as refused:
+        await exported(store, pid, form)
+    assert refused.value.details["file"].endswith(paths[-1])
+    (folder / "files" / paths[-1]).unlink()
+    if kind == "folders":
+        (folder / "files/plans").rmdir()
+    _, warnings = await imported(store, await exported(store, pid, form))
+    assert form == "claude" or warnings == []
+
+
+@pytest.mark.parametrize("form", ["zip", "tar.gz", "claude"])
+async def test_files_of_blanks_come_back_too(store: ProjectStore, pid: str, form: Format) -> None:
+    """Squeezed a thousand times they had looked like a bomb to our own import."""
+    blanks = b" " * 3_000_000
+    await store.write_file(pid, "blanks.txt", blanks)
+    again, _ = await imported(store, await exported(store, pid, form))
+    assert (await store.read_file(again, "blanks.txt"))[0] == blanks
 
 
 async def test_without_the_canvas_there_is_no_ui_folder(store: ProjectStore, pid: str) -> None:
