@@ -48,11 +48,18 @@ class Guard:
                 "has gone, or a folder that was moved.",
                 code="READ_ONLY",
             )
+        with self.noticing():
+            yield
+
+    @contextmanager
+    def noticing(self) -> Iterator[None]:
+        """Around what may go on in a closed store: an fsync that fails in it closes it."""
         try:
             yield
         except SyncFailed as failure:
-            self.close(
-                f"Nothing is written any more, because the disk failed: {failure.message} "
-                "Check the disk and the kernel's log, then restart the server."
-            )
+            if not self.closed:
+                self.close(
+                    f"Nothing is written any more, because the disk failed: {failure.message} "
+                    "Check the disk and the kernel's log, then restart the server."
+                )
             raise

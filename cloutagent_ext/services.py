@@ -92,7 +92,12 @@ class Services:
     @property
     def read_only(self) -> str | None:
         """Why projects, secrets or keys are not written (a failed fsync, no locks); None if all is well."""
-        return self.store.read_only or self.secrets.read_only or self.keys.read_only
+        return (
+            self.store.read_only
+            or self.secrets.read_only
+            or self.keys.read_only
+            or self.executions.disk_failed
+        )
 
     async def prune_versions(self, project_id: str) -> None:
         """Let go of versions that the settings no longer keep; called when one has been made.

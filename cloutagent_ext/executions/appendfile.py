@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Self
 
+from ..guard import SyncFailed
 from ..schema.base import timestamp
 
 # A write of a record to the page cache takes about 1 microsecond, handing it to a
@@ -30,19 +31,22 @@ _FLAGS = (
 class AppendFile:
     """An open file to append records to. One writer; readers open the path themselves."""
 
-    def __init__(self, fd: int, size: int) -> None:
+    def __init__(self, path: Path, fd: int, size: int) -> None:
+        self.path = path
         self._fd = fd
         self.size = size
         """Bytes of all whole records: where the next one begins."""
         self._synced = size
         self._syncing = asyncio.Lock()
-        self._broken: OSError | None = None
+        self._torn = False
+        """Whether half a record stands behind `size`."""
+        self._unsynced: SyncFailed | None = None
 
     @classmethod
     def open(cls, path: Path, *, new: bool = False) -> Self:
         """Open `path` to append; blocking. `new`: it must not exist yet. Raises OSError."""
         fd = os.open(path, _FLAGS | os.O_CREAT | (os.O_EXCL if new else 0), 0o644)
-        return cls(fd, os.fstat(fd).st_size)
+        return cls(path, fd, os.fstat(fd).st_size)
 
     @property
     def closed(self) -> bool:
@@ -53,34 +57,44 @@ class AppendFile:
 
         Raises OSError (a full disk, say) with the file as it was before.
         """
-        if self._broken:
-            raise self._broken
+        if self._torn:
+            self._take_back()
         written = 0
         try:
             while written < len(record):  # the system may take less than all of it
                 written += os.write(self._fd, record[written:] if written else record)
-        except OSError as error:
-            self._take_back(written, error)
+        except OSError:
+            self._torn = written > 0
+            with contextlib.suppress(OSError):  # a disk that takes nothing back now may do so later
+                self._take_back()
             raise
         self.size += len(record)
 
-    def _take_back(self, written: int, error: OSError) -> None:
+    def _take_back(self) -> None:
         """Half a record must not stay, or the next one would run into it."""
-        if not written:
-            return
-        try:
+        if self._torn:
             os.ftruncate(self._fd, self.size)
-        except OSError:
-            self._broken = error
+            self._torn = False
 
     async def sync(self) -> None:
-        """Return when everything appended so far has reached the disk. Raises OSError."""
+        """Return when everything appended so far has reached the disk.
+
+        Raises `SyncFailed`, and from then on always: the system may have dropped what it could not write,
+        and a second try would succeed over the hole.
+        """
         wanted = self.size
         async with self._syncing:
+            if self._unsynced is not None:
+                raise self._unsynced
             if self._synced >= wanted or self.closed:
                 return  # somebody else's sync, begun after our append, carried it
             size = self.size
-            await asyncio.to_thread(os.fsync, self._fd)
+            try:
+                await asyncio.to_thread(os.fsync, self._fd)
+            except OSError as error:
+                place = f"{self.path.parent.name}/{self.path.name}"
+                self._unsynced = SyncFailed(f"{place} could not be brought to the disk ({error.strerror}).")
+                raise self._unsynced from error
             self._synced = max(self._synced, size)
 
     async def close(self) -> None:

@@ -61,7 +61,8 @@ async def stopped(live: Live, stop: Stop, known: dict[str, Any]) -> None:
     elif live.state.status != "waiting":
         await live.end("interrupted", why=stop.by)
     else:
-        await live.log.sync()
+        with live.guard.noticing():
+            await live.log.sync()
 
 
 def _place(live: Live) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import durable
-from ..errors import Conflict, DiskFull, NotFound
+from ..errors import Conflict, DiskFull, NotFound, Unavailable
 from ..failpoints import failpoint
 from ..schema.base import JsonObject
 from ..schema.execution import Spec
@@ -22,7 +22,7 @@ from .log import EventLog
 from .owner import Owner
 from .records import Records
 from .recovery import Adopt
-from .reserve import Reserve, is_full
+from .reserve import Reserve, is_full, is_read_only
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -53,16 +53,8 @@ class Entrance:
         """
         workspace = Workspace(self._data_dir, spec.execution_id)
         try:
-            await asyncio.to_thread(self._reserve.hold)
-            if beginning is not None and await beginning.workspace.ready():
-                await workspace.copy(beginning.workspace)
-                # A deletion takes the record first: while that is there, all of the workspace was.
-                await self._records.find(beginning.workspace.root.name)
-                await self._inputs.place(spec.files, spec.execution_id, workspace.path)
-                failpoint("accept.copied")
-            elif beginning is not None:  # it ended before it began: what came with it lies where it came
-                await self._inputs.take_over(spec.files, beginning.workspace.root.name, spec.execution_id)
-            return await self._put(spec, position, beginning)
+            with self._reserve.guard.writing():
+                return await self._create(spec, position, beginning, workspace)
         except BaseException as error:
             await workspace.remove()
             if isinstance(error, FileNotFoundError) and beginning is not None:
@@ -71,7 +63,27 @@ class Entrance:
                 raise DiskFull(
                     "No room left on the disk for a new execution. Free some, then try again."
                 ) from error
+            if isinstance(error, OSError) and is_read_only(error):
+                raise Unavailable(
+                    f"No new execution can be kept: {error.strerror}. Mend the data folder's disk or mount, "
+                    "then try again.",
+                    code="READ_ONLY",
+                ) from error
             raise
+
+    async def _create(
+        self, spec: Spec, position: int, beginning: Beginning | None, workspace: Workspace
+    ) -> Live:
+        await asyncio.to_thread(self._reserve.hold)
+        if beginning is not None and await beginning.workspace.ready():
+            await workspace.copy(beginning.workspace)
+            # A deletion takes the record first: while that is there, all of the workspace was.
+            await self._records.find(beginning.workspace.root.name)
+            await self._inputs.place(spec.files, spec.execution_id, workspace.path)
+            failpoint("accept.copied")
+        elif beginning is not None:  # it ended before it began: what came with it lies where it came
+            await self._inputs.take_over(spec.files, beginning.workspace.root.name, spec.execution_id)
+        return await self._put(spec, position, beginning)
 
     async def _put(self, spec: Spec, position: int, beginning: Beginning | None) -> Live:
         folder = self._records.folder(spec.project_id, spec.execution_id)

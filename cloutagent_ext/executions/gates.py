@@ -41,5 +41,5 @@ class JournalGate:
     async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         if self._live.given_up:
             raise asyncio.CancelledError(f"execution {self._live.id} is over")
-        with ending_when_unwritable():
+        with ending_when_unwritable(), self._live.guard.noticing():
             await self._journal.record(kind, sync=sync, **fields)

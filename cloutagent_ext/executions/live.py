@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..failpoints import failpoint
+from ..guard import Guard, SyncFailed
 from ..schema.base import JsonObject
 from ..schema.execution import ENDED, ExecutionState, Spec
 from ..schema.project import Limits
@@ -107,6 +108,8 @@ class Live:
         """Set when its end is on disk and nothing of it runs any more."""
         self.stop_asked = asyncio.Event()
         self.stop: Stop | None = None
+        self.last_call = asyncio.Event()
+        """Set when this process is about to end: what cannot be written down now is left to the next one."""
         self.order = Order()
         self.leaving = False
         """This process is letting go of it: it is nobody's to stop, answer or resume before `done`."""
@@ -118,6 +121,7 @@ class Live:
         self._count_files = count_files
         self._journal: JournalFile | None = None
         self._opening = asyncio.Lock()
+        self._unsynced = False
         self._saving: asyncio.Task[None] | None = None
         self._dirty = False
         self._hurry = asyncio.Event()
@@ -164,9 +168,24 @@ class Live:
                 said = True
                 if type == "complete":
                     failpoint("end.told")
-            await self.log.sync()
+            try:
+                with self.guard.noticing():
+                    await self.log.sync()
+            except SyncFailed:  # it is told, and a server that starts looks at it once more
+                self._unsynced = True
 
         await self._reserve.spend(last)
+
+    @property
+    def guard(self) -> Guard:
+        """Closed by a failed sync, of this or another execution."""
+        return self._reserve.guard
+
+    def wait_for_disk(self) -> None:
+        """It is over and nothing of it runs, but its log takes no last event yet: let others run."""
+        self.slot.give_back()
+        self.state.current_step = "over; waiting for the disk to take its last event"
+        self._changed(self.id)
 
     async def keep_error(self, content: JsonObject) -> None:
         """Write `error.json`, likewise; that it cannot be written must not hold up its end."""
@@ -234,7 +253,7 @@ class Live:
             await self.saved()
             failpoint("end.state_written")
             await self.log.close()
-            whole = True
+            whole = not self._unsynced
         finally:
             try:
                 # What could not be written is looked at again by the next server.

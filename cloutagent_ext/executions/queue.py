@@ -159,6 +159,11 @@ class Executions:
         self._fates.read_only = why
 
     @property
+    def disk_failed(self) -> str | None:
+        """Why no new one is taken until a restart: a log could not be brought to the disk."""
+        return self._reserve.guard.closed
+
+    @property
     def running(self) -> int:
         """How many run in this process."""
         return self._scheduler.running

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..engine.ports import EndExecution
 from ..errors import DiskFull, Unavailable
+from ..guard import Guard, SyncFailed
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ READ_ONLY = (
     "The data folder cannot be written. What was done is kept. Mend the disk, its mount, or the folder's "
     "owner and mode, then resume it."
 )
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
@@ -41,7 +42,12 @@ def is_read_only(error: BaseException | None) -> bool:
     """Whether `error` says that the data folder takes nothing any more."""
     if isinstance(error, Unavailable):
         return error.error_code == "READ_ONLY"
-    return isinstance(error, OSError) and error.errno == errno.EROFS
+    return isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EIO)
+
+
+def takes_nothing(error: BaseException) -> bool:
+    """Whether `error` says that a file which is open took nothing: the disk may again, later."""
+    return isinstance(error, OSError) and error.errno in _FULL | _READ_ONLY
 
 
 @contextlib.contextmanager
@@ -49,6 +55,8 @@ def ending_when_unwritable() -> Iterator[None]:
     """Around what an execution writes down: without it, it must not go on. Raises `EndExecution`."""
     try:
         yield
+    except SyncFailed as error:
+        raise EndExecution("READ_ONLY", READ_ONLY, reason=error.message) from error
     except OSError as error:
         if is_full(error):
             raise EndExecution("DISK_FULL", DISK_FULL) from error
@@ -62,6 +70,8 @@ class Reserve:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "projects" / NAME
+        self.guard = Guard()
+        """Closed, for new work, by a log or journal that could not be brought to the disk."""
 
     def hold(self) -> None:
         """Have it, before new work is taken. Blocking. Raises `DiskFull`, OSError."""
@@ -90,6 +100,14 @@ class Reserve:
         except OSError as error:
             if not is_full(error):
                 raise
-            _log.error("The disk is full; the reserve goes for the last words of executions")
-            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+            if await asyncio.to_thread(self._let_go):
+                _log.error("The disk is full; the reserve goes for the last words of executions")
             await ending()
+
+    def _let_go(self) -> bool:
+        """Whether there was one."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True

@@ -90,6 +90,8 @@ class Scheduler:
     async def stop(self, grace_s: float) -> None:
         """Start nothing more; what runs after `grace_s` seconds is interrupted. Safe to call twice."""
         self.stopping = True
+        for live in self._live.values():
+            live.last_call.set()
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)

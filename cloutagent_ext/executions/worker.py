@@ -39,6 +39,7 @@ from .gates import Gate, JournalGate
 from .live import Live, Stop
 from .memory import ProjectMemory
 from .replay import Replay
+from .reserve import ending_when_unwritable, takes_nothing
 from .servers import reaches
 from .vault import ProjectSecrets, used
 from .workspace import Workspace
@@ -51,6 +52,8 @@ _log = logging.getLogger(__name__)
 
 _TRIES, _PAUSE_S = 30, 1.0
 """How often, and after what pause, the last event is tried where the system has nothing left to write it."""
+_LONGEST_PAUSE_S = 5.0
+"""Between looks at a disk that takes nothing."""
 _FROM = ("resumed_from", "forked_from", "forked_at", "continued_from")
 
 
@@ -80,20 +83,33 @@ async def work(live: Live, bindings: Bindings) -> None:
 async def _end_at_last(
     live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: Mask, clock: Clock
 ) -> None:
-    """`_end`; where not even that finds memory or a file, again until it does: nobody else would end it."""
-    for _ in range(_TRIES):
+    """`_end`; where not even that finds memory or a file, again until it does: nobody else would end it.
+
+    A disk that takes nothing may do so again: until then nobody is told that it has ended, others have its
+    slot, and what came of it (a cancel, say) stays decided. Raises OSError where this process ends first.
+    """
+    tries, pause_s = 0, _PAUSE_S
+    while True:
         try:
             await _end(live, run, duration_ms, mask)
+            return
         except Exception as error:
-            if not is_scarce(error):
-                raise
-            if live.log.ended:
+            if live.log.ended and is_scarce(error):
                 await live.log.sync()
                 return
-        else:
-            return
+            if takes_nothing(error) and not live.last_call.is_set():
+                if pause_s == _PAUSE_S:
+                    _log.error("Execution %s is over, which cannot be written down yet: %s", live.id, error)
+                live.wait_for_disk()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await live.last_call.wait()
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            if not is_scarce(error) or tries >= _TRIES:
+                raise
+        tries += 1
         await clock.sleep(_PAUSE_S)
-    await _end(live, run, duration_ms, mask)
 
 
 async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outcome:
@@ -104,7 +120,8 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     past = await _past(live, workspace)
     live.questions.restore(past.questions)
     failpoint("run.past_read")
-    await _begin(live)
+    with ending_when_unwritable():
+        await _begin(live)
     failpoint("run.begun")
     store, version = bindings.store, spec.version
     if not await workspace.ready():

@@ -34,8 +34,8 @@ _BY_STATUS: dict[int, tuple[type[CloutError], str]] = {
     503: (Unavailable, "The server cannot take this now; try again."),
 }
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 def as_error(failure: BaseException | None, status: int = 500) -> CloutError:

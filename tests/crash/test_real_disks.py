@@ -1,13 +1,25 @@
-"""Rows F3, F5 and F30 on real ones: a tmpfs that fills up, folders that turn read-only, a limit on files."""
+"""Rows F3, F4, F5 and F30 on real ones: a tmpfs that fills up, folders that turn read-only, a limit on files,
+system calls that the kernel fails under logs that are open."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import resource
 import shutil
 import subprocess
 import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.live_server import LiveServer, live_server
+
+from .read_only_folder import ended, execute, health, scripted, state, until
 
 ROOT = Path(__file__).parents[2]
 ALONE = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -61,3 +73,130 @@ def test_a_data_folder_that_turns_read_only_under_executions_is_said_and_all_goe
         cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
+
+
+Failing = Callable[[LiveServer, list[Path]], contextlib.AbstractContextManager[None]]
+
+
+@contextmanager
+def no_file_may_grow(server: LiveServer, logs: list[Path]) -> Iterator[None]:
+    """EFBIG at every write of the server to any file, those included that it has open."""
+    soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def traced(error: str, server: LiveServer, logs: list[Path]) -> Iterator[None]:
+    """`error` at every write to these logs, as the kernel gives it to a file that is open."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    places = [word for log in logs for word in ("-P", str(log))]
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-p", str(server.process.pid), *places, "-o", str(server.folder / "trace"),
+         "-e", "trace=write", "-e", f"inject=write:error={error}"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert tracer.stderr is not None
+        said = "requested path"
+        while "path" in said:  # it says what each of them leads to
+            said = tracer.stderr.readline()
+        if "Operation not permitted" in said:
+            pytest.skip("this system lets nobody trace")
+        assert "attached" in said, said
+        yield
+    finally:
+        tracer.terminate()
+        tracer.communicate(timeout=30)
+    assert "(INJECTED)" in (server.folder / "trace").read_text()
+
+
+def _rofs(server: LiveServer, logs: list[Path]) -> contextlib.AbstractContextManager[None]:
+    return traced("EROFS", server, logs)
+
+
+def _eio(server: LiveServer, logs: list[Path]) -> contextlib.AbstractContextManager[None]:
+    return traced("EIO", server, logs)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("failing", "code"),
+    [
+        pytest.param(no_file_may_grow, "DISK_FULL", id="EFBIG"),
+        pytest.param(_rofs, "READ_ONLY", id="EROFS", marks=pytest.mark.nightly),
+        pytest.param(_eio, "READ_ONLY", id="EIO", marks=pytest.mark.nightly),
+    ],
+)
+def test_logs_that_are_open_when_the_disk_takes_no_more_get_their_ends_when_it_does(
+    tmp_path: Path, failing: Failing, code: str
+) -> None:
+    """A cancelled execution had come back and run again, as soon as its log could be written."""
+    gate, began = tmp_path / "gate", tmp_path / "began"
+    with live_server(tmp_path, "--CloutAgent.simulated_pace=0", "--CloutAgent.isolation=off") as server:
+        waits = f"echo x >> {began}; until [ -e {gate} ]; do sleep 0.05; done"
+        project, doomed = (
+            scripted(server, "Runs", waits, "echo more"),
+            scripted(server, "Doomed", "sleep 600"),
+        )
+        runs, cancelled = execute(server, project), execute(server, doomed)
+
+        def at(execution: str, step: str) -> None:
+            until(lambda: step in (state(server, execution)["current_step"] or ""))
+
+        for each in (runs, cancelled):
+            at(each, "bash")
+        logs = [
+            server.data_dir / f"projects/{owner}/executions/{each}/{name}"
+            for owner, each in ((project, runs), (doomed, cancelled))
+            for name in ("events.jsonl", "journal")
+        ]
+        streamed = _Stream(server, runs)
+
+        with failing(server, logs):
+            status, asked = server.request("POST", f"executions/{cancelled}/cancel")
+            assert (status, asked["cancelling"]) == (200, True)
+            gate.touch()
+            for each in (runs, cancelled):
+                at(each, "waiting for the disk")
+            if failing is no_file_may_grow:
+                status, refused = server.request("POST", f"projects/{project}/execute", {"prompt": "Go."})
+                assert (status, refused["error"]["code"]) == (507, "DISK_FULL")
+            for path in ("projects", "executions", f"executions/{runs}/events", f"executions/{runs}/trace"):
+                answered = server.request("GET", path)
+                assert answered[0] == 200, (path, answered)
+            assert streamed.thread.is_alive(), "its stream ended without an end"
+
+        last = ended(server, runs)
+        assert (last["status"], last["error"]["code"]) == ("failed", code)
+        until(lambda: state(server, cancelled)["status"] == "cancelled")
+        streamed.thread.join(60)
+        _, page = server.request("GET", f"executions/{runs}/events")
+        assert (
+            streamed.ids == [event["id"] for event in page["items"]] == list(range(1, len(streamed.ids) + 1))
+        )
+        assert began.read_text() == "x\n"
+        until(lambda: health(server)[0] == 200)
+        assert ended(server, execute(server, project))["status"] == "completed"
+
+
+class _Stream:
+    """One that reads an execution to its end."""
+
+    def __init__(self, server: LiveServer, execution: str) -> None:
+        self.ids: list[int] = []
+        headers = {"Authorization": f"token {server.token}"}
+        self._request = urllib.request.Request(f"{server.api}/executions/{execution}/stream", headers=headers)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+        until(lambda: self.ids)
+
+    def _read(self) -> None:
+        with urllib.request.urlopen(self._request, timeout=120) as answer:
+            for line in answer:
+                if line.startswith(b"data: "):
+                    self.ids.append(json.loads(line[6:])["id"])
