@@ -121,15 +121,16 @@ WAYS = {
     "SIGHUP behind SIGTERM": (signal.SIGTERM, signal.SIGHUP),
     "SIGKILL in the grace": (signal.SIGTERM, signal.SIGKILL),
 }
-LONG = ("SIGTERM", "SIGTERM twice", "SIGINT twice", "SIGHUP behind SIGTERM", "SIGKILL in the grace")
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    "way", [pytest.param(way, marks=pytest.mark.nightly if way in LONG else ()) for way in WAYS]
+    ("way", "within_s"),
+    # By day a machine may be too busy for anybody's clock; the promise is held to at night.
+    [("SIGHUP", 90), *(pytest.param(way, 10, marks=pytest.mark.nightly) for way in WAYS)],
 )
 def test_a_server_that_is_told_to_end_leaves_no_process_and_each_execution_one_fate(
-    tmp_path: Path, way: str
+    tmp_path: Path, way: str, within_s: float
 ) -> None:
     data, signals = tmp_path / "data", WAYS[way]
     options = ("--CloutAgent.simulated_pace=0", "--CloutAgent.stop_grace_s=2")
@@ -137,12 +138,12 @@ def test_a_server_that_is_told_to_end_leaves_no_process_and_each_execution_one_f
         executions = at_work(server)
         began = time.monotonic()
         told(server.process, *signals)
-        code = server.process.wait(30)
+        code = server.process.wait(100)
         took = time.monotonic() - began
         if signals[-1] == signal.SIGKILL:
             assert code == -signal.SIGKILL
         else:
-            assert (code, took < 10) == (0, True), (code, took, server.log()[-2000:])
+            assert (code, took < within_s) == (0, True), (code, took, server.log()[-2000:])
             for each in executions:
                 kinds = [event["type"] for event in events(server, each)]
                 assert kinds.count("interrupted") == 1, kinds

@@ -78,7 +78,7 @@ class Office:
     async def run(self, project: str, **request: Any) -> ExecutionState:
         """Accept and wait for the end."""
         accepted = await self.accept(project, **request)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             return await self.executions.wait(accepted.execution_id)
 
     async def events(self, execution_id: str) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ class Office:
     async def until(self, execution_id: str, type: str, **fields: Any) -> dict[str, Any]:
         """The first event of this type (and fields), as soon as it is there."""
         log = await self.executions.log(execution_id)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             async for line in log.cursor():
                 event = json.loads(line)
                 if event["type"] == type and fields.items() <= event.items():
