@@ -68,7 +68,7 @@ async def test_a_death_in_the_middle_of_letting_go_leaves_all_of_it_or_its_summa
     await office.services.start()
     try:
         retention = office.executions.books.retention
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (await office.executions.state(state.execution_id)).expired:
                 await retention.sweep()
         await retention.sweep()  # a workspace without an execution is litter after a day
@@ -90,7 +90,7 @@ async def main(folder: Path, point: str) -> None:
     if point:
         failpoints.arm(point)
     await office.services.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await office.executions.list()).items:
             await office.executions.books.retention.sweep()
     await office.services.stop(0)

@@ -250,7 +250,7 @@ async def test_forms_of_a_hundred_thousand_parts_hold_up_nobody(server: Caller) 
             )
         )  # fmt: skip
         beside = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not sent.done():
                 assert (await server.call("GET", "/cloutagent/api/health", nobody=True)).status_code == 200
                 beside += 1

@@ -16,6 +16,7 @@ import pytest
 from cloutagent_ext.client import aconnect
 from cloutagent_ext.errors import BadGateway
 from tests.support.mcp_bench import HOSTILE
+from tests.support.patience import SLACK
 
 from .caller import Caller, code
 
@@ -193,7 +194,7 @@ async def test_cancelling_ends_servers_that_do_not_want_to_end(server: Caller) -
     call = {"name": "mcp__hangs-on-call__echo", "as": "x", "input": {"text": "hang"}}
     await server.script(project["id"], {"tools": [call]}, {"text": "Done."})
     execution = await server.execute(project["id"])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async with server.stream(f"executions/{execution}/stream") as (_, frames):
             async for frame in frames:
                 if frame.data["type"] == "tool_call":
@@ -201,7 +202,7 @@ async def test_cancelling_ends_servers_that_do_not_want_to_end(server: Caller) -
     began = time.monotonic()
     await server.call("POST", f"executions/{execution}/cancel", json={})
     state = await server.ended(execution)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < SLACK * 5
     assert state["status"] == "cancelled"
     assert running() == []
 
@@ -251,7 +252,7 @@ async def test_the_end_of_the_server_ends_a_test_in_the_middle(server: Caller) -
     testing = asyncio.create_task(
         server.call("POST", f"projects/{project['id']}/mcps/hangs-on-initialize/test")
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not running():
             await asyncio.sleep(0.05)
     await server.extension.services.trials.made.close()

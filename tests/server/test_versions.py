@@ -91,7 +91,7 @@ async def test_nothing_is_restored_over_an_unfinished_execution(server: Caller) 
     assert (refused.status_code, code(refused)) == (409, "CONFLICT")
     await server.call("POST", f"executions/{execution}/cancel")
     await server.ended(execution)
-    async with asyncio.timeout(20):  # its last files are written after the state is known
+    async with asyncio.timeout(60):  # its last files are written after the state is known
         while (response := await server.call("POST", path)).status_code == 409:
             await asyncio.sleep(0.02)
     assert response.status_code == 200, response.text

@@ -95,7 +95,7 @@ class McpBench:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait (at most 20 s) until `condition` holds; looked at after each event."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()

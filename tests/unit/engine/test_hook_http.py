@@ -16,6 +16,7 @@ import pytest
 
 from cloutagent_ext.engine.hooks.answers import Answer, read
 from cloutagent_ext.engine.masking import NOTHING, Mask
+from tests.support.patience import SLACK
 
 from .hooked import actions, hook, parsed
 
@@ -177,7 +178,7 @@ async def test_a_slow_answer_fails_in_time_however_steadily_it_drips(
     async with asking(tmp_path, f"{address.url}/", timeout_s=1) as ask:
         answer = await ask()
     assert "had not answered after 1 s" in answer.failed
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < SLACK * 5
 
 
 async def test_a_huge_answer_fails_and_costs_little(tmp_path: Path, address: Address) -> None:
@@ -192,7 +193,7 @@ async def test_a_huge_answer_fails_and_costs_little(tmp_path: Path, address: Add
     async with asking(tmp_path, f"{address.url}/") as ask:
         answer = await ask()
         assert "more than 65,536 bytes" in answer.failed
-        await asyncio.wait_for(address.left.wait(), 10)
+        await asyncio.wait_for(address.left.wait(), 60)
     assert psutil.Process().memory_info().rss - before < 30 * 1024 * 1024
 
 
@@ -235,11 +236,11 @@ async def test_a_cancelled_call_hangs_up(tmp_path: Path, address: Address) -> No
     address.paths["/"] = hold
     async with asking(tmp_path, f"{address.url}/", timeout_s=600) as ask:
         task = asyncio.ensure_future(ask())
-        await asyncio.wait_for(reached.wait(), 10)
+        await asyncio.wait_for(reached.wait(), 60)
         task.cancel()
-        await asyncio.wait({task}, timeout=5)
+        await asyncio.wait({task}, timeout=60)
         assert task.cancelled()
-        await asyncio.wait_for(address.left.wait(), 10)
+        await asyncio.wait_for(address.left.wait(), 60)
 
 
 async def test_the_servers_proxy_is_not_asked(

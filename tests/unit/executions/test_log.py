@@ -21,7 +21,7 @@ END: dict[str, Any] = {"usage": {}, "total_cost_usd": 0.0, "duration_ms": 1, "re
 
 
 async def collect(log: EventLog, from_event: int = 1) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [json.loads(line) async for line in log.cursor(from_event)]
 
 
@@ -58,7 +58,7 @@ async def test_cursors_that_follow_live_miss_nothing_however_slow_they_are(tmp_p
         if number % 50 == 0:
             await asyncio.sleep(0)
     log.write("complete", **END)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(*followers)
     assert seen == [list(range(1, 3002))] * 5
     await log.close()

@@ -17,6 +17,7 @@ import pytest
 from cloutagent_ext.errors import Conflict
 from cloutagent_ext.executions import journal
 from cloutagent_ext.schema.project import Queue
+from tests.support.patience import SLACK
 
 from .conftest import Opens, bash
 from .test_queue import gated, open_
@@ -282,9 +283,7 @@ async def test_among_a_thousand_projects_what_a_dead_server_left_goes_on_within_
     office = await open_office()
     for each in ids[:3]:
         await office.until(each, "resumed")
-    took = time.monotonic() - began
-    busy = await asyncio.to_thread(os.getloadavg)
-    assert took < 5 * max(1.0, busy[0] / 2), (took, busy)
+    assert time.monotonic() - began < SLACK * 5
     for each in ids:
         await office.executions.cancel(each, by="ada")
 

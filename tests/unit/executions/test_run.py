@@ -31,6 +31,7 @@ from cloutagent_ext.executions.appendfile import AppendFile
 from cloutagent_ext.schema.events import ENDINGS, EVENT
 from cloutagent_ext.schema.execution import ExecuteRequest, ExecutionState
 from cloutagent_ext.services import SystemClock
+from tests.support.patience import SLACK
 
 from .conftest import Office, Opens, agent, bash
 
@@ -92,7 +93,7 @@ async def test_a_cancel_in_the_middle_of_a_command_leaves_no_process(office: Off
     stubborn = "trap '' TERM; (setsid sh -c \"trap '' TERM; sleep 300\" &); touch started; sleep 300"
     accepted = await office.accept(await office.project(bash(stubborn)))
     await office.until(accepted.execution_id, "tool_call")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not [
             row
             for row in await office.executions.results.files(accepted.execution_id)
@@ -106,7 +107,7 @@ async def test_a_cancel_in_the_middle_of_a_command_leaves_no_process(office: Off
     again = await office.executions.cancel(accepted.execution_id, by="somebody else")
     assert again.cancelling
     state = await office.executions.wait(accepted.execution_id)
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - asked < SLACK * 5
     assert await processes_of(accepted.execution_id) == []
     assert (state.status, state.cancelling) == ("cancelled", False)
     assert (await office.events(accepted.execution_id))[-1]["by"] == "ada"
@@ -166,7 +167,7 @@ async def test_a_run_that_does_not_stop_is_given_up_within_five_seconds(
     asked = time.monotonic()
     await office.executions.cancel(accepted.execution_id, by="ada")
     state = await office.executions.wait(accepted.execution_id)
-    assert time.monotonic() - asked < 6
+    assert time.monotonic() - asked < SLACK * 6
     assert state.status == "cancelled"
     assert office.executions.running == 0
     released.set()
@@ -283,13 +284,13 @@ async def test_who_watches_sees_the_newest_state_of_everything(office: Office) -
     watching = asyncio.create_task(watch())
     await asyncio.sleep(0)
     state = await office.run(await office.project(bash("true")))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not seen or seen[-1].status != "completed":
             await asyncio.sleep(0.01)
     assert {each.execution_id for each in seen} == {state.execution_id}
     assert "running" in Counter(each.status for each in seen)
     await office.services.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await watching
 
 
@@ -304,7 +305,7 @@ async def test_a_caller_that_goes_away_leaves_no_half_acceptance(office: Office)
     await asyncio.sleep(0.001)
     calling.cancel()
     await asyncio.gather(calling, return_exceptions=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (states := (await office.executions.list(status="completed")).items):
             await asyncio.sleep(0.01)
     assert len(states) == 1
@@ -331,7 +332,7 @@ async def test_a_stream_of_a_deleted_execution_ends(office: Office) -> None:
     state = await office.run(await office.project(bash("true")))
     log = await office.executions.log(state.execution_id)
     await office.executions.delete(state.execution_id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert [line async for line in log.cursor()] == []
 
 

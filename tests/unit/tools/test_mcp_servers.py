@@ -16,6 +16,7 @@ from cloutagent_ext.engine.ports import EndExecution
 from cloutagent_ext.engine.tools.bubblewrap import problem
 from tests.support.mcp_bench import McpBench
 from tests.support.mcp_peers import EVERYTHING, everything_over_http
+from tests.support.patience import SLACK
 
 
 async def test_the_time_server_says_the_time(tmp_path):
@@ -159,7 +160,7 @@ async def test_hostile_schemas_neither_hang_nor_fetch_nor_break_the_run(tmp_path
         for name in ("fetches", "loops", "invalid"):
             assert checks.problem(tools[f"mcp__schemas__{name}"], {"text": "x"}) is None
         await bench.run(tools["mcp__schemas__evil-output"], text="x")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < SLACK * 2
         assert "output schema" in await bench.error(tools["mcp__schemas__typed"], text="x")
 
 

@@ -20,6 +20,7 @@ from cloutagent_ext.engine.tools import display
 from cloutagent_ext.engine.tools.environment import MARKER
 from cloutagent_ext.engine.tools.isolation import Isolation
 from cloutagent_ext.jupyter.kernels import LocalKernels, ServerKernels
+from tests.support.patience import SLACK
 
 from .conftest import Box, living, survivors
 from .test_survivors import command, number
@@ -136,7 +137,7 @@ async def test_a_time_limit_interrupts_and_keeps_variables(any_box: Box) -> None
     started = time.monotonic()
     error = await any_box.error("python", code="import time; time.sleep(60)", timeout_s=1)
     assert "[interrupted after 1 s; variables are kept" in error
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SLACK * 5
     assert await any_box.text("python", code="x") == "1\n"
 
 
@@ -174,7 +175,7 @@ async def test_a_kernel_killed_in_the_middle_of_a_call_is_an_error_that_says_so(
     started = time.monotonic()
     kernel.kill()
     assert "the kernel died: state lost" in await call
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SLACK * 5
     assert "NameError" in await any_box.error("python", code="x")
 
 
@@ -214,7 +215,7 @@ async def test_a_cancelled_call_is_over_in_five_seconds_and_the_kernel_is_free(a
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SLACK * 5
     assert await any_box.text("python", code="x", timeout_s=10) == "1\n"
 
 
@@ -237,7 +238,7 @@ async def test_the_end_does_not_wait_for_code_that_runs(make_box: Callable[..., 
         while not (box.workspace / "here").exists():
             await asyncio.sleep(0.02)
         started = time.monotonic()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SLACK * 5
     assert "state lost" in await call
 
 
