@@ -132,16 +132,18 @@ class AsyncRun:
     async def wait(self, timeout_s: float | None = None) -> ExecutionState:
         """Stay until it has ended, or waits for a person, and say how it stands.
 
-        One that waits (`state.status == "waiting"`) goes on when `allow` or `deny` has answered all
-        of `approvals`. `TimeoutError` after `timeout_s` seconds (it runs on).
+        One that waits (`state.status == "waiting"`, or `running` with a call in `approvals` that has gone
+        silent) goes on when `allow` or `deny` has answered all of `approvals`. `TimeoutError` after
+        `timeout_s` seconds (it runs on).
         """
         async with asyncio.timeout(timeout_s):
             state = await self.state()
-            while state.status not in _SETTLED and state.status != "waiting":
+            while state.status not in _SETTLED and not state.asks_people:
                 # Everything before is known from the state; what remains is the end.
                 async with aclosing(self.events(state.last_event_id + 1)) as events:
                     async for event in events:
-                        if event.type == "waiting" and (state := await self.state()).status == "waiting":
+                        asks = event.type == "waiting" or getattr(event, "running", False)
+                        if asks and (state := await self.state()).asks_people:
                             return state
                 state = await self._settled()
         return state
@@ -152,7 +154,7 @@ class AsyncRun:
         Raises `ApprovalNeeded` when a tool call waits for a person.
         """
         state = await self.wait()
-        if state.status == "waiting":
+        if state.asks_people:
             raise needed(state)
         if state.status == "completed" and state.result is not None:
             return state.result

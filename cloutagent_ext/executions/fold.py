@@ -205,6 +205,7 @@ def _approval_required(state: Folded, event: Mapping[str, Any]) -> None:
         input=event["input"],
         preview=_model(Preview, preview) if preview else None,
         reason=event.get("reason", ""),
+        running=event.get("running", False),
     )
     # A new list: snapshots of the state hold the old one.
     state.approvals = [*state.approvals, asked]

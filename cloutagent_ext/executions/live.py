@@ -103,7 +103,7 @@ class Live:
         self.rested_s = 0.0
         """Seconds in which it had no slot because it waited for a person."""
         self.waits = asyncio.Event()
-        """Set while nothing can go on before somebody has decided."""
+        """Set while somebody has to decide (`ExecutionState.asks_people`)."""
         self.done = asyncio.Event()
         """Set when its end is on disk and nothing of it runs any more."""
         self.stop_asked = asyncio.Event()
@@ -148,7 +148,7 @@ class Live:
         """Append one event, fold it, tell who watches; its id. Raises OSError when it cannot be written."""
         event = self.log.write(type, agent=agent, span=span, **fields)
         fold.apply(self.state, event)
-        (self.waits.set if self.state.status == "waiting" else self.waits.clear)()
+        (self.waits.set if self.state.asks_people else self.waits.clear)()
         if type in _TURNS:
             self.save()
         if type not in QUIET:

@@ -156,6 +156,7 @@ class Questions:
                         "reason": question.reason,
                     }
                 ),
+                running=question.again > 0,
             )
             self._be_patient(asked, 0.0, PATIENCE_S)
             question.told()
@@ -196,10 +197,11 @@ class Questions:
             )
 
     def withdraw(self, question: Question) -> None:
-        """Its call will not be made, whatever anybody says: its agent was broken off."""
+        """Nobody's word is needed any more: the agent was broken off, or the silent call speaks again."""
         asked = self._asked.get(_key(question))
         if asked is not None and asked.open:
-            self._withdraw(asked, "the agent that wanted it was broken off.")
+            over = "the call has ended or speaks again." if question.again else "its agent was broken off."
+            self._withdraw(asked, over)
 
     def _withdraw(self, asked: Asked, why: str) -> None:
         decision = Decision(False, NOBODY, f"Withdrawn: {why}")

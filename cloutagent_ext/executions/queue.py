@@ -301,11 +301,11 @@ class Executions:
     async def wait(self, execution_id: str, *, for_people: bool = True) -> ExecutionState:
         """Its state when it has ended (or is left interrupted). Raises NotFound.
 
-        Without `for_people` also as soon as it waits for a person.
+        Without `for_people` also as soon as a person has to decide (`ExecutionState.asks_people`).
         """
         state = await self.state(execution_id)
         while (live := self._scheduler.live.get(execution_id)) is None and state.status in UNFINISHED:
-            if state.status == "waiting" and not for_people:
+            if state.asks_people and not for_people:
                 return state
             await asyncio.sleep(_LOOK_AGAIN_S)  # another process's: asking also sees whether that still lives
             state = await self.state(execution_id)

@@ -34,4 +34,6 @@ class OpenApproval(Model):
     input: JsonObject
     preview: Preview | None = None
     reason: str = ""
-    """Why it asks: a rule, a hook, step mode."""
+    """Why it asks: a rule, a hook, step mode, a silence."""
+    running: bool = False
+    """Whether the call runs already and gives no sign of life: allowed, it goes on; denied, all ends."""

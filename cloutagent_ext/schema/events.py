@@ -214,7 +214,9 @@ class ApprovalRequired(Event):
     preview: Preview | None = None
     """What it would do; null where that cannot be told."""
     reason: str = ""
-    """Why it asks: a rule, a hook, step mode."""
+    """Why it asks: a rule, a hook, step mode, a silence."""
+    running: bool = False
+    """Whether the call runs already and gives no sign of life: allowed, it goes on; denied, all ends."""
 
 
 class Waiting(Event):

@@ -336,3 +336,8 @@ class ExecutionState(Model):
     """Kept beyond the retention."""
     expired: bool = False
     """Its log, files and result are gone, as the retention says; this is what the ledger keeps of it."""
+
+    @property
+    def asks_people(self) -> bool:
+        """Whether somebody has to decide: nothing can go on before that, or a call has gone silent."""
+        return self.status == "waiting" or any(each.running for each in self.approvals)

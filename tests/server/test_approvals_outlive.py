@@ -119,14 +119,11 @@ def test_a_killed_server_takes_the_question_about_a_silent_call_along_with_the_c
     with live_server(tmp_path / "first", "--CloutAgent.simulated_pace=0", data_dir=data) as server:
         project = guarded_project(server, "echo mark >> marks; sleep 300", 1)
         status, accepted = server.request(
-            "POST", f"projects/{project}/execute", {"prompt": "Go.", "attended": True}
+            "POST", f"projects/{project}/execute", {"prompt": "Go.", "wait": True, "attended": True}
         )
-        assert status == 202, accepted
+        assert (status, accepted["status"]) == (200, "running"), accepted
         path = f"executions/{accepted['execution_id']}"
-        deadline = time.monotonic() + 60
-        while not (asked := server.request("GET", path)[1]["approvals"]) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert "no sign of life" in asked[0]["reason"]
+        assert "no sign of life" in accepted["approvals"][0]["reason"]
         server.process.kill()
         server.process.wait()
     with live_server(tmp_path / "second", "--CloutAgent.simulated_pace=0", data_dir=data) as server:

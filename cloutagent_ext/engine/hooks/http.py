@@ -13,7 +13,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from .. import names
+from .. import handshakes, names
 from ..ports import HookReply
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -72,6 +72,7 @@ class Caller:
                     trust_env=False,
                     follow_redirects=False,
                     timeout=httpx2.Timeout(None, connect=CONNECT_S),
+                    event_hooks={"request": [handshakes.watched]},
                 )
             return self._client
 

@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import request_within_origin, sse_within_origin
 from mcp.shared.message import SessionMessage
 
-from .. import names
+from .. import handshakes, names
 from .mcp_link import MAX_MESSAGE_BYTES
 
 CONNECT_S = 10.0
@@ -226,7 +226,7 @@ async def _client(url: str, headers: Mapping[str, str], watch: _Watch) -> httpx2
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in sent.items()],
             timeout=httpx2.Timeout(SEND_S, connect=CONNECT_S, read=SILENCE_S),
             trust_env=not here,
-            event_hooks={"response": [watch]},
+            event_hooks={"request": [handshakes.watched], "response": [watch]},
         )
 
     await names.reachable(url, proxies=not here)

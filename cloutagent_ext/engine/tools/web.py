@@ -24,7 +24,7 @@ from urllib.parse import urljoin
 from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
-from .. import previews
+from .. import handshakes, previews
 from ..ports import ToolContext, ToolError
 from ..reach import Reach, Refused, Target, target_of
 from . import artifacts
@@ -73,6 +73,7 @@ class WebFetch(BuiltinTool):
     }
     read_only = True
     default_permission = "ask"
+    timeout_s = TIMEOUT_S
 
     async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview:
         """The address."""
@@ -82,12 +83,12 @@ class WebFetch(BuiltinTool):
         """The page's text. What cannot be fetched or read: `ToolError`."""
         url = arguments["url"]
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self.timeout_s):
                 page = await fetch(url, self.resources.reach)
         except Refused as error:
             raise ToolError(f"{_shown(url)} is not fetched: {error}.") from None
         except TimeoutError:
-            raise ToolError(f"{_shown(url)} was not there after {TIMEOUT_S:g} s.") from None
+            raise ToolError(f"{_shown(url)} was not there after {self.timeout_s:g} s.") from None
         text = await self._text(page, context)
         head = f"[{_shown(page.url)}, status {page.status}, {page.media_type or 'no type'}]\n"
         shown, path = await asyncio.to_thread(_kept, context, context.mask(clean(text)))
@@ -150,12 +151,15 @@ async def fetch(url: str, reach: Reach) -> Page:
         follow_redirects=False,
         timeout=httpx2.Timeout(TIMEOUT_S, connect=CONNECT_S),
         limits=httpx2.Limits(max_keepalive_connections=0),
+        event_hooks={"request": [handshakes.watched]},
     )
     async with client:
         for _ in range(MAX_REDIRECTS + 1):
             target = target_of(url)
             try:
                 page = await _once(httpx2, client, url, target, await reach.look_up(target))
+            except httpx2.ConnectTimeout:
+                raise ToolError(f"{_shown(url)} took no connection within {CONNECT_S:g} s.") from None
             except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
                 raise ToolError(
                     f"{_shown(url)} cannot be fetched: {str(error) or type(error).__name__}"

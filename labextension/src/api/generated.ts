@@ -1372,10 +1372,16 @@ export interface components {
             preview: components["schemas"]["Preview"] | null;
             /**
              * Reason
-             * @description Why it asks: a rule, a hook, step mode.
+             * @description Why it asks: a rule, a hook, step mode, a silence.
              * @default
              */
             reason: string;
+            /**
+             * Running
+             * @description Whether the call runs already and gives no sign of life: allowed, it goes on; denied, all ends.
+             * @default false
+             */
+            running: boolean;
             /**
              * Span
              * @description Path of the step it belongs to.
@@ -3880,10 +3886,16 @@ export interface components {
             preview: components["schemas"]["Preview"] | null;
             /**
              * Reason
-             * @description Why it asks: a rule, a hook, step mode.
+             * @description Why it asks: a rule, a hook, step mode, a silence.
              * @default
              */
             reason: string;
+            /**
+             * Running
+             * @description Whether the call runs already and gives no sign of life: allowed, it goes on; denied, all ends.
+             * @default false
+             */
+            running: boolean;
             /** Tool */
             tool: string;
         };
