@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,10 @@ from cloutagent_ext.schema.execution import Accepted, ExecuteRequest, ExecutionS
 from cloutagent_ext.schema.project import Agent, Definition
 from cloutagent_ext.services import Services, build
 from cloutagent_ext.settings import Settings
+from tests.support.messages_api import MessagesApi
+
+if TYPE_CHECKING:
+    from .branching import World
 
 USER = Principal(kind="user", name="ada")
 
@@ -120,3 +124,15 @@ async def open_office(tmp_path: Path) -> AsyncIterator[Opens]:
 async def office(open_office: Opens) -> Office:
     """One service with the default settings."""
     return await open_office()
+
+
+@pytest.fixture
+async def world(open_office: Opens, tmp_path: Path) -> AsyncIterator[World]:
+    """A service with a scripted model, whose executions others begin from."""
+    from .branching import World
+
+    api = MessagesApi(lambda body, number: made.script(body, number))
+    async with api:
+        office = await open_office(base_url=api.url, api_key="test-key")
+        made = World(office, api, tmp_path / "marks")
+        yield made
