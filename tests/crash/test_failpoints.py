@@ -242,20 +242,6 @@ def test_one_given_up_has_cost_what_was_paid_a_moment_before_a_death(
     assert state["usage"]["output_tokens"] > 0
 
 
-def test_a_fork_that_died_while_its_workspace_was_copied_was_never_there(
-    nurseries: list[Nursery], template: tuple[Path, str], tmp_path: Path
-) -> None:
-    script = Script()
-    with messages_api(script) as api:
-        case = Case(nurseries[0], tmp_path / "case", template, api)
-        assert case.live("run")[0] == 0
-        assert case.live("fork", "accept.copied")[0] == 9
-        ended, said = case.live("recover")
-        assert ended == 0
-        assert len(said["states"]) == 1
-        assert oracles(case.folder, case.project, script, "fork") == []
-
-
 def test_a_save_that_died_behind_its_new_name_is_the_old_or_the_new(
     nurseries: list[Nursery], template: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -266,7 +252,7 @@ def test_a_save_that_died_behind_its_new_name_is_the_old_or_the_new(
         assert case.live("run")[0] == 0
 
 
-def test_a_whole_run_passes_the_points_and_keeps_the_oracles(
+def test_a_whole_run_passes_the_points_and_a_fork_that_died_as_it_was_copied_was_never_there(
     nurseries: list[Nursery], template: tuple[Path, str], tmp_path: Path
 ) -> None:
     script = Script()
@@ -276,8 +262,13 @@ def test_a_whole_run_passes_the_points_and_keeps_the_oracles(
         assert killed == 0
         assert {point.partition(":")[0] for point in RUN} <= set(said["seen"])
         assert oracles(case.folder, case.project, script, "whole") == []
-    [made] = (case.folder / "data" / "temp").glob("*/workspace/made")
-    assert sorted(made.read_text().split()) == ["one", "sub", "three", "two"]
+        [made] = (case.folder / "data" / "temp").glob("*/workspace/made")
+        assert sorted(made.read_text().split()) == ["one", "sub", "three", "two"]
+        assert case.live("fork", "accept.copied")[0] == 9
+        ended, said = case.live("recover")
+        assert ended == 0
+        assert len(said["states"]) == 1
+        assert oracles(case.folder, case.project, script, "fork") == []
 
 
 def test_every_point_has_one_place_in_the_code_and_a_death() -> None:

@@ -90,15 +90,23 @@ def runs(server: LiveServer, pool: ThreadPoolExecutor, project: str, at_once: in
     return [pool.submit(server.request, "POST", path, body) for _ in range(at_once)]
 
 
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, Path]]:
+    """One server for both of what `make test` asks of it."""
+    with slowable(tmp_path_factory.mktemp("slow"), "--CloutAgent.max_body_mb=64") as both:
+        yield both
+
+
 @pytest.mark.timeout(180)
-def test_while_a_sync_takes_two_seconds_health_and_lists_are_answered(tmp_path: Path) -> None:
-    with slowable(tmp_path) as (server, switch), ThreadPoolExecutor(1) as pool:
+def test_while_a_sync_takes_two_seconds_health_and_lists_are_answered(slow: tuple[LiveServer, Path]) -> None:
+    server, switch = slow
+    with ThreadPoolExecutor(1) as pool:
         project = warm(server)
         switch.touch()
-        slow = runs(server, pool, project, 1)
-        answers = answered_beside(server, slow, CHEAP)
+        running = runs(server, pool, project, 1)
+        answers = answered_beside(server, running, CHEAP)
         switch.unlink()
-        assert {each.result()[0] for each in slow} == {200}
+        assert {each.result()[0] for each in running} == {200}
     syncs = [tuple(map(float, each.split())) for each in Path(f"{switch}.syncs").read_text().splitlines()]
     whole = [each for each in syncs if each[1] <= max(ended for _, ended in answers[CHEAP[0]])]
     assert len(whole) >= 2, "the disk was slow"
@@ -141,9 +149,11 @@ def _fill(path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_while_fifty_megabytes_are_sent_parsed_or_paged_health_is_answered(tmp_path: Path) -> None:
-    options = ("--CloutAgent.simulated_pace=0", "--CloutAgent.max_body_mb=64")
-    with live_server(tmp_path, *options) as server, ThreadPoolExecutor(2) as pool:
+def test_while_fifty_megabytes_are_sent_parsed_or_paged_health_is_answered(
+    slow: tuple[LiveServer, Path],
+) -> None:
+    server, _ = slow
+    with ThreadPoolExecutor(2) as pool:
         project = server.create_project("Huge", None)["id"]
         _, state = server.request("POST", f"projects/{project}/execute", {"prompt": "Go.", "wait": True})
         execution = state["execution_id"]
@@ -157,9 +167,9 @@ def test_while_fifty_megabytes_are_sent_parsed_or_paged_health_is_answered(tmp_p
             lambda: fetched(server, "GET", f"executions/{execution}/events", None),
         ]
         for number, act in enumerate(handled):
-            slow = pool.submit(act)
-            answers = answered_beside(server, [slow], CHEAP[:2])
-            status, size = slow.result()
+            handling = pool.submit(act)
+            answers = answered_beside(server, [handling], CHEAP[:2])
+            status, size = handling.result()
             assert status == (400, 400, 200)[number]
             assert min(len(each) for each in answers.values()) >= 1, (number, answers)
         assert size > HUGE
