@@ -24,6 +24,18 @@ OVERLAPS = """() => {
 }"""
 """How many pairs of cards lie over each other."""
 
+IN_LINE = """held => {
+  const marks = card => {
+    const { top, height } = card.getBoundingClientRect();
+    return [top, top + height / 2, top + height];
+  };
+  const cards = [...document.querySelectorAll('.react-flow__node')];
+  const own = marks(cards.find(card => card.dataset.id === held));
+  return cards.some(card => card.dataset.id !== held &&
+    marks(card).some((mark, index) => Math.abs(mark - own[index]) < 0.1));
+}"""
+"""Whether this card's top, middle or bottom is another one's."""
+
 GRID = 20
 
 
@@ -126,6 +138,30 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
     page.get_by_role("button", name="Undo").click()
     stand(before)
     page.get_by_role("button", name="Redo").click()
+    stand(tidy)
+
+    # Dragged past another card it takes that one's edge or middle, and a line says so until it is let go.
+    held, other = lab.card("mcp:time"), lab.card("subagent:reader-2")
+
+    def stand_in_line() -> None:
+        page.wait_for_function(IN_LINE, arg="mcp:time")
+
+    box, there = held.bounding_box(), other.bounding_box()
+    assert box
+    assert there
+    x, y = box["x"] + box["width"] / 2, box["y"] + 10
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 2)  # from here on it is a drag
+    aim = y + 2 + there["y"] + there["height"] / 2 - box["y"] - box["height"] / 2
+    page.mouse.move(x, aim + 40, steps=4)
+    page.mouse.move(x, aim + 2, steps=4)
+    expect(page.locator(".ca-Guides line")).not_to_have_count(0)
+    stand_in_line()
+    page.mouse.up()
+    expect(page.locator(".ca-Guides line")).to_have_count(0)
+    stand_in_line()
+    page.get_by_role("button", name="Undo").click()
     stand(tidy)
 
     # A copy is a card of its own, beside the one it was made of, and chosen.

@@ -12,6 +12,7 @@ import {
   applyNodeChanges,
   useStore
 } from '@xyflow/react';
+import type { KeyboardEvent } from 'react';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 
 import type { Definition, Position } from '../api/types';
@@ -26,17 +27,20 @@ import { ariaTexts } from './aria';
 import { CARD_TYPES } from './cards';
 import { CardTools } from './CardTools';
 import { FirstSteps } from './FirstSteps';
-import { FAR, farness } from './fit';
+import { farness, scaleOf } from './fit';
+import { Guides } from './Guides';
 import { nodesOf, wiresOf } from './nodes';
 import { Overview } from './Overview';
 import { Palette } from './Palette';
 import { Refused } from './Refused';
 import { RunPill } from './RunPill';
+import { useGuides } from './useGuides';
 import { useHandlers } from './useHandlers';
 import { useKeys } from './useKeys';
 import { useSnap } from './useSnap';
 import { useOldView, useSought } from './useSought';
 import { useView } from './useView';
+import { useWalk } from './useWalk';
 import { EDGE_TYPES } from './WireEdge';
 import { ZoomControls } from './ZoomControls';
 
@@ -79,8 +83,13 @@ export function Flow({ definition }: Props): JSX.Element {
   useSought(remember);
   useOldView(frozen, show);
 
+  const { guide, lines, handlers: dragging } = useGuides(snapping);
   const onNodesChange = useCallback(
-    (changes: NodeChange[]) => {
+    (said: NodeChange[]) => {
+      const changes = guide(said);
+      if (!changes.length) {
+        return;
+      }
       setNodes(old => applyNodeChanges(changes, old));
       const places: Record<string, Position> = {};
       for (const change of changes) {
@@ -95,9 +104,14 @@ export function Flow({ definition }: Props): JSX.Element {
         actions.move(places);
       }
     },
-    [actions, graph]
+    [actions, graph, guide]
   );
   const keys = useKeys();
+  const walk = useWalk(graph);
+  const onKeyDown = useCallback(
+    (event: KeyboardEvent<HTMLElement>) => walk.step(event) || keys.onKeyDown(event),
+    [walk, keys]
+  );
   const valid = useCallback<IsValidConnection>(
     ({ source, target }) => actions.refusal(source, target) === null,
     [actions]
@@ -111,7 +125,7 @@ export function Flow({ definition }: Props): JSX.Element {
     [actions]
   );
   const far = useStore(state => farness(state.transform[2]));
-  const scale = useStore(state => (state.transform[2] < FAR ? Math.round(state.transform[2] * 20) / 20 : 1));
+  const scale = useStore(state => scaleOf(state.transform[2]));
   const handlers = useHandlers(remember);
   const texts = useMemo(() => ariaTexts(trans), [trans]);
   // A card that is dragged is drawn with each frame: what floats beside it is not.
@@ -126,9 +140,10 @@ export function Flow({ definition }: Props): JSX.Element {
         <FirstSteps definition={definition} />
         <RunPill />
         {hasMap && <Overview moved={remember} />}
+        <Guides lines={lines} />
       </>
     ),
-    [room, fit, remember, frozen, definition, hasMap]
+    [room, fit, remember, frozen, definition, hasMap, lines]
   );
 
   return (
@@ -136,7 +151,7 @@ export function Flow({ definition }: Props): JSX.Element {
       className="ca-Canvas"
       data-far={far}
       data-room={room}
-      style={{ '--ca-zoom': Math.max(0.1, scale) } as React.CSSProperties}
+      style={{ '--ca-zoom': scale } as React.CSSProperties}
     >
       <ReactFlow
         nodes={nodes}
@@ -146,7 +161,10 @@ export function Flow({ definition }: Props): JSX.Element {
         onNodesChange={onNodesChange}
         onSelectionChange={onPicked}
         {...handlers}
+        {...dragging}
         {...keys}
+        onKeyDown={onKeyDown}
+        onKeyDownCapture={walk.onKeyDownCapture}
         isValidConnection={valid}
         defaultViewport={definition.ui.viewport ?? undefined}
         connectionMode={ConnectionMode.Loose}

@@ -9,10 +9,11 @@ import {
   ConnectionMode,
   ReactFlow,
   ReactFlowProvider,
-  applyNodeChanges
+  applyNodeChanges,
+  useStore
 } from '@xyflow/react';
 import { useEffect, useMemo, useState } from 'react';
-import type { ComponentType } from 'react';
+import type { ComponentType, ReactNode } from 'react';
 
 import type { Definition } from '../api/types';
 import type { Mark } from '../graph/compare';
@@ -27,6 +28,7 @@ import { cardLabel } from '../ui/places';
 
 import { ariaTexts } from './aria';
 import { CARD_TYPES } from './cards';
+import { farness, scaleOf } from './fit';
 import { nodesOf, wiresOf } from './nodes';
 import { EDGE_TYPES } from './WireEdge';
 
@@ -70,6 +72,17 @@ const MARKED_TYPES = Object.fromEntries(
 const NO_PICK: readonly string[] = [];
 const ATTRIBUTION = { hideAttribution: true };
 const FIT = { padding: 0.18, maxZoom: 1 };
+
+/** Cards far away say less, larger, as on the canvas itself. */
+function Ground({ children }: { children: ReactNode }): JSX.Element {
+  const far = useStore(state => farness(state.transform[2]));
+  const scale = useStore(state => scaleOf(state.transform[2]));
+  return (
+    <div className="ca-Canvas ca-Frozen" data-far={far} style={{ '--ca-zoom': scale } as React.CSSProperties}>
+      {children}
+    </div>
+  );
+}
 
 export interface FrozenCanvasProps {
   /** What the cards say. */
@@ -123,7 +136,7 @@ export function FrozenCanvas(props: FrozenCanvasProps): JSX.Element {
   return (
     <TabProvider value={{ store, actions }}>
       <ReactFlowProvider>
-        <div className="ca-Canvas ca-Frozen">
+        <Ground>
           <ReactFlow
             nodes={nodes}
             edges={wires}
@@ -153,7 +166,7 @@ export function FrozenCanvas(props: FrozenCanvasProps): JSX.Element {
           >
             <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.2} />
           </ReactFlow>
-        </div>
+        </Ground>
       </ReactFlowProvider>
     </TabProvider>
   );

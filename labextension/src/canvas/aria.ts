@@ -8,7 +8,7 @@ import type { Translation } from '../ui/labels';
 export function ariaTexts(trans: Translation): Partial<AriaLabelConfig> {
   return {
     'node.a11yDescription.default': trans.__(
-      'Press Enter to open its properties, arrow keys to move it once it is selected, Escape to leave.'
+      'Arrow keys lead to the next card. Enter opens its properties. Space chooses it: arrow keys move it then, until Escape.'
     ),
     'node.a11yDescription.keyboardDisabled': trans.__('Press Enter to open its properties.'),
     'node.a11yDescription.ariaLiveMessage': ({ x, y }) => trans.__('Moved the card to %1, %2', x, y),

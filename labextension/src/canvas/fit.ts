@@ -39,6 +39,11 @@ export function farness(zoom: number): 'far' | 'farther' | undefined {
   return zoom < FARTHER ? 'farther' : zoom < FAR ? 'far' : undefined;
 }
 
+/** What letters of cards far away are sized by: steps, so that a zoom draws them anew now and then only. */
+export function scaleOf(zoom: number): number {
+  return zoom < FAR ? Math.max(0.1, Math.round(zoom * 20) / 20) : 1;
+}
+
 /** A card as it stands, in canvas units. */
 export interface Box extends Rect {
   id: string;

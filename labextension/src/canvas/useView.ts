@@ -28,7 +28,7 @@ function boxOf(node: Node, height?: number): Box {
 }
 
 interface Known {
-  boxes: Box[];
+  cards: Box[];
   /** Heights of all cards as one text, empty until each was measured. */
   sizes: string;
 }
@@ -41,7 +41,7 @@ function known(nodes: readonly Node[]): Known {
   if (!found) {
     const measured = nodes.every(node => node.measured?.height);
     found = {
-      boxes: nodes.map(node => boxOf(node)),
+      cards: nodes.filter(node => node.type !== 'note').map(node => boxOf(node)),
       sizes: measured ? nodes.map(node => `${node.id} ${node.measured?.height}`).join() : ''
     };
     cache.set(nodes, found);
@@ -76,7 +76,8 @@ export function useView(definition: Definition): View {
     state =>
       state.width >= MAP_WIDTH &&
       state.height >= MAP_HEIGHT &&
-      !allSeen(known(state.nodes).boxes, state, {
+      // A note at the edge needs no map, which would lie over a card there.
+      !allSeen(known(state.nodes).cards, state, {
         x: state.transform[0],
         y: state.transform[1],
         zoom: state.transform[2]

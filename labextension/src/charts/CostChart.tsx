@@ -19,6 +19,8 @@ import {
 import type { CostPoint } from '../stores/costs';
 import { elapsed, money } from '../ui/format';
 
+import { roundTicks, timeTicks } from './ticks';
+
 export interface CostChartProps {
   points: readonly CostPoint[];
   agents: readonly { id: string; name: string }[];
@@ -43,6 +45,7 @@ const TEXT = { fontSize: 12, fill: 'var(--ca-muted)' };
 export function CostChart({ points, agents, cap, words }: CostChartProps): JSX.Element {
   const last = points[points.length - 1];
   const [whole, setWhole] = useState(cap !== null && last.total >= cap * NEAR);
+  const amounts = (value: number) => (last.total >= 0.1 || whole ? `$${value.toFixed(2)}` : money(value));
   const top = cap !== null && whole ? cap * 1.06 : last.total * 1.15;
   return (
     <figure className="ca-CostChart" aria-label={words.label}>
@@ -55,6 +58,7 @@ export function CostChart({ points, agents, cap, words }: CostChartProps): JSX.E
               type="number"
               domain={[0, 'dataMax']}
               tick={TEXT}
+              ticks={timeTicks(last.at)}
               tickFormatter={elapsed}
               stroke="var(--ca-edge)"
             />
@@ -62,7 +66,8 @@ export function CostChart({ points, agents, cap, words }: CostChartProps): JSX.E
               domain={[0, top]}
               allowDataOverflow
               tick={TEXT}
-              tickFormatter={money}
+              ticks={roundTicks(top)}
+              tickFormatter={amounts}
               width={64}
               stroke="var(--ca-edge)"
             />

@@ -91,7 +91,12 @@ function List({ anchor, onClose }: { anchor: HTMLElement; onClose: () => void })
       return;
     }
     const at = anchor.getBoundingClientRect();
-    const left = Math.max(EDGE, Math.min(at.right, window.innerWidth - EDGE) - box.offsetWidth);
+    // Beside the tab lies what is somebody else's.
+    const tab = anchor.closest('.ca-Panel')?.getBoundingClientRect();
+    const most = (tab?.right ?? window.innerWidth) - EDGE;
+    const least = (tab?.left ?? 0) + EDGE;
+    box.style.maxWidth = `${most - least}px`;
+    const left = Math.max(least, Math.min(at.right, most) - box.offsetWidth);
     const above = at.top - 4 - box.offsetHeight;
     box.style.left = `${left}px`;
     box.style.top = `${above >= EDGE ? above : Math.min(at.bottom + 4, window.innerHeight - box.offsetHeight - EDGE)}px`;

@@ -79,11 +79,12 @@ function Options(props: {
 
 export function ModelField({ value, placeholder, name = 'model', onChange }: Props): JSX.Element {
   const { trans } = useUi();
-  const all = useProject(state => state.models?.items) ?? [];
+  const served = useProject(state => state.models?.items);
+  const all = served ?? [];
   const known = all.find(each => each.id === value);
   const about = known
     ? [priceOf(trans, known), ...abilitiesOf(trans, known)].join(' · ')
-    : value
+    : value && served
       ? trans.__('Not among the models that this server knows: its price and size are unknown.')
       : undefined;
   const label = trans.__('Model');

@@ -12,6 +12,7 @@ import { useActions, useProject, useUi } from '../ui/context';
 import type { GlyphName } from '../ui/glyphs';
 import { Icon } from '../ui/Icon';
 import { kindLabel } from '../ui/labels';
+import { cardLabel } from '../ui/places';
 
 import { AdvancedForm } from './AdvancedForm';
 import { AgentForm, LimitsForm } from './AgentForm';
@@ -100,7 +101,7 @@ function useSheet(definition: Definition, selected: string | null): Sheet {
     const Form = { hook: HookForm, mcp: McpForm, note: NoteForm }[kind];
     const item = lists[kind][index];
     return {
-      title: 'name' in item ? item.name : kindLabel(trans, kind),
+      title: 'name' in item ? item.name : cardLabel(`note:${item.id}`, definition),
       subtitle: kindLabel(trans, kind),
       icon: kind,
       kind,

@@ -34,7 +34,7 @@ function LabelForm({ onMade }: { onMade: () => void }): JSX.Element {
         value={label}
         maxLength={200}
         aria-label={trans.__('Label for the project as it is now')}
-        placeholder={trans.__('label what is here now')}
+        placeholder={trans.__('name this state')}
         data-lm-suppress-shortcuts="true"
         onChange={event => setLabel(event.target.value)}
       />
