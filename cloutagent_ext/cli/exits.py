@@ -12,6 +12,8 @@ USAGE = 2
 """What was asked cannot be done as written: an unknown project, a missing variable, a bad option."""
 UNAVAILABLE = 3
 """The server cannot be reached, refuses this caller, or has a failure of its own."""
+READER_GONE = 141
+"""What was printed is read by nobody any more (`… | head`). The shell's own number for a broken pipe."""
 CANCELLED = 130
 """Stopped: by Ctrl-C here, or by somebody else. The shell's own number for an interrupt."""
 

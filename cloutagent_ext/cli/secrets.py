@@ -7,7 +7,6 @@ programs and the shell's history see it. None is ever printed.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import getpass
 import json
 import sys
@@ -27,7 +26,7 @@ def add(
     setting = verbs.add_parser(
         "set", parents=parents, help="keep a secret; its value is asked for, or read from standard input"
     )
-    setting.set_defaults(command=keep)
+    setting.set_defaults(command=keep, first=ask)
     deleting = verbs.add_parser("delete", parents=parents, help="forget a secret")
     deleting.set_defaults(command=forget)
     for verb in (listing, setting, deleting):
@@ -56,10 +55,19 @@ async def show(arguments: argparse.Namespace) -> int:
     return exits.OK
 
 
+def ask(arguments: argparse.Namespace) -> None:
+    """Read the value, before there is an event loop: Ctrl-C ends this at once. Raises InvalidRequest."""
+    try:
+        arguments.value = _value(arguments.name)
+    except EOFError:
+        raise InvalidRequest("No value was typed, so nothing was kept.") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest("The value is no text (UTF-8), so nothing was kept.") from None
+
+
 async def keep(arguments: argparse.Namespace) -> int:
-    value = await asyncio.to_thread(_value, arguments.name)
     async with open_desk(arguments) as desk:
-        row = await desk.set_secret(arguments.project, arguments.name, value)
+        row = await desk.set_secret(arguments.project, arguments.name, arguments.value)
     print(json.dumps(row.model_dump(mode="json")) if arguments.json else f"Kept {row.name}.")
     return exits.OK
 

@@ -27,7 +27,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from .. import durable
-from ..errors import BadArchive, Internal, InvalidRequest, TooLarge
+from ..errors import BadArchive, Conflict, Internal, InvalidRequest, TooLarge
 from ..schema.base import Model, Timestamp, timestamp
 from . import project_files
 from .commit import STAGING
@@ -99,6 +99,9 @@ def _copy(archive: zipfile.ZipFile, folder: Path, prefix: str) -> Iterator[Entry
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             continue  # as in `_files`
+        except PermissionError as error:
+            _unreadable(path.relative_to(folder), folder, error, strict=not prefix)
+            continue
         with os.fdopen(descriptor, "rb") as source:
             found = os.fstat(source.fileno())
             if found.st_ino in shared:
@@ -138,11 +141,18 @@ def _files(folder: Path, *, strict: bool) -> Iterator[Path]:
     Keys and notes change under locks of their own, and people under none: what goes while we walk is gone,
     and takes nothing else of the project out of the backup.
 
-    What is beyond any size a project may have (somebody put it there by hand) is left out and named in
-    the log; `strict`: refused, since nothing else would be left of it.
+    What is beyond any size a project may have, or not for this user to read (somebody put it there by
+    hand), is left out and named in the log; `strict`: refused, since nothing else would be left of it.
     """
     left_out = _too_large(folder, strict=strict)
-    for place, folders, names in os.walk(folder, onerror=_raise):
+
+    def refused(error: OSError) -> None:
+        if isinstance(error, PermissionError):
+            _unreadable(Path(error.filename).relative_to(folder), folder, error, strict=strict)
+        elif not isinstance(error, FileNotFoundError):
+            raise error
+
+    for place, folders, names in os.walk(folder, onerror=refused):
         folders.sort()
         if Path(place) == folder:
             folders[:] = [name for name in folders if name not in (EXECUTIONS, STAGING, left_out)]
@@ -171,18 +181,24 @@ def _too_large(folder: Path, *, strict: bool) -> str | None:
     except TooLarge as error:
         _leave_out(root.relative_to(folder), folder, error.message, strict=strict)
         return root.name
+    except PermissionError:
+        return None  # it is named where its turn comes
     return None
+
+
+def _unreadable(path: Path, folder: Path, error: OSError, *, strict: bool) -> None:
+    if strict:
+        raise Conflict(
+            f"{path} of project {folder.name} cannot be kept: it cannot be read ({error.strerror}). "
+            "Mend its owner or mode, or move it away first."
+        )
+    log.warning("%s of project %s is in no backup: it cannot be read (%s)", path, folder.name, error.strerror)
 
 
 def _leave_out(path: Path, folder: Path, why: str, *, strict: bool) -> None:
     if strict:
         raise TooLarge(f"{path} of project {folder.name} cannot be kept: {why} Move it away first.")
     log.warning("%s of project %s is in no backup: %s", path, folder.name, why)
-
-
-def _raise(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
 
 
 def _plain(path: str) -> bool:

@@ -255,7 +255,7 @@ class Backups:
     # ------------------------------------------------------------ restoring
 
     def _check(self, name: str, project_id: str | None) -> list[str]:
-        """Ids to restore, after every byte of them was read."""
+        """Ids to restore, after every byte of them was read and nothing is in the way of any."""
         with BackupFile(self._path(name)) as backup:
             ids = sorted(each for each in backup.projects if is_id(each))
             if project_id is not None and project_id not in ids:
@@ -263,6 +263,7 @@ class Backups:
             ids = ids if project_id is None else [project_id]
             for each in ids:
                 backup.verify(each)
+                restore.judge(self._projects / each, backup, each)
         return ids
 
     def _restore(self, name: str, project_id: str) -> str | None:

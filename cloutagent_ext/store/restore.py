@@ -35,14 +35,23 @@ _REPLACED = tuple(f"{folder}/" for folder in (project_files.FOLDER, MEMORY, _SEC
 """Folders that become what the backup says, as the definition does."""
 
 
+def judge(folder: Path, backup: BackupFile, project_id: str) -> None:
+    """Raise what `over` (or `anew`, where nothing is there) would refuse, before anything is changed."""
+    entries = _entries(backup, project_id)
+    _metadata(backup, entries, 0)
+    if folder.is_dir():
+        for path in _wanted(folder, entries):
+            _must_fit(folder, path)
+
+
 def over(folder: Path, backup: BackupFile, project_id: str) -> None:
     """Make the existing project in `folder` what the backup says. Raises `Conflict`, `NewerFormat`."""
     recover(folder)
-    entries = {entry.path: entry for entry in backup.projects[project_id]}
+    entries = _entries(backup, project_id)
     taken = versions.numbers(folder)
     metadata = _metadata(backup, entries, max([0, *taken]))
-    old = {entry.path: entry for entry in entries.values() if _number(entry.path) is not None}
-    wanted = {path: entry for path, entry in entries.items() if path not in old and _may_change(folder, path)}
+    old = {path: entry for path, entry in entries.items() if _number(path) is not None}
+    wanted = _wanted(folder, entries)
     for path in wanted:
         _must_fit(folder, path)
     with commit(folder) as staging:
@@ -59,7 +68,7 @@ def over(folder: Path, backup: BackupFile, project_id: str) -> None:
 
 def anew(staged: Path, backup: BackupFile, project_id: str, keys: bytes | None) -> None:
     """Build the project in the new folder `staged`, with `keys` in place of those of the backup."""
-    entries = {entry.path: entry for entry in backup.projects[project_id]}
+    entries = _entries(backup, project_id)
     metadata = _metadata(backup, entries, 0)
     durable.make_folder(staged)
     with durable.Batch() as batch:
@@ -69,6 +78,15 @@ def anew(staged: Path, backup: BackupFile, project_id: str, keys: bytes | None) 
         if content is not None:
             batch.write(staged / KEYS, content, 0o600)
         batch.sync()
+
+
+def _entries(backup: BackupFile, project_id: str) -> dict[str, Entry]:
+    return {entry.path: entry for entry in backup.projects[project_id]}
+
+
+def _wanted(folder: Path, entries: dict[str, Entry]) -> dict[str, Entry]:
+    """What of the backup goes into the project that lies in `folder`; versions come beside its own."""
+    return {path: e for path, e in entries.items() if _number(path) is None and _may_change(folder, path)}
 
 
 def _fill(

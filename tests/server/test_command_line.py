@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -96,6 +98,41 @@ def test_a_server_that_is_not_there_exits_3(shell: Any) -> None:
     done = shell("projects", "--url", "http://127.0.0.1:9")
     assert done.returncode == 3
     assert "127.0.0.1:9" in done.stderr
+
+
+def test_who_types_no_value_or_reads_no_answer_gets_no_traceback(alone: tuple[dict[str, str], Path]) -> None:
+    env, folder = alone
+    asks = [sys.executable, "-m", "cloutagent_ext", "secrets", "set", "Sales analyst", "TOKEN"]
+    for how, code in (("Ctrl-D", 2), ("Ctrl-C", 130)):
+        ours, theirs = pty.openpty()
+        asked = subprocess.Popen(
+            asks, env=env, cwd=folder, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        assert asked.stderr is not None
+        with asked.stderr as errors:
+            said = b""
+            while not said.endswith(b": "):  # with the terminal's own echo off, as for a password
+                said += errors.read(1)
+            if how == "Ctrl-D":
+                os.write(ours, b"\x04")
+            else:
+                asked.send_signal(signal.SIGINT)
+            assert asked.wait(60) == code, how
+            rest = errors.read().decode()
+        assert "Traceback" not in rest
+        assert ("nothing was kept" in rest) == (how == "Ctrl-D")
+        os.close(theirs)
+        os.close(ours)
+    assert command("secrets", "list", "Sales analyst", env=env, cwd=folder).stdout == ""
+    read, written = os.pipe()
+    os.close(read)  # as `| head` does once it has what it wanted
+    done = subprocess.run(
+        [sys.executable, "-m", "cloutagent_ext", "projects"], env=env, cwd=folder, stdout=written,
+        stderr=subprocess.PIPE, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    os.close(written)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_validate_says_whether_it_would_run(analyst: Project, shell: Any) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import tempfile
+import threading
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -289,6 +292,73 @@ async def test_a_file_that_goes_while_it_is_read_takes_no_project_out_of_the_bac
         await backups.restore(name, project_id=pid, busy=idle)
         assert (await store.read(pid)).project.agent == stored.project.agent
         assert (await store.read_file(pid, "data/sales.csv"))[0] == b"a,b\n1,2\n"
+
+
+async def test_what_stands_in_the_way_of_one_project_keeps_all_of_them_as_they_are(
+    backups: Backups, store: ProjectStore, stored: Stored, pid: str, data_dir: Path
+) -> None:
+    other = str((await store.create(stored.project)).project.id)
+    first, last = sorted([pid, other])
+    await store.write_file(last, "notes", b"1")
+    row = await backups.make()
+    await store.save(first, stored.project.model_copy(update={"description": "changed"}))
+    await store.delete_file(last, "notes")
+    await asyncio.to_thread((data_dir / "projects" / last / "files/notes").mkdir)
+    with pytest.raises(Conflict, match="is a folder"):
+        await backups.restore(row.name, project_id=None, busy=idle)
+    assert (await store.read(first)).project.description == "changed"
+    assert await names(backups, "replaced") == []
+
+
+def as_an_ordinary_user(work: Callable[[], None]) -> None:
+    """`work` in a thread for which modes count, also where root runs the tests: rights are a thread's own."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    rights = (ctypes.c_uint32 * 6)()
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.capget(header, rights) == 0
+        rights[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        assert libc.capset(header, rights) == 0
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+@pytest.mark.parametrize("unreadable", ["files/data/sales.csv", "files/data", "files", "own/secret"])
+async def test_what_may_not_be_read_costs_the_backup_nothing_else(
+    backups: Backups, store: ProjectStore, pid: str, folder: Path, unreadable: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    other = str((await store.create(Definition(name="Other"))).project.id)
+    (folder / "own").mkdir()
+    (folder / "own/secret").write_text("mine")
+    (folder / unreadable).chmod(0)
+    try:
+        await asyncio.to_thread(as_an_ordinary_user, lambda: backups._make(None))
+        assert f"{unreadable} of project {pid} is in no backup: it cannot be read" in caplog.text
+
+        def deletion() -> None:
+            with pytest.raises(Conflict, match="cannot be read"):
+                store._shelf.delete(pid, lambda _: False)
+
+        await asyncio.to_thread(as_an_ordinary_user, deletion)  # nothing else would be left of it
+    finally:
+        (folder / unreadable).chmod(0o755)
+    assert (await store.read(pid)).project.id
+    [row] = [row for row in await backups.rows() if row.kind == "manual"]
+    for each in (pid, other):
+        await store.delete(each)
+        await backups.restore(row.name, project_id=each, busy=idle)
+        assert (await store.read(each)).project.id
 
 
 async def test_what_is_not_ours_in_the_folder_is_not_rewound_by_a_restore(
