@@ -70,13 +70,15 @@ class Lab:
         page.set_default_timeout(SLOW_MS)
         window = cls(page, server)
         page.on("console", window._heard)
-        page.on("pageerror", lambda error: window.complaints.append(str(error)))
+        # With its stack: what happens once in many runs has to name its place by itself.
+        page.on("pageerror", lambda error: window.complaints.append(error.stack or str(error)))
         yield window
         context.close()
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(part in message.text for part in _NOT_OURS):
-            self.complaints.append(message.text)
+            place = message.location
+            self.complaints.append(f"{message.text} ({place['url']}:{place['lineNumber']})")
 
     def expect_quiet_console(self) -> None:
         assert not self.complaints, self.complaints

@@ -21,8 +21,12 @@ export class Notifier {
   tell = (news: News): void => {
     const { kind, state } = news;
     if (kind === 'answered') {
-      Notification.dismiss(this._waiting.get(state.execution_id));
-      this._waiting.delete(state.execution_id);
+      // Without an id Lab dismisses all there are, those of others too; and who had it in sight was told nothing.
+      const told = this._waiting.get(state.execution_id);
+      if (told !== undefined) {
+        Notification.dismiss(told);
+        this._waiting.delete(state.execution_id);
+      }
       return;
     }
     const trans = this._trans;
