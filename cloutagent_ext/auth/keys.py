@@ -80,6 +80,7 @@ class Keys:
         self._rows: dict[str, tuple[Stamp, list[StoredKey]]] = {}
         self._used: dict[str, tuple[float, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._revocations = 0
 
     def refuse(self, why: str) -> None:
         """Write nothing, for a reason that was found elsewhere."""
@@ -126,6 +127,7 @@ class Keys:
             if not await asyncio.to_thread(remove):
                 raise NotFound("There is no such key.")
         finally:
+            self._revocations += 1  # who has just looked looks again
             for digest, entry in list(self._remembered.items()):
                 if entry.principal.key_id == key_id:
                     del self._remembered[digest]
@@ -148,19 +150,19 @@ class Keys:
         if digest not in self._remembered:
             return None
         project_id, key_id, _ = _parse(text)
-        key = await asyncio.to_thread(self._find, project_id, key_id)
+        key = await self._standing(project_id, key_id)
         return self._accept(digest, key, project_id) if key and self._still_good(digest, key) else None
 
     async def verify(self, text: str) -> Principal:
         """Whose key this is. Raises `Unauthorized` (INVALID_API_KEY) whatever else it is given."""
         digest = self._digest(text)
         project_id, key_id, secret = _parse(text)
-        key = await asyncio.to_thread(self._find, project_id, key_id)
+        key = await self._standing(project_id, key_id)
         if key is not None and self._still_good(digest, key):
             return self._accept(digest, key, project_id)
         matches = await self._check(digest, secret, key.hash.encode() if key else _NOBODY)
         # Looked at again: it may have been revoked while bcrypt ran.
-        if not matches or key is None or await asyncio.to_thread(self._find, project_id, key_id) is None:
+        if not matches or key is None or await self._standing(project_id, key_id) is None:
             self._remembered.pop(digest, None)
             raise Unauthorized(
                 "This key is not valid. Make a new one in the project's settings.", code="INVALID_API_KEY"
@@ -184,6 +186,14 @@ class Keys:
     def _digest(self, text: object) -> bytes:
         data = text.encode(errors="surrogatepass") if isinstance(text, str) else repr(text).encode()
         return hmac.digest(self._digest_key, data, hashlib.sha256)
+
+    async def _standing(self, project_id: str, key_id: str) -> StoredKey | None:
+        """The stored key, not from before a revocation that has been answered."""
+        while True:
+            before = self._revocations
+            key = await asyncio.to_thread(self._find, project_id, key_id)
+            if before == self._revocations:
+                return key
 
     def _find(self, project_id: str, key_id: str) -> StoredKey | None:
         """The stored key, read anew only where the file changed. Blocks; raises nothing."""

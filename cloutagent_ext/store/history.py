@@ -46,7 +46,10 @@ def _row(project: Path, number: int) -> VersionRow | None:
     try:
         record = versions.record(project, number)
     except CloutError as error:
-        changed = versions.folder_of(project, number).stat().st_mtime
+        try:
+            changed = versions.folder_of(project, number).stat().st_mtime
+        except FileNotFoundError:
+            return None
         made = timestamp(datetime.fromtimestamp(changed, UTC))
         return VersionRow(version=number, created_at=made, unreadable=error.message)
     return None if record is None else row(record)

@@ -92,7 +92,7 @@ class Listing:
             if known.starts is None:
                 return known.row
             return known.row.model_copy(update={"trusted": self._trusted(project_id, known.starts)})
-        except NotFound:
+        except (NotFound, FileNotFoundError):  # deleted since the ids were listed
             return None
 
 

@@ -340,8 +340,13 @@ class ProjectStore:
 
         Raises `InvalidRequest` (a bad path), `Conflict` (a folder), `TooLarge` (50 MB in all).
         """
-        await self._in_turn(project_id, lambda: self._writer.write_file(str(project_id), path, data))
-        return (await self.read_file(project_id, path))[1]
+        folder = self._folder(project_id)
+
+        def write() -> FileRow:
+            self._writer.write_file(str(project_id), path, data)
+            return project_files.read(project_files.live(folder), path)[1]  # before anybody else's turn
+
+        return await self._in_turn(project_id, write)
 
     async def delete_file(self, project_id: str, path: str) -> None:
         """Remove one file. Raises `NotFound`, `InvalidRequest`."""

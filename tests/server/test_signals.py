@@ -78,7 +78,7 @@ def processes(executions: list[str]) -> dict[str, list[int]]:
     return found
 
 
-def wait(condition: Any, within_s: float = 40) -> Any:
+def wait(condition: Any, within_s: float = 120) -> Any:
     deadline = time.monotonic() + within_s
     while not (found := condition()):
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -15,6 +15,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -239,6 +240,8 @@ class Errors:
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._room = LOG_BYTES
         self._file: IO[bytes] | None = None
+        self._writing = threading.Lock()
+        self._closed = False
         self._cut = False
         self.ended = asyncio.Event()
 
@@ -281,7 +284,9 @@ class Errors:
         return self._mask(clean(line[: 2 * _LINE_BYTES]))[:_LINE_BYTES]
 
     def _write(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # a full disk: the server goes on without its log
+        with self._writing, contextlib.suppress(OSError):  # a full disk: the server goes on without its log
+            if self._closed:  # a thread outlives the task that waited for it
+                return
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("ab")
@@ -292,9 +297,14 @@ class Errors:
         self._room -= len(data)
 
     async def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            await asyncio.to_thread(self._file.close)
+        """Close the file; nothing is written any more."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._writing:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
 
 
 @dataclass(frozen=True)

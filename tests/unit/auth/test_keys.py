@@ -20,6 +20,7 @@ from cloutagent_ext.auth.keys import BCRYPT_COST, REMEMBER_S, TRUST_S, USED_EVER
 from cloutagent_ext.auth.principal import Principal
 from cloutagent_ext.errors import NewerFormat, NotFound, TooLarge, Unauthorized, Unavailable, UnreadableFile
 from cloutagent_ext.schema.base import timestamp
+from tests.support.held_threads import HeldThreads
 
 from .conftest import Clock
 
@@ -183,6 +184,25 @@ async def test_a_revoked_key_opens_nothing_from_then_on(keys: Keys, pid: str) ->
     for missing in (created.id, "nope", ""):
         with pytest.raises(NotFound):
             await keys.revoke(pid, missing)
+
+
+@pytest.mark.parametrize("how", ["recall", "verify"])
+async def test_who_looked_at_a_key_just_before_it_was_revoked_does_not_let_it_in(
+    keys: Keys, pid: str, how: str
+) -> None:
+    created = await keys.create(pid, "CI")
+    await keys.verify(created.api_key)
+    found = HeldThreads().after("_find")
+    looking = asyncio.ensure_future(getattr(keys, how)(created.api_key))
+    await found.reached()
+    await keys.revoke(pid, created.id)
+    found.go()
+    if how == "recall":
+        assert await looking is None
+    else:
+        with pytest.raises(Unauthorized):
+            await looking
+    assert keys.remembered(created.api_key) is None
 
 
 async def test_a_key_revoked_by_another_server_stops_within_two_seconds(

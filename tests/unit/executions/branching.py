@@ -58,7 +58,7 @@ class World:
         )
 
     async def end_of(self, execution_id: str) -> ExecutionState:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             return await self.office.executions.wait(execution_id)
 
     async def fork(self, execution_id: str, **request: Any) -> ExecutionState:

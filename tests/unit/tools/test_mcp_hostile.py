@@ -14,8 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cloutagent_ext.engine.masking import NOTHING
 from cloutagent_ext.engine.ports import EndExecution, ToolError
 from cloutagent_ext.engine.tools import mcp_process
+from tests.support.held_threads import HeldThreads
 from tests.support.mcp_bench import HOSTILE, McpBench
 from tests.support.patience import SLACK
 
@@ -257,6 +259,23 @@ async def test_stopping_in_the_middle_of_a_start_or_a_call_leaves_nothing(tmp_pa
         assert time.monotonic() - began < SLACK * 3
         assert await starting == {}
         assert "went away" in await calling
+
+
+async def test_last_words_that_come_at_the_very_end_leave_no_file_open(tmp_path):
+    errors = mcp_process.Errors(tmp_path / "log", NOTHING)
+    stderr = asyncio.StreamReader()
+    stderr.feed_data(b"bye\n")
+    write = HeldThreads().before("_write")
+    following = asyncio.create_task(errors.follow(stderr))
+    await write.reached()
+    following.cancel()
+    await asyncio.wait({following})
+    await errors.close()
+    write.go()
+    for _ in range(50):
+        await asyncio.to_thread(int)
+    assert not (tmp_path / "log").exists()
+    assert errors.last_lines == ["bye"]
 
 
 async def test_a_start_that_is_cancelled_at_any_await_leaves_no_supervisor(tmp_path):
