@@ -1,7 +1,8 @@
 """OpenTelemetry: spans, metrics and log records to a collector, by OTLP over HTTP (protobuf).
 
 A thread of its own imports OpenTelemetry, turns what comes into its words, and sends; everybody else
-puts things into a queue with an end. So a slow collector, a dead one, and an import that takes a second
+puts things into a queue with an end, and wakes it for a whole batch only: waking a thread for each costs
+whoever puts more than all the rest. So a slow collector, a dead one, and an import that takes a second
 cost the event loop nothing: what finds no room is dropped and counted, with a warning once a minute. No
 tracer or meter is registered for the whole process: what libraries would say of themselves through one
 is neither sent nor doubled.
@@ -16,10 +17,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,7 +63,9 @@ class Exporter:
         self._meters = meters
         self._hide = hide
         self._version = version
-        self._queue: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._queue: deque[tuple[str, Any]] = deque()
+        self._awake = threading.Event()
+        """Set when a batch waits, and at the end."""
         self._thread: threading.Thread | None = None
         self._off = False
         self._stopping = threading.Event()
@@ -94,11 +96,14 @@ class Exporter:
     def _put(self, signal: str, item: Any) -> None:
         if self._off:
             return
-        if self._queue.qsize() >= _MAX_WAITING:
+        waiting = len(self._queue)
+        if waiting >= _MAX_WAITING:
             if signal != "metrics":
                 self._meters.add("cloutagent.telemetry.dropped", 1, signal)
             return
-        self._queue.put((signal, item))
+        self._queue.append((signal, item))
+        if waiting >= _BATCH and not self._awake.is_set():
+            self._awake.set()
 
     def stop(self) -> None:
         """Send what waits, for two seconds at most once it is set up. Blocking."""
@@ -106,7 +111,7 @@ class Exporter:
             return
         self._meters.listener = None
         self._stopping.set()
-        self._queue.put(("stop", None))
+        self._awake.set()
         self._ready.wait(_SETUP_S)  # a process that ends as soon as it has begun
         self._thread.join(_LAST_S)
         if self._thread.is_alive() and self._otel is not None:
@@ -156,18 +161,20 @@ class Exporter:
         flushed = measured = time.monotonic()
         going = True
         while going:
-            try:
-                signal, item = self._queue.get(timeout=max(0.0, flushed + _FLUSH_S - time.monotonic()))
-            except queue.Empty:
-                signal, item = "", None
-            if signal == "stop":
-                going = False
-            elif signal == "metrics":
-                otel.measure(*item)
-            elif signal:
-                waiting[signal].append(item)
+            if not self._queue:
+                self._awake.wait(max(0.0, flushed + _FLUSH_S - time.monotonic()))
+            self._awake.clear()
+            ending = self._stopping.is_set()
+            full = False
+            while self._queue and not full:
+                signal, item = self._queue.popleft()
+                if signal == "metrics":
+                    otel.measure(*item)
+                else:
+                    waiting[signal].append(item)
+                    full = len(waiting[signal]) >= _BATCH
+            going = not ending or full
             now = time.monotonic()
-            full = any(len(items) >= _BATCH for items in waiting.values())
             if going and not full and now - flushed < _FLUSH_S:
                 continue
             flushed = now
