@@ -26,6 +26,24 @@ async def test_a_bad_body_is_400_with_a_reason(server: Caller, body: bytes) -> N
     assert (await server.get("projects"))["items"] == []
 
 
+async def test_sixty_four_levels_and_a_quarter_million_parts_are_taken_and_not_one_more(
+    server: Caller,
+) -> None:
+    project = await server.create()
+    path = f"projects/{project['id']}/execute"
+    for inner, refused in (
+        (b"[" * 62 + b"]" * 62, ""),
+        (b"[" * 63 + b"]" * 63, "at most 64 levels"),
+        (b"[" + b",".join([b"[]"] * 249_997) + b"]", ""),
+        (b"[" + b",".join([b"[]"] * 249_998) + b"]", "at most 250,000 lists and objects"),
+        (b'"' + b"[{" * 200_000 + b'"', ""),
+    ):
+        body = b'{"metadata": {"x": ' + inner + b"}}"
+        response = await server.call("POST", path, content=body, headers=JSON)
+        assert response.status_code == 400
+        assert (refused or "There is nothing to do") in response.text, inner[:80]  # the project has no task
+
+
 @pytest.mark.parametrize("settings", [{"max_body_mb": 0.01}])
 async def test_a_body_that_is_too_long_is_413_announced_or_not(server: Caller) -> None:
     body = json.dumps({"name": "x" * 20_000}).encode()

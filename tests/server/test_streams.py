@@ -87,6 +87,30 @@ async def test_a_live_stream_shows_events_as_they_happen_and_beats_while_it_is_q
     assert any('"cancelled"' in line for line in rest), "and ends after the last event"
 
 
+async def test_a_stream_ends_after_its_day_and_its_reader_goes_on_where_it_was(
+    server: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "_LONGEST_S", 0.0)
+    project = await server.create(**BASH)
+    await server.script(project["id"], SLEEPS)
+    execution = await server.execute(project["id"])
+    await until_running(server, execution)
+    ids: list[int] = []
+    async with asyncio.timeout(DEADLINE_S):
+        for _ in range(2):  # each ends by itself, though the execution goes on
+            async with server.stream(f"executions/{execution}/stream?from_event={len(ids) + 1}") as (
+                _,
+                found,
+            ):
+                ids += [frame.data["id"] async for frame in found]
+        assert (await server.get(f"executions/{execution}"))["status"] == "running"
+        monkeypatch.undo()
+        await server.call("POST", f"executions/{execution}/cancel")
+        async with server.stream(f"executions/{execution}/stream?from_event={len(ids) + 1}") as (_, found):
+            ids += [frame.data["id"] async for frame in found]
+    assert ids == list(range(1, len(ids) + 1))
+
+
 async def test_execute_itself_streams_when_asked_either_way(server: Caller) -> None:
     project = await server.create()
     await server.script(project["id"], {"text": WORDS})
