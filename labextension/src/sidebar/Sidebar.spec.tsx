@@ -63,6 +63,14 @@ describe('sidebar', () => {
     );
   });
 
+  it('says what to do next where there is no project, no such project, and no execution', async () => {
+    show({ 'GET projects': () => json({ items: [], next_cursor: null }) });
+    expect(await screen.findByText(/^No projects yet. Start from a template/)).toBeTruthy();
+    expect(screen.getByText(/^Runs appear here/)).toBeTruthy();
+    fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'zzz' } });
+    expect(await screen.findByText('No project has "zzz" in its name.')).toBeTruthy();
+  });
+
   it('leads to the templates, and to importing and backing up', async () => {
     const { onCommand, openMenu } = show({ 'GET projects': () => json({ items: [], next_cursor: null }) });
     expect(await screen.findByText(/runs without any account/)).toBeTruthy();
