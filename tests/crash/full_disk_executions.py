@@ -113,7 +113,7 @@ async def main(folder: Path, outside: Path) -> None:
 
     # The running one ends at its next step, with a plain name; all that was said before is kept.
     gate(0, outside).touch()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         state = await executions.wait(fails)
     assert state.error, state
     assert (state.status, state.error.code) == ("failed", "DISK_FULL"), state
@@ -131,7 +131,7 @@ async def main(folder: Path, outside: Path) -> None:
     kept.unlink(missing_ok=True)
     greedy = asyncio.create_task(asyncio.to_thread(keep_full, folder, enough := Event()))
     gate(3, outside).touch()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while "waiting for the disk" not in ((state := await executions.state(mute)).current_step or ""):
             await asyncio.sleep(0.02)
     enough.set()
@@ -144,7 +144,7 @@ async def main(folder: Path, outside: Path) -> None:
     await executions.cancel(waiting, by="ada")
     await executions.cancel(cancelled, by="ada")
     for each in (waiting, cancelled):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             assert (await executions.wait(each)).status == "cancelled"
     assert time.monotonic() - began < SLACK * 10
     assert (await office.events(old.execution_id))[-1]["type"] == "complete"
@@ -167,9 +167,9 @@ async def main(folder: Path, outside: Path) -> None:
     # Room again: no restart is needed.
     (folder / "ballast").unlink()
     gate(2, outside).touch()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         assert (await executions.wait(spared)).status == "completed"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         state = await executions.wait(mute)
     assert (state.status, state.error and state.error.code) == ("failed", "DISK_FULL"), state
     assert [event["type"] for event in await office.events(mute)].count("error") == 1

@@ -64,7 +64,7 @@ async def test_nothing_that_a_model_or_tool_says_makes_a_frame_of_its_own(server
     for path in (f"executions/{execution}/stream", f"stream?watch={execution}:1"):
         async with server.http.stream("GET", server.path(path), headers=server.user_headers) as response:
             received = b""
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 async for piece in response.aiter_raw():
                     received += piece
                     if b'"type":"complete"' in received and received.endswith(b"\n\n"):

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 @dataclass

@@ -115,7 +115,7 @@ def frames(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def until(condition: Callable[[], Any], within_s: float = 20) -> Any:
+def until(condition: Callable[[], Any], within_s: float = 90) -> Any:
     deadline = time.monotonic() + within_s
     while not (found := condition()):
         assert time.monotonic() < deadline, "the condition did not come true in time"

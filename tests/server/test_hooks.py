@@ -149,7 +149,7 @@ async def test_a_cancel_while_a_hook_runs_leaves_no_process(server: Caller) -> N
     )
     execution = await server.execute(pid)
     up = Path(server.extension.services.settings.data_dir) / "temp" / execution / "workspace/up"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not up.exists():
             await asyncio.sleep(0.02)
     response = await server.call("POST", f"executions/{execution}/cancel", json={})
@@ -341,7 +341,7 @@ async def test_a_caller_who_goes_away_ends_the_backtest(server: Caller) -> None:
     pid = await guarded(server, bash("true", "a"), script=slow, hooks=[hook(enabled=False, timeout_s=600)])
     await run(server, pid)
     task = asyncio.create_task(backtest(server, pid))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not marked("backtest-", prefix=True):
             await asyncio.sleep(0.05)
     task.cancel()

@@ -168,7 +168,7 @@ def _latest(server: LiveServer, project: str) -> dict[str, Any]:
     return dict(server.request("GET", f"executions?project={project}&limit=1")[1]["items"][0])
 
 
-async def _until(condition: Any, within_s: float = 40) -> None:
+async def _until(condition: Any, within_s: float = 90) -> None:
     deadline = time.monotonic() + within_s
     while not await asyncio.to_thread(condition):
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -259,7 +259,7 @@ async def test_a_kernel_that_died_is_lost_state_and_the_next_call_finds_the_new_
     await shared.text("python", code="kept = 1")
     pid = shared.app.kernel_manager.get_kernel(kernel).provisioner.pid
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while "state lost" not in (said := await shared.error("python", code="kept")):
             assert "does not answer" in said or "No Python" in said or "busy" in said, said
     async with asyncio.timeout(60):

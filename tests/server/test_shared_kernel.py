@@ -37,7 +37,7 @@ class Shared:
         return str(self.other.execute(code, stop_on_error=True))
 
     async def reply(self, message_id: str) -> str:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while True:
                 message = await self.other.get_shell_msg(timeout=30)
                 if message["parent_header"].get("msg_id") == message_id:
@@ -118,7 +118,7 @@ async def test_somebody_who_prints_without_end_does_not_hold_it_up(two: Shared, 
 async def test_an_error_of_ours_throws_nothing_of_theirs_out(two: Shared, tmp_path: Path) -> None:
     started = tmp_path / "started"
     mine = asyncio.create_task(two.mine(f"open({str(started)!r}, 'w').close()\n" + raises(tmp_path / "gate")))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not started.exists():
             await asyncio.sleep(0.02)
     theirs = two.theirs("x = 1")

@@ -20,7 +20,7 @@ from typing import Any
 from .live_server import bare_environment, free_port, stop
 
 PROGRAM = Path(__file__).parents[2] / "labextension/node_modules/.bin/llmock"
-START_S = 20
+START_S = 90
 
 
 @dataclass

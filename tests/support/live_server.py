@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_S = 60
-STOP_S = 20
+START_S = 100
+STOP_S = 60
 
 
 @dataclass
@@ -194,7 +194,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-async def until(condition: Any, *, within_s: float = 20) -> Any:
+async def until(condition: Any, *, within_s: float = 90) -> Any:
     """What `condition()` gives as soon as it is true; fails after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not (found := condition()):

@@ -20,7 +20,7 @@ from .live_server import bare_environment, free_port
 
 EVERYTHING = Path(__file__).parents[2] / "labextension/node_modules/.bin/mcp-server-everything"
 SDK = Path(__file__).with_name("sdk_mcp.py")
-START_S = 30
+START_S = 90
 
 
 class MemoryLink:

@@ -60,7 +60,7 @@ class Stepping:
 async def waiting(office: Office, project: str, **request: Any) -> ExecutionState:
     """An execution that was started and waits for a person."""
     accepted = await office.accept(project, **request)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         state = await office.executions.wait(accepted.execution_id, for_people=False)
     assert state.status == "waiting", state
     return state
@@ -70,7 +70,7 @@ async def decided(office: Office, state: ExecutionState, *decisions: Decision) -
     """How it ended after its calls were decided upon, in their order."""
     for approval, decision in zip(state.approvals, decisions, strict=True):
         await office.executions.decide(state.execution_id, approval.call_id, decision)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         return await office.executions.wait(state.execution_id)
 
 

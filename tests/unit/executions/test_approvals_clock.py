@@ -45,7 +45,7 @@ async def still_waits(office: Office, execution_id: str) -> bool:
 
 
 async def denied(office: Office, execution_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         ended = await office.executions.wait(execution_id)
     assert ended.status == "completed", ended.error
     told = await office.until(execution_id, "approval")

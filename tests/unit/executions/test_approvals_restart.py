@@ -240,7 +240,7 @@ async def test_a_question_about_a_silent_call_goes_with_the_call(open_office: Op
     await live.questions.ask(question)
     await first.services.stop(0)
     second = await open_office()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         ended = await second.executions.wait(accepted.execution_id)
     assert (ended.status, ended.approvals) == ("completed", []), ended.error
     [told] = of_type(await second.events(accepted.execution_id), "approval")

@@ -57,7 +57,7 @@ async def test_a_clock_that_is_set_in_the_middle_neither_lengthens_nor_ends_an_e
 
 async def running(office: Office, execution_id: str) -> None:
     """It is in its second command."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             calls = [each for each in await office.events(execution_id) if each["type"] == "tool_call"]
             if len(calls) == 2:

@@ -216,7 +216,7 @@ async def test_a_cancel_that_comes_after_the_end_changes_nothing(office: Office)
     live = office.executions._scheduler.live[accepted.execution_id]
     await office.until(accepted.execution_id, "tool_result")
     stop = threads.before("fsync")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while live.state.status != "completed":
             await asyncio.sleep(0)
     with pytest.raises(Conflict, match="has ended already"):
@@ -351,7 +351,7 @@ async def test_who_begins_to_watch_at_the_end_is_not_kept_waiting() -> None:
     async def state(_: str) -> Any:
         raise AssertionError
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         assert [each async for each in watchers.follow(state)] == []
 
 
@@ -371,5 +371,5 @@ async def test_a_kernel_that_comes_after_two_cancels_is_ended_all_the_same() -> 
         await asyncio.sleep(0)
     await asyncio.wait({starting})
     start.set_result("k")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         await ended.wait()

@@ -46,7 +46,7 @@ def let_go(office: Office, execution_id: str) -> None:
 
 
 async def end_of(office: Office, execution_id: str) -> str:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         return (await office.executions.wait(execution_id)).status
 
 

@@ -33,7 +33,7 @@ async def metrics(office: Office, **query: object) -> Metrics:
 
 
 async def caught_up(office: Office) -> Metrics:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not (found := await metrics(office)).complete:
             await asyncio.sleep(0.01)
     return found
@@ -146,7 +146,7 @@ async def test_what_a_death_kept_from_the_ledger_is_added_at_the_next_start(open
         connection.execute("DELETE FROM tools")
         connection.execute("DELETE FROM spent")
     again = await open_office()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not (found := await metrics(again)).executions.completed:
             await asyncio.sleep(0.01)
     assert found.usage == first.usage
@@ -255,7 +255,7 @@ async def test_one_that_expires_while_another_server_starts_keeps_its_summary(
 
     async def start() -> None:
         starting.start(catch_up=True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not await starting.complete():
                 await asyncio.sleep(0.01)
 

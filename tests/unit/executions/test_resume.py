@@ -81,13 +81,13 @@ async def test_after_a_kill_it_goes_on_in_its_own_log_and_a_tool_in_flight_is_un
     assert victim.stdout is not None
     execution_id = (await victim.stdout.readline()).decode().strip()
     await until_there(marks)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while b"second" not in await asyncio.to_thread(marks.read_bytes):
             await asyncio.sleep(0.02)
     await kill(victim)
 
     office = await open_office()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         state = await office.executions.wait(execution_id)
     assert state.status == "completed", state
     assert (await asyncio.to_thread(marks.read_text)).split() == ["first", "second", "third"]
@@ -194,7 +194,7 @@ async def test_damage_in_the_middle_of_the_journal_leaves_it_interrupted_and_say
     await asyncio.to_thread(path.write_bytes, broken)
     for _ in range(2):  # said once, however often a server starts
         office = await open_office()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             state = await office.executions.wait(execution_id)
         assert state.status == "interrupted"
         whys = [event["why"] for event in await office.events(execution_id) if event["type"] == "interrupted"]

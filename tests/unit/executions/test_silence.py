@@ -74,7 +74,7 @@ async def test_a_refusal_ends_it_by_name_and_its_processes_with_it(office: Offic
     accepted = await office.accept(project)
     asked = await office.until(accepted.execution_id, "approval_required")
     await office.executions.decide(accepted.execution_id, asked["call_id"], Decision(False, "ada"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         state = await office.executions.wait(accepted.execution_id)
     assert state.error is not None
     assert (state.error.code, state.error.details["waited_for"]) == ("STALLED", "the tool bash")

@@ -218,7 +218,7 @@ async def test_the_trace_of_a_real_run_adds_up_and_is_the_same_after_a_restart(
 
 
 async def until_two_calls(office: Office, execution_id: str) -> Trace:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             trace = await office.executions.results.trace(execution_id)
             tools = [span for span in trace.items if span.kind == "tool"]

@@ -24,7 +24,7 @@ FINE_NS = 20_000_000
 
 def remembered(definitions: Definitions, pid: str) -> object:
     """The project once it is believed without reading: its last change lies more than a tick back."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while (found := definitions.get(pid)) is not definitions.get(pid):
         assert time.monotonic() < deadline, "it is never believed"
         time.sleep(0.05)

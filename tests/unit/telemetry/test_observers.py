@@ -63,7 +63,7 @@ async def test_spans_of_an_execution_that_goes_on_at_another_server_are_those_of
 
 
 async def second_call(office: Office, execution_id: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             events = await office.events(execution_id)
             if len([event for event in events if event["type"] == "tool_call"]) == 2:
@@ -74,6 +74,6 @@ async def second_call(office: Office, execution_id: str) -> None:
 def sleep_until(what: Any) -> None:
     import time
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not what() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -190,7 +190,7 @@ def test_a_collector_that_was_away_is_found_again(monkeypatch: pytest.MonkeyPatc
         sends, meters = exporter(collector.url)
         sends.start()
         sends.span(TRACE, span(1))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not meters.read("cloutagent.telemetry.dropped") and time.monotonic() < deadline:
             threading.Event().wait(0.02)
         collector.refuse = None

@@ -63,7 +63,7 @@ def command(name: str, n: str) -> str:
     return f"DAEMON='{daemon}'\n" + ESCAPES[name].format(n=n) + "\nsleep 0.3\necho started"
 
 
-async def gone(n: str, within_s: float = 5) -> None:
+async def gone(n: str, within_s: float = 60) -> None:
     """Until no process has `n` in its command line."""
     deadline = time.monotonic() + within_s
     while living(n):
@@ -175,7 +175,7 @@ async def test_the_kernel_dies_when_the_server_is_killed_and_the_sweep_finds_its
     assert await process.stdout.readline() == b"running\n"
     process.kill()
     await process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while any("ipykernel" in line for line in survivors(execution_id)):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
