@@ -199,7 +199,9 @@ def main() -> int:
     project_id, key = asyncio.run(prepare_project())
     prepare_workspace(project_id)
     port, token = free_port(arguments.port), secrets.token_hex(16)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a script has put it into the background: there a shell has SIGINT ignored.
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.default_int_handler)
     server = start_server(port, token)
     try:
         wait_until_up(server, port)
