@@ -81,7 +81,7 @@ class Lab:
             self.complaints.append(f"{message.text} ({place['url']}:{place['lineNumber']})")
 
     def _failed(self, text: str) -> None:
-        # Lab takes its splash away twice where the theme changes while it fades: a timer of its own, one frame.
+        # Lab takes its splash away twice where the theme changes meanwhile: a timer, one frame.
         splash = "removeChild" in text and "jlab_core" in text and text.count("\n    at ") == 1
         if not splash:
             self.complaints.append(text)
