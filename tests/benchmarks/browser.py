@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -227,7 +228,29 @@ def _rows(count: int, ours: Measured, plain: Measured) -> list[Row]:
     return rows
 
 
-def main() -> None:
+def _canvas(browser: Browser, server: LiveServer) -> None:
+    warm = server.create_project("Warm", "empty")["id"]
+    for count in SIZES:
+        ours, plain = Measured(), Measured()
+        for _ in range(ROUNDS):
+            # A new one each time: where the last round had left view and cards is remembered.
+            project = _project(server, count)
+            size = _ours(browser, server, project, warm, ours)
+            _plain(browser, count, size, plain)
+        show(f"Canvas of {count} cards in Chromium, median of {ROUNDS}", _rows(count, ours, plain))
+
+
+MEASURES: dict[str, Callable[[Browser, LiveServer], None]] = {
+    "opening": panel.loaded,
+    "canvas": _canvas,
+    "scroll": monitor.scrolled,
+    "live": monitor.arriving,
+    "painted": monitor.painted,
+}
+PARTS = tuple(MEASURES)
+
+
+def main(*parts: str) -> None:
     path = os.environ.get("CLOUTAGENT_CHROMIUM") or shutil.which("chromium")
     assert path, "no Chromium: `apt-get install chromium`, or name one in CLOUTAGENT_CHROMIUM"
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
@@ -238,15 +261,6 @@ def main() -> None:
         options = ("--LabApp.expose_app_in_browser=True",)
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
         with live_server(folder, *options, app="lab", env=environment) as server:
-            panel.loaded(browser, server)
-            warm = server.create_project("Warm", "empty")["id"]
-            for count in SIZES:
-                ours, plain = Measured(), Measured()
-                for _ in range(ROUNDS):
-                    # A new one each time: where the last round had left view and cards is remembered.
-                    project = _project(server, count)
-                    size = _ours(browser, server, project, warm, ours)
-                    _plain(browser, count, size, plain)
-                show(f"Canvas of {count} cards in Chromium, median of {ROUNDS}", _rows(count, ours, plain))
-            monitor.measure(browser, server)
+            for part in parts or PARTS:
+                MEASURES[part](browser, server)
         browser.close()

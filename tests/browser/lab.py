@@ -118,6 +118,29 @@ class Lab:
         """The same for what else Lab keeps between two visits."""
         self._until_saved(lambda data: text in json.dumps(data))
 
+    def go_where_layout_has_lost(self, project: str) -> None:
+        """Open a workspace like this one, but that its layout does not name the tab of `project`."""
+        self.wait_until_layout_names(project)
+        lost = secrets.token_hex(4)
+        self.page.evaluate(
+            """async ([from, to, project]) => {
+                 const { workspaces } = window.jupyterapp.serviceManager;
+                 const { data } = await workspaces.fetch(from);
+                 const without = area => area && {
+                   ...area,
+                   widgets: area.widgets?.filter(name => !name.endsWith(project)),
+                   children: area.children?.map(without)
+                 };
+                 const { main } = data['layout-restorer:data'];
+                 main.dock = without(main.dock);
+                 main.current = null;
+                 await workspaces.save(to, { metadata: { id: to }, data });
+               }""",
+            [self.workspace, lost, project],
+        )
+        self.workspace = lost
+        self.go()
+
     def _until_saved(self, there: Callable[[dict[str, Any]], bool]) -> None:
         # Not `wait_for_function`: to that a promise is as good as true.
         ask = "async path => (await fetch(path, {cache: 'no-store'})).json()"

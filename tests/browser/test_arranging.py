@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import Lab
+from tests.browser.lab import THEME_NAMES, Lab
 from tests.browser.test_canvas import big_project
 from tests.browser.test_drawing import stored
 from tests.support.live_server import LiveServer
@@ -37,6 +37,17 @@ IN_LINE = """held => {
 """Whether this card's top, middle or bottom is another one's."""
 
 GRID = 20
+
+AT_REST = """
+async canvas => {
+  for (;;) {
+    const before = canvas.toDataURL();
+    await new Promise(done => setTimeout(done, 300));
+    if (canvas.toDataURL() === before) return before;
+  }
+}
+"""
+"""The picture of the map, once nothing moves any more."""
 
 
 def heap(server: LiveServer) -> str:
@@ -98,6 +109,19 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
     expect(west).not_to_be_in_viewport()
     page.mouse.up()
     expect(lab.card("agent")).not_to_be_in_viewport()
+    # It is painted by hand, and wears each theme that is put on, two dark ones one after the other too.
+    worn = lab.worn
+    pictures = [whole.evaluate(AT_REST)]
+    for theme in (each for each in THEME_NAMES if each != worn):
+        lab.wear(theme)
+        page.wait_for_function(
+            "seen => !seen.includes(document.querySelector('.ca-Map canvas').toDataURL())", arg=pictures
+        )
+        pictures.append(whole.evaluate(AT_REST))
+    lab.wear(worn)
+    page.wait_for_function(
+        "as_ever => document.querySelector('.ca-Map canvas').toDataURL() === as_ever", arg=pictures[0]
+    )
     fit.click()
     for card in page.locator(".react-flow__node").all():
         expect(card).to_be_in_viewport(ratio=0.99)

@@ -128,6 +128,16 @@ def test_what_was_paid_for_is_drawn_and_read(chromium: Browser, past: LiveServer
         lab.reload()
         lab.page.get_by_role("tab", name="Agent dashboard").click()
         drawn(lab)
+        # And the project is, where the workspace remembers it and the layout does not: as Lab saves it
+        # when it was loaded once without the extension.
+        opened = lab.page.evaluate(
+            "() => [...window.jupyterapp.shell.widgets('main')].map(each => each.projectId).find(Boolean)"
+        )
+        lab.go_where_layout_has_lost(opened)
+        expect(lab.page.get_by_role("tab", name="Agent dashboard")).to_be_visible()
+        expect(lab.card("agent")).to_have_count(0)
+        lab.command("cloutagent:open-project", id=opened)
+        expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
         lab.expect_quiet_console()
 
 

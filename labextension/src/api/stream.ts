@@ -8,6 +8,7 @@
  * A proxy may hold a stream back until it ends, and then not even its first bytes come, which the
  * server sends at once. Then pages of events are asked for (`polling.ts`) until a stream comes through.
  */
+import { inBatches } from './batches';
 import { ApiError, errorOf } from './errors';
 import type { Frame } from './frame';
 import { IDLE_LOOK_MS, LOOK_MS } from './pace';
@@ -35,7 +36,7 @@ export interface StreamOptions {
   onConnection: (connection: Connection) => void;
   /** The version that an answer of the server bears. */
   onVersion?: (version: string) => void;
-  /** Runs `task` before the next paint. */
+  /** Runs `task` before a paint, soon. */
   schedule?: (task: () => void) => void;
 }
 
@@ -53,19 +54,6 @@ const LONGEST_TRY_MS = 300_000;
 /** Changes of what is watched within this time share one reconnect. */
 const SETTLE_MS = 30;
 
-/** Before the next paint, or soon when the page is not painted at all. */
-function beforePaint(task: () => void): void {
-  let done = false;
-  const once = () => {
-    if (!done) {
-      done = true;
-      task();
-    }
-  };
-  requestAnimationFrame(once);
-  setTimeout(once, 250);
-}
-
 /** The wait before the next try after so many failures in a row; no two tabs come back together. */
 function backoff(failures: number): number {
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (0.75 + Math.random() / 2);
@@ -81,7 +69,7 @@ function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
 
 export class EventStream {
   constructor(private _options: StreamOptions) {
-    this._schedule = _options.schedule ?? beforePaint;
+    this._schedule = _options.schedule ?? inBatches();
     this._transport = async (path, init) => {
       const response = await _options.transport(path, init);
       const version = response.headers.get('X-CloutAgent-Version');

@@ -27,7 +27,7 @@ function drawnOf({ nodes, transform, width, height }: ReactFlowState): unknown[]
 }
 
 export function Overview({ moved }: { moved: () => void }): JSX.Element {
-  const { trans, dark } = useUi();
+  const { trans, theme } = useUi();
   const flow = useReactFlow();
   const store = useStoreApi();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -68,7 +68,7 @@ export function Overview({ moved }: { moved: () => void }): JSX.Element {
       clearTimeout(timer);
     };
     // The theme's colours are read when it is drawn.
-  }, [store, lit, dark]);
+  }, [store, lit, theme]);
 
   const look = (event: PointerEvent<HTMLCanvasElement>) => {
     const at = frame.current;

@@ -45,4 +45,22 @@ describe('undo and redo', () => {
     expect(history.past).toHaveLength(1);
     expect(undo(history).definition.name).toBe('Sales analyst');
   });
+
+  it('keep the last five hundred steps and forget the first, and an edit ends what could be redone', () => {
+    const first = begin(sampleDefinition());
+    let history = first;
+    for (let n = 1; n <= 510; n++) {
+      history = push(history, setting(history.definition, ['name'], `Name ${n}`));
+    }
+    let steps = 0;
+    for (let back = undo(history); back !== history; back = undo(history)) {
+      history = back;
+      steps++;
+    }
+    expect([steps, history.definition.name]).toEqual([500, 'Name 10']);
+    history = redo(history);
+    history = push(history, setting(history.definition, ['name'], 'Another way'));
+    expect(redo(history)).toBe(history);
+    expect(undo(history).definition.name).toBe('Name 11');
+  });
 });

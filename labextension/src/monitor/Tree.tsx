@@ -132,11 +132,14 @@ export function Tree(): JSX.Element {
   const rows = useMemo(() => (monitor ? rowsOf(monitor, toggled, only) : []), [monitor, toggled, only]);
   const focused = Math.max(0, rowIndex(rows, selected));
   const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
   const bottom = useRef(0);
 
+  // Rows that come, pictures and rendered text that grow: each makes the content higher. It is noticed once a
+  // frame, after layout and before paint, and asks for no layout of its own.
   useEffect(() => {
     const node = scroller.current;
-    if (!node || !following) {
+    if (!node || !content.current || !following) {
       return;
     }
     const toEnd = () => {
@@ -144,11 +147,10 @@ export function Tree(): JSX.Element {
       bottom.current = node.scrollTop;
     };
     toEnd();
-    // Pictures and rendered text grow after they were put in.
     const observer = new ResizeObserver(toEnd);
-    [...node.children].forEach(child => observer.observe(child));
+    [node, content.current].forEach(each => observer.observe(each));
     return () => observer.disconnect();
-  }, [rows, following]);
+  }, [following]);
 
   const reviewed = useProject(state => state.reviewed);
   useEffect(() => {
@@ -228,22 +230,29 @@ export function Tree(): JSX.Element {
     <div className="ca-Tree">
       <FilterBar found={trans._n('%1 row', '%1 rows', rows.length, rows.length)} />
       <div className="ca-Tree-scroll" ref={scroller} onScroll={onScroll}>
-        <div role="tree" tabIndex={-1} aria-label={trans.__('Steps of the execution')} onKeyDown={onKeyDown}>
-          <Rows
-            rows={rows}
-            focused={Math.min(focused, rows.length - 1)}
-            marked={rowIndex(rows, selected)}
-            scroller={scroller}
-          />
+        <div className="ca-Tree-content" role="presentation" ref={content}>
+          <div
+            role="tree"
+            tabIndex={-1}
+            aria-label={trans.__('Steps of the execution')}
+            onKeyDown={onKeyDown}
+          >
+            <Rows
+              rows={rows}
+              focused={Math.min(focused, rows.length - 1)}
+              marked={rowIndex(rows, selected)}
+              scroller={scroller}
+            />
+          </div>
+          {rows.length === 0 &&
+            (isFiltering(filter) ? (
+              <p className="ca-Hint">{trans.__('Nothing fits the filter.')}</p>
+            ) : (
+              <Calm />
+            ))}
+          <Waits />
+          <Outcome />
         </div>
-        {rows.length === 0 &&
-          (isFiltering(filter) ? (
-            <p className="ca-Hint">{trans.__('Nothing fits the filter.')}</p>
-          ) : (
-            <Calm />
-          ))}
-        <Waits />
-        <Outcome />
       </div>
       {!following && (
         <button type="button" className="ca-Follow" onClick={() => actions.follow(true)}>

@@ -145,7 +145,17 @@ export function openTab(
     state: store.getState,
     show: view =>
       render(
-        <UiProvider value={{ trans, client, RenderOutput: PlainOutput, dark: false, shell, preferences }}>
+        <UiProvider
+          value={{
+            trans,
+            client,
+            RenderOutput: PlainOutput,
+            dark: false,
+            theme: 'Light',
+            shell,
+            preferences
+          }}
+        >
           <TabProvider value={{ store, actions }}>{view}</TabProvider>
         </UiProvider>
       )

@@ -28,6 +28,8 @@ export interface Ui {
   client: Client;
   RenderOutput: RenderOutput;
   dark: boolean;
+  /** Name of Lab's theme: what is painted by hand is painted again when it changes. */
+  theme: string;
   shell: ShellPort;
   preferences: PreferencesStore;
 }

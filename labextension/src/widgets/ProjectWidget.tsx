@@ -111,6 +111,7 @@ export class ProjectWidget extends ReactWidget {
       client,
       RenderOutput: this._renderOutput,
       dark,
+      theme: themes?.theme ?? '',
       shell: this._shell,
       preferences
     };

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+
+import { graphOf } from '../graph/graph';
+import type { NewKind } from '../graph/items';
+import { openTab } from '../testing/tab';
+
+/** The same numbers each time. */
+function chances(seed: number): () => number {
+  let at = seed;
+  return () => (at = (at * 16807) % 2147483647) / 2147483647;
+}
+
+const KINDS: NewKind[] = ['subagent', 'hook', 'mcp', 'note'];
+
+describe('undo of everything', () => {
+  it.each([1, 2, 3, 4, 5])(
+    'leads back through any acts, one by one, and redo to their end (%i)',
+    async seed => {
+      const tab = openTab();
+      const { actions, state } = tab;
+      const chance = chances(seed * 7919);
+      const one = <T>(of: readonly T[]): T => of[Math.floor(chance() * of.length)];
+      const definition = () => state().history!.definition;
+      const cards = () => graphOf(definition()).cards.map(card => card.id);
+      const some = () => cards().filter(() => chance() < 0.4);
+      const sizes = () => new Map(cards().map(card => [card, { width: 240, height: 110 }]));
+      const acts: Record<string, () => unknown> = {
+        add: () => actions.add(one(KINDS), 'New', { x: Math.round(chance() * 900), y: 0 }),
+        connect: () => actions.connect(one(cards()), one(cards())),
+        disconnect: () => {
+          const wire = one(graphOf(definition()).edges);
+          if (wire) {
+            actions.disconnect(wire.source, wire.target);
+          }
+        },
+        wires: () => {
+          actions.pick(
+            [],
+            graphOf(definition())
+              .edges.filter(() => chance() < 0.3)
+              .map(edge => edge.id)
+          );
+          actions.remove();
+        },
+        remove: () => {
+          actions.pick(some().slice(0, 2), []);
+          actions.remove();
+        },
+        duplicate: () => {
+          actions.pick(some(), []);
+          actions.duplicate();
+        },
+        align: () => {
+          actions.pick(some(), []);
+          actions.align(one(['left', 'right', 'top', 'bottom', 'across', 'down'] as const), sizes());
+        },
+        tidy: () => actions.tidy(sizes()),
+        move: () => actions.move({ [one(cards())]: { x: Math.round(chance() * 900), y: 7 } }),
+        rename: () => {
+        const card = one(cards().filter(each => /^(subagent|hook|mcp):/.test(each)));
+        if (card) {
+          actions.rename(card, `Name ${chance()}`);
+        }
+      },
+        property: () => actions.edit(['agent', 'max_tokens'], Math.round(chance() * 9000)),
+        variable: () =>
+          actions.edit(['variables'], {
+            [`v${Math.round(chance() * 99)}`]: { default: 'x', required: false }
+          }),
+        limits: () => actions.edit(['limits', 'max_cost_usd'], chance())
+      };
+      const seen = [definition()];
+      const used = new Set<string>();
+      for (let n = 0; n < 80; n++) {
+        const name = one(Object.keys(acts));
+        const before = state().history!.past.length;
+        await acts[name]();
+        const steps = state().history!.past.length - before;
+        // Typing on in one field is one step; every other act that changes something is one of its own.
+        expect(steps, name).toBeLessThanOrEqual(1);
+        if (steps === 1) {
+          used.add(name);
+          seen.push(definition());
+        } else {
+          seen[seen.length - 1] = definition();
+        }
+      }
+      expect(used.size).toBeGreaterThan(Object.keys(acts).length - 4);
+      for (const each of [...seen].reverse()) {
+        expect(definition()).toEqual(each);
+        actions.undo();
+      }
+      expect(definition()).toEqual(seen[0]);
+      for (const each of seen) {
+        expect(definition()).toEqual(each);
+        actions.redo();
+      }
+      expect(definition()).toEqual(seen[seen.length - 1]);
+      actions.dispose();
+    }
+  );
+});
