@@ -147,6 +147,20 @@ describe('drawing', () => {
     expect(ids()).toHaveLength(11);
   });
 
+  it('lines up what is chosen, as one step', () => {
+    const { tab, card } = opened();
+    const lefts = () => {
+      const { cards } = graphOf(tab.state().history!.definition);
+      return new Set(cards.filter(each => tab.state().picked.includes(each.id)).map(each => each.position.x));
+    };
+    act(() => tab.actions.pick(['subagent:checker', 'hook:guard', 'mcp:time'], []));
+    expect(lefts().size).toBeGreaterThan(1);
+    fireEvent.click(screen.getByRole('button', { name: 'Align left edges' }));
+    expect(lefts().size).toBe(1);
+    fireEvent.keyDown(card('agent'), { key: 'z', ctrlKey: true });
+    expect(lefts().size).toBeGreaterThan(1);
+  });
+
   it('never deletes the agent', () => {
     const { tab, card, ids } = opened();
     fireEvent.keyDown(card('agent'), { key: 'a', ctrlKey: true });

@@ -12,7 +12,7 @@ export function ariaTexts(trans: Translation): Partial<AriaLabelConfig> {
     ),
     'node.a11yDescription.keyboardDisabled': trans.__('Press Enter to open its properties.'),
     'node.a11yDescription.ariaLiveMessage': ({ x, y }) => trans.__('Moved the card to %1, %2', x, y),
-    'edge.a11yDescription.default': trans.__('A connection; it follows from the definition.'),
+    'edge.a11yDescription.default': trans.__('A connection. Enter chooses it, Delete takes it away then.'),
     'minimap.ariaLabel': trans.__('Overview of the canvas'),
     'handle.ariaLabel': trans.__('Connection point')
   };

@@ -11,7 +11,7 @@ import type { Bar, Timeline as Bars } from '../stores/bars';
 import { marksOf, timelineOf } from '../stores/bars';
 import { filteredSteps } from '../stores/kinds';
 import { toolTitle } from '../stores/select';
-import { useActions, useProject, useUi } from '../ui/context';
+import { useActions, useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { duration, elapsed, money, tokens } from '../ui/format';
 import { useNow } from '../ui/hooks';
 import type { Translation } from '../ui/labels';
@@ -108,9 +108,9 @@ const BarRow = memo(function BarRow(props: RowProps): JSX.Element {
 });
 
 function useBars(): { timeline: Bars; bars: readonly Bar[]; now: number } | null {
-  const monitor = useProject(state => state.monitor);
+  const monitor = useProjectAtLeisure(state => state.monitor);
   const filter = useProject(state => state.runs.filter);
-  const skew = useProject(state => state.skewMs);
+  const skew = useProjectAtLeisure(state => state.skewMs);
   const going = monitor !== null && monitor.startedAt !== null && monitor.endedAt === null;
   const now = useNow(going) - skew;
   const timeline = useMemo(() => (monitor ? timelineOf(monitor) : null), [monitor]);

@@ -3,7 +3,7 @@
  *
  * Views import nothing of Lab; the shells in `widgets/` fill these contexts.
  */
-import { createContext, useContext } from 'react';
+import { createContext, useCallback, useContext, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
 
@@ -11,6 +11,7 @@ import type { Client } from '../api/client';
 import type { ProjectActions } from '../stores/actions';
 import type { Preferences, PreferencesStore } from '../stores/preferences';
 import type { ProjectState, ProjectStore } from '../stores/project';
+import { isActive } from '../stores/select';
 
 import type { Translation } from './labels';
 import type { ShellPort } from './port';
@@ -71,6 +72,40 @@ export function useActions(): ProjectActions {
 /** A part of the tab's state; the view is drawn again only when that part changes. */
 export function useProject<T>(select: (state: ProjectState) => T): T {
   return useStore(useTab().store, select);
+}
+
+/** How often a view is drawn that nobody reads word by word, in milliseconds. */
+const LEISURE_MS = 250;
+
+/** The same for a view of the whole: while something runs, drawn again some times a second and no more. */
+export function useProjectAtLeisure<T>(select: (state: ProjectState) => T): T {
+  const { store } = useTab();
+  const subscribe = useCallback(
+    (tell: () => void) => {
+      let last = -Infinity;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const now = () => {
+        clearTimeout(timer);
+        timer = undefined;
+        last = performance.now();
+        tell();
+      };
+      const stop = store.subscribe(state => {
+        const pause = isActive(state) ? last + LEISURE_MS - performance.now() : 0;
+        if (pause <= 0) {
+          now();
+        } else {
+          timer ??= setTimeout(now, pause);
+        }
+      });
+      return () => {
+        clearTimeout(timer);
+        stop();
+      };
+    },
+    [store]
+  );
+  return useSyncExternalStore(subscribe, () => select(store.getState()));
 }
 
 /** One of the person's settings; the view is drawn again when it changes. */
