@@ -21,6 +21,13 @@ def stored(lab: Lab, server: LiveServer, project: str, holds: Any) -> dict[str, 
     raise AssertionError(saved)
 
 
+MIDDLE = """path => {
+  const { x, y } = path.getPointAtLength(path.getTotalLength() / 2).matrixTransform(path.getScreenCTM());
+  return [x, y];
+}"""
+"""Where the middle of a wire is on the screen."""
+
+
 def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     lab: Lab, server: LiveServer
 ) -> None:
@@ -57,6 +64,15 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     page.mouse.move(end["x"] - 40, end["y"] - 10, steps=8)
     page.mouse.move(end["x"], end["y"], steps=4)
     page.mouse.up()
+    # A click chooses it, and what is chosen can be taken away and comes back.
+    wire = page.locator(".react-flow__edge[data-id='subagent:reader>mcp:mcp-server']")
+    middle = wire.locator(".react-flow__edge-path").evaluate(MIDDLE)
+    page.mouse.click(*middle)
+    expect(wire).to_have_class(re.compile("selected"))
+    page.keyboard.press("Delete")
+    expect(wire).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(wire).to_have_count(1)
     lab.card("agent").click()
     page.get_by_label(re.compile("^Task")).first.fill("Say hello.")
     page.get_by_role("button", name="Save", exact=True).first.click()

@@ -2,7 +2,7 @@
  * The cards as React Flow draws them. Positions live here while a card is being dragged, and go to the store
  * when it is let go.
  */
-import type { Edge, IsValidConnection, Node, NodeChange } from '@xyflow/react';
+import type { Edge, EdgeChange, IsValidConnection, Node, NodeChange } from '@xyflow/react';
 import {
   Background,
   BackgroundVariant,
@@ -106,6 +106,16 @@ export function Flow({ definition }: Props): JSX.Element {
     },
     [actions, graph, guide]
   );
+  const onEdgesChange = useCallback(
+    (changes: EdgeChange[]) => {
+      for (const change of changes) {
+        if (change.type === 'select') {
+          actions.pickWire(change.id, change.selected);
+        }
+      }
+    },
+    [actions]
+  );
   const keys = useKeys();
   const walk = useWalk(graph);
   const onKeyDown = useCallback(
@@ -159,6 +169,7 @@ export function Flow({ definition }: Props): JSX.Element {
         nodeTypes={CARD_TYPES}
         edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
+        onEdgesChange={onEdgesChange}
         onSelectionChange={onPicked}
         {...handlers}
         {...dragging}

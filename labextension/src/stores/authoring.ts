@@ -65,6 +65,13 @@ export class AuthoringActions extends EditingActions {
     this.pick(others.length < picked.length ? others : [...picked, card], pickedWires);
   }
 
+  /** Choose this wire too, or no longer. */
+  pickWire(wire: string, chosen: boolean): void {
+    const { picked, pickedWires } = this.state;
+    const others = pickedWires.filter(each => each !== wire);
+    this.pick(picked, chosen ? [...others, wire] : others);
+  }
+
   pickAll(): void {
     const shown = shownDefinition(this.state) ?? this._definition;
     this.pick(
