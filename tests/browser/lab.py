@@ -133,7 +133,7 @@ class Lab:
                  };
                  const { main } = data['layout-restorer:data'];
                  main.dock = without(main.dock);
-                 main.current = null;
+                 delete main.current;
                  await workspaces.save(to, { metadata: { id: to }, data });
                }""",
             [self.workspace, lost, project],
@@ -163,7 +163,7 @@ class Lab:
         self.go(**({"cloutagent": name} | ({"cloutagent-notebook": notebook} if notebook else {})))
         self.card("agent").wait_for()
 
-    def command(self, id: str, **args: Any) -> None:
+    def command(self, id: str, /, **args: Any) -> None:
         self.page.evaluate(
             "([id, args]) => window.jupyterapp.commands.execute(id, args).then(() => null)", [id, args]
         )

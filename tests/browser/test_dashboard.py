@@ -124,21 +124,22 @@ def test_what_was_paid_for_is_drawn_and_read(chromium: Browser, past: LiveServer
         expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
         expect(lab.monitor()).to_contain_text(re.compile("cost limit|time limit|failed"), timeout=SLOW_MS)
         # It is there again after a reload.
-        lab.wait_until_layout_names("dashboard")
-        lab.reload()
-        lab.page.get_by_role("tab", name="Agent dashboard").click()
-        drawn(lab)
-        # And the project is, where the workspace remembers it and the layout does not: as Lab saves it
-        # when it was loaded once without the extension.
         opened = lab.page.evaluate(
             "() => [...window.jupyterapp.shell.widgets('main')].map(each => each.projectId).find(Boolean)"
         )
+        lab.wait_until_layout_names("dashboard")
+        lab.wait_until_layout_names(opened)
+        lab.reload()
+        lab.page.get_by_role("tab", name="Agent dashboard").click()
+        drawn(lab)
+        lab.expect_quiet_console()
+        # And the project is, where the workspace remembers it and the layout does not: as Lab saves it
+        # when it was loaded once without the extension.
         lab.go_where_layout_has_lost(opened)
         expect(lab.page.get_by_role("tab", name="Agent dashboard")).to_be_visible()
         expect(lab.card("agent")).to_have_count(0)
         lab.command("cloutagent:open-project", id=opened)
         expect(lab.card("agent")).to_be_visible(timeout=SLOW_MS)
-        lab.expect_quiet_console()
 
 
 @pytest.mark.parametrize("dark", THEMES)

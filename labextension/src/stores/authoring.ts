@@ -65,11 +65,10 @@ export class AuthoringActions extends EditingActions {
     this.pick(others.length < picked.length ? others : [...picked, card], pickedWires);
   }
 
-  /** Choose this wire too, or no longer. */
+  /** Choose this wire too, or no longer. Which cards are chosen beside it, is said after it. */
   pickWire(wire: string, chosen: boolean): void {
-    const { picked, pickedWires } = this.state;
-    const others = pickedWires.filter(each => each !== wire);
-    this.pick(picked, chosen ? [...others, wire] : others);
+    const others = this.state.pickedWires.filter(each => each !== wire);
+    this.set({ pickedWires: chosen ? [...others, wire] : others, refusal: null });
   }
 
   pickAll(): void {
