@@ -20,6 +20,7 @@ from ..engine.masking import NOTHING, Mask
 from ..engine.ports import Clock, Decision, Question, Tool
 from ..engine.remembered import PastQuestion
 from ..errors import Conflict, InvalidRequest, NotFound
+from ..guard import SyncFailed
 from ..loading import loaded
 from ..schema.base import JsonObject
 from ..schema.execution import ENDED
@@ -189,7 +190,7 @@ class Questions:
         """Keep how long it has waited: after a restart only the wall would know, which can be set."""
         if asked.question.again or self._live.state.status in ENDED:
             return
-        with contextlib.suppress(OSError):  # then the next note says it
+        with contextlib.suppress(OSError, SyncFailed):  # then the next note says it
             await self._record(
                 "approval_waited",
                 call_span=_key(asked.question),
@@ -304,7 +305,8 @@ class Questions:
             )
 
     async def _record(self, kind: str, **fields: Any) -> None:
-        await (await self._live.journal()).record(kind, sync=True, **fields)
+        with self._live.guard.noticing():
+            await (await self._live.journal()).record(kind, sync=True, **fields)
 
     async def close(self) -> None:
         """Nobody of this process is waited for any more; decisions under way are finished."""

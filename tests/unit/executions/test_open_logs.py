@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
+from cloutagent_ext.engine.ports import Decision
 from cloutagent_ext.errors import CloutError, DiskFull, Unavailable
 from cloutagent_ext.executions import appendfile
 from tests.support.live_server import until
 
-from .conftest import Office, Opens, bash
+from .conftest import Office, Opens, agent, bash
 from .test_queue import gated
 
 WAITS = "waiting for the disk"
@@ -249,6 +250,23 @@ async def test_a_failed_sync_is_never_tried_again_as_if_it_had_not_been(
     assert again.services.read_only is None
     assert (await again.executions.state(execution)).status == state.status
     assert (await again.run(other)).status == "completed"
+
+
+async def test_a_decision_that_did_not_reach_the_disk_is_refused_and_closes_it(
+    open_office: Opens, disks: Disks, tmp_path: Path
+) -> None:
+    office, ran = await open_office(), tmp_path / "ran"
+    project = await office.project(bash(f"touch {ran}"), agent=agent(permissions={"bash": "ask"}))
+    execution = (await office.accept(project)).execution_id
+    asked = await office.until(execution, "approval_required")
+    disks.fail(project, errno.EIO, call="fsync")
+    with pytest.raises(Unavailable, match="could not be brought to the disk"):
+        await office.executions.decide(execution, asked["call_id"], Decision(True, "ada"))
+    assert "disk failed" in (office.services.read_only or "")
+    await office.executions.cancel(execution, "ada")
+    async with asyncio.timeout(30):
+        assert (await office.executions.wait(execution)).status == "cancelled"
+    assert not ran.exists()
 
 
 async def test_a_log_whose_sync_failed_says_so_for_good(disks: Disks, tmp_path: Path) -> None:
