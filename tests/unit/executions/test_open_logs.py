@@ -94,6 +94,7 @@ def whole(events: list[dict[str, Any]]) -> str:
     return str(ends[0])
 
 
+@pytest.mark.nightly  # the real server of `test_real_disks` shows the same in every run
 @pytest.mark.parametrize("wish", ["end", "cancel"])
 @pytest.mark.parametrize(
     ("number", "call", "code"),
