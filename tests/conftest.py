@@ -23,9 +23,11 @@ _CREDENTIALS = ("ANTHROPIC_", "CLAUDE_", "OPENAI_")
 for _name in [name for name in os.environ if name.startswith(_CREDENTIALS)]:
     del os.environ[_name]
 
-# A shell's background job ignores Ctrl-C, and so would every server and command started from it.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's background job ignores Ctrl-C, one under `nohup` a closed terminal, and so would every server
+# and command started from it.
+for _number, _default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _default)
 
 
 class NetworkClosed(AssertionError):
