@@ -28,9 +28,11 @@ _POLL_S = 0.01
 class Owner:
     """Held: this process, and no other, writes the execution's files."""
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, fd: int, *, inherited: bool) -> None:
         self._path = path
         self._fd = fd
+        self.inherited = inherited
+        """Whether somebody had signed before, who is dead now or has let go."""
 
     @classmethod
     def take(cls, folder: Path) -> Self | None:
@@ -57,9 +59,15 @@ class Owner:
             # The owner before us may have removed the file between our open and our lock.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(fd), path.stat()):
+                    inherited = os.fstat(fd).st_size > 0
                     _sign(fd)
-                    return cls(path, fd)
+                    return cls(path, fd, inherited=inherited)
             os.close(fd)
+
+    def unsign(self) -> None:
+        """Leave no name behind: whoever only looked must not be taken for one that has had it."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, 0)
 
     def release(self, *, finished: bool) -> None:
         """Let go. `finished`: the execution has ended and nobody needs to look at it again."""

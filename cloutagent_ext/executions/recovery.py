@@ -139,10 +139,10 @@ async def _judge(folder: Path, owner: Owner, adopt: Adopt) -> tuple[Live | None,
         spec = await asyncio.to_thread(records.read_spec, folder)
         log = await EventLog.open(folder)
     except (NotFound, FileNotFoundError):
-        return None, await _forget_half_made(folder)
+        return None, await _forget_half_made(folder, owner)
     if log.last_id == 0:
         await log.close()
-        return None, await _forget_half_made(folder)
+        return None, await _forget_half_made(folder, owner)
     try:
         state = await asyncio.to_thread(records.refold, folder)
         live = adopt(spec, folder, owner, log, state)
@@ -162,17 +162,20 @@ def _take(folder: Path) -> Owner | None:
         return None  # deleted meanwhile
 
 
-async def _forget_half_made(folder: Path) -> bool:
+async def _forget_half_made(folder: Path, owner: Owner) -> bool:
     """Remove what nobody was told of, unless it may be in the making; whether it is gone.
 
-    Whoever makes one owns it before anything is written: with a `spec.json` and without an
-    owner it is dead. Only an empty folder may be a moment before that.
+    Whoever makes one owns it before anything is written: with a `spec.json`, or with a name in its owner
+    file, and without an owner it is dead. Only an empty folder may be a moment before that.
     """
 
     def remove() -> bool:
-        old = (folder / records.SPEC).exists() or time.time() - folder.stat().st_mtime > _HALF_MADE_S
+        dead = owner.inherited or (folder / records.SPEC).exists()
+        old = dead or time.time() - folder.stat().st_mtime > _HALF_MADE_S
         if old:
             records.remove(folder)
+        else:
+            owner.unsign()
         return old
 
     return await asyncio.to_thread(remove)

@@ -52,6 +52,17 @@ async def processes_of(execution_id: str) -> list[str]:
     return await asyncio.to_thread(look)
 
 
+async def none_lives(execution_id: str) -> None:
+    """Return once no process of it does.
+
+    A supervisor that a server was just starting when it was killed cannot be seen before its exec; it finds
+    nobody to tell it what to start, and ends by itself.
+    """
+    async with asyncio.timeout(30):
+        while await processes_of(execution_id):
+            await asyncio.sleep(0.05)
+
+
 async def test_a_run_computes_with_the_projects_files_and_says_so(office: Office) -> None:
     project = await office.project(
         bash("wc -l < sales.csv; echo made > report.txt"), files={"sales.csv": b"a\n1\n2\n"}
