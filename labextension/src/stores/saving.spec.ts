@@ -204,6 +204,10 @@ describe('a save that meets somebody else’s changes', () => {
     kept.change({ name: 'Once more' });
     await tab.actions.lookAgain();
     expect(mine().name).toBe('From a notebook'); // somebody who moves in and out does not ask each time
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(mine().name).toBe('Once more'); // and learns of it without another move
+    kept.change({ name: 'A third time' });
+    await tab.actions.lookAgain();
     tab.actions.edit(['name'], 'Mine');
     await vi.advanceTimersByTimeAsync(2_000);
     await tab.actions.lookAgain();

@@ -223,7 +223,16 @@ export class SavingActions extends TabActions {
    */
   async lookAgain(): Promise<void> {
     const busy = () => isDirty(this.state) || this.state.saving || this.state.frozen !== null;
-    if (!this.state.saved || busy() || Date.now() - this._looked < LOOK_MS) {
+    if (!this.state.saved || busy() || this.disposed) {
+      return;
+    }
+    const pause = this._looked + LOOK_MS - Date.now();
+    if (pause > 0) {
+      // Who moves in and out does not ask each time, but what was saved since the last look is shown all the same.
+      this._later ??= setTimeout(() => {
+        this._later = undefined;
+        void this.lookAgain();
+      }, pause);
       return;
     }
     this._looked = Date.now();
@@ -315,4 +324,5 @@ export class SavingActions extends TabActions {
   private _viewTimer: ReturnType<typeof setTimeout> | undefined;
   private _view: UiPatch = {};
   private _looked = 0;
+  private _later: ReturnType<typeof setTimeout> | undefined;
 }
