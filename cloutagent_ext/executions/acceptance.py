@@ -229,7 +229,7 @@ class Acceptance:
         newest, found = None, list[ExecutionState]()
         for execution_id, _ in (await self._records.ids(project_id))[:_LOOKED_AT]:
             try:
-                state = await self._records.state(execution_id)
+                state = await self._records.state(execution_id, listed=True)
             except CloutError:
                 continue  # deleted meanwhile, or unreadable: not this check's concern
             if state.status != "completed" or state.simulated or state.total_cost_usd is None:

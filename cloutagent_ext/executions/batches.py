@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from .. import durable, filelocks
 from ..engine.ports import EndExecution
-from ..errors import InvalidRequest, UnreadableFile
+from ..errors import Conflict, InvalidRequest, UnreadableFile
 from ..schema.execution import Batch, Spec
 
 _log = logging.getLogger(__name__)
@@ -87,17 +87,8 @@ class Batches:
         """Whether the process that holds under this name still lives. Blocking."""
         if self._owner is not None and owner == self._owner[0]:
             return True
-        try:
-            fd = os.open(self._folder / _OWNERS / owner, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
+        with _if_dead(self._folder / _OWNERS / owner) as dead:
+            return not dead
 
     def _file(self, id: str, scope: str) -> Path:
         digest = hashlib.sha256(f"{scope}\n{id}".encode()).hexdigest()[:32]
@@ -119,15 +110,16 @@ class Batches:
                 )
 
     def _forget_old_ones(self) -> None:
-        before = time.time() - _KEPT_S
         for path in self._folder.glob("*.json"):
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < before:
-                    durable.remove(path)
-                    path.with_suffix(".lock").unlink(missing_ok=True)
+            if _is_old(path):
+                # Who holds its lock changes it just now. Who waits for the lock sees that the file of it is
+                # gone, and makes another one.
+                with contextlib.suppress(Conflict), filelocks.locked(lock := _lock(path), timeout_s=0):
+                    if _is_old(path):
+                        durable.remove(path)
+                        lock.unlink(missing_ok=True)
         for path in (self._folder / _OWNERS).iterdir():
-            if not self.alive(path.name):
-                path.unlink(missing_ok=True)
+            _bury(path)
 
 
 class Share:
@@ -240,6 +232,43 @@ class Share:
                 entry["held"] = 0.0
 
 
+@contextlib.contextmanager
+def _if_dead(owner: Path) -> Iterator[bool]:
+    """Whether nobody lives who holds under this file; inside the block nobody begins to. Blocking."""
+    try:
+        fd = os.open(owner, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            dead = True
+        except BlockingIOError:
+            dead = False
+        yield dead
+    finally:
+        os.close(fd)
+
+
+def _bury(owner: Path) -> None:
+    """Remove the name of a process that is dead: locked, so that nobody is just taking it."""
+    with _if_dead(owner) as dead:
+        if dead:
+            owner.unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return path.stat().st_mtime < time.time() - _KEPT_S
+    except FileNotFoundError:
+        return False
+
+
+def _lock(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
 def scope_of(spec: Spec) -> str:
     """Whose batches an execution may share."""
     return f"project {spec.project_id}" if spec.origin == "key" else "server"
@@ -248,7 +277,7 @@ def scope_of(spec: Spec) -> str:
 @contextlib.contextmanager
 def changed(path: Path) -> Iterator[dict[str, Any]]:
     """The content of a batch's file under its lock; what it is at the end is on disk afterwards. Blocking."""
-    with filelocks.locked(path.with_suffix(".lock")):
+    with filelocks.locked(_lock(path)):
         try:
             before = path.read_bytes()
         except FileNotFoundError:

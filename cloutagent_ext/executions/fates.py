@@ -54,9 +54,12 @@ class Fates:
             for live in await recovery.take_over(left, self._adopt):
                 await self._give(live)
 
-    async def state(self, execution_id: str) -> ExecutionState:
-        """How it stands, once it has its fate if nobody owned it. Raises NotFound, UnreadableFile."""
-        state = await self.seen(execution_id)
+    async def state(self, execution_id: str, *, listed: bool = False) -> ExecutionState:
+        """How it stands, once it has its fate if nobody owned it. Raises NotFound, UnreadableFile.
+
+        `listed`: see `Records.state`.
+        """
+        state = await self.seen(execution_id, listed=listed)
         if state.status == "interrupted" and not self._scheduler.stopping:
             # Said so a moment ago, and perhaps about to go on: nobody must take that for its end.
             with contextlib.suppress(TimeoutError):
@@ -76,10 +79,10 @@ class Fates:
             await self._records.find(execution_id)  # one that was never answered for is gone by now
         return state
 
-    async def seen(self, execution_id: str) -> ExecutionState:
+    async def seen(self, execution_id: str, *, listed: bool = False) -> ExecutionState:
         """How it stands here or on the disk, whoever owns it. Raises NotFound, UnreadableFile."""
         live = self._scheduler.live.get(execution_id)
-        return live.snapshot() if live is not None else await self._records.state(execution_id)
+        return live.snapshot() if live is not None else await self._records.state(execution_id, listed=listed)
 
     async def hold(self, execution_id: str) -> Live | None:
         """The execution, if this process holds it or can, because it has not ended and nobody owns it.

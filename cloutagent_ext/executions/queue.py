@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,10 +262,10 @@ class Executions:
 
     # ------------------------------------------------------------ look
 
-    async def state(self, execution_id: str) -> ExecutionState:
+    async def state(self, execution_id: str, *, listed: bool = False) -> ExecutionState:
         """How it stands; of one that has expired, what the ledger keeps. Raises NotFound, UnreadableFile."""
         try:
-            return await self._fates.state(execution_id)
+            return await self._fates.state(execution_id, listed=listed)
         except Expired as error:
             return await self.books.expired(execution_id, error)
 
@@ -282,7 +283,8 @@ class Executions:
         """Newest first; made at or after `since` and before `until`. Raises InvalidRequest."""
         wish = listing.Wish(project, status, since, until, limit, cursor, expired)
         found = await self._records.ids(project)
-        return await listing.page([each for each, _ in found], self.state, self.books.ledger, wish)
+        state = partial(self.state, listed=True)
+        return await listing.page([each for each, _ in found], state, self.books.ledger, wish)
 
     async def log(self, execution_id: str) -> EventLog:
         """Its log, to read. Raises NotFound."""

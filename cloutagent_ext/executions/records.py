@@ -112,11 +112,21 @@ class Records:
         _, folder = await self.find(execution_id)
         return await asyncio.to_thread(read_spec, folder)
 
-    async def state(self, execution_id: str) -> ExecutionState:
-        """How it stands by its files. Raises NotFound, UnreadableFile."""
+    async def state(self, execution_id: str, *, listed: bool = False) -> ExecutionState:
+        """How it stands by its files. Raises NotFound, UnreadableFile.
+
+        `listed`: it was there a moment ago (`ids`), so that for one in memory nobody looks once more.
+        """
         if (known := self._ended.get(execution_id)) is not None:
             self._ended.move_to_end(execution_id)
-            return known
+            if listed:
+                return known
+            # Another server on this data folder may have deleted it, or its project, or pinned it.
+            folder = self.folder(known.project_id, execution_id)
+            there, known.pinned = await asyncio.to_thread(_standing, folder)
+            if there:
+                return known
+            self._forget(execution_id)
         _, folder = await self.find(execution_id)
         followed = self._folds.pop(execution_id, None)
         before = self._deletions
@@ -156,10 +166,13 @@ class Records:
         except FileNotFoundError:  # somebody else's removal was faster
             raise NotFound(f"There is no execution {execution_id!r}.") from None
         finally:
-            self._deletions += 1
-            self._project_of.pop(execution_id, None)
-            self._ended.pop(execution_id, None)
-            self._folds.pop(execution_id, None)
+            self._forget(execution_id)
+
+    def _forget(self, execution_id: str) -> None:
+        self._deletions += 1
+        self._project_of.pop(execution_id, None)
+        self._ended.pop(execution_id, None)
+        self._folds.pop(execution_id, None)
 
 
 def names(executions: Path) -> list[str]:
@@ -209,6 +222,10 @@ def refold(folder: Path, state: fold.Folded | None = None) -> fold.Folded:
 def is_pinned(folder: Path) -> bool:
     """Whether it is kept beyond the retention. Blocking."""
     return (folder / PIN).exists()
+
+
+def _standing(folder: Path) -> tuple[bool, bool]:
+    return folder.is_dir(), is_pinned(folder)
 
 
 def _read_state(folder: Path, followed: fold.Folded | None) -> ExecutionState:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +18,8 @@ import pytest
 
 from cloutagent_ext.engine.ports import EndExecution
 from cloutagent_ext.errors import InvalidRequest, PriceUnknown
-from cloutagent_ext.executions.batches import Batches
+from cloutagent_ext.executions import batches as batches_module
+from cloutagent_ext.executions.batches import Batches, changed
 from cloutagent_ext.schema.execution import Batch
 from tests.support.messages_api import MessagesApi, Say
 
@@ -193,3 +199,53 @@ async def test_a_simulated_execution_takes_nothing_from_its_batch(office):
     project = await office.project()
     state = await office.run(project, batch={"id": "b1", "max_cost_usd": 0.000001})
     assert state.status == "completed"
+
+
+def test_a_batch_that_somebody_changes_just_now_is_not_forgotten_with_its_lock(tmp_path: Path) -> None:
+    """A second lock file would let two change the batch at once: money that one of them held was lost."""
+    found = Batches(tmp_path)
+    asyncio.run(found.open(BATCH, "server"))
+    [old] = (tmp_path / "batches").glob("*.json")
+    long_ago = time.time() - 100 * 24 * 3600
+    os.utime(old, (long_ago, long_ago))
+    with changed(old) as held:
+        asyncio.run(found.open(Batch(id="another", max_cost_usd=1.0), "server"))
+        assert old.exists()
+        assert old.with_suffix(".lock").exists(), "who comes next would lock another file"
+        held["executions"]["e"] = {"spent": 0.5, "held": 0.0, "owner": ""}
+    assert json.loads(old.read_text())["executions"]["e"]["spent"] == 0.5
+    os.utime(old, (long_ago, long_ago))
+    asyncio.run(found.open(Batch(id="a third", max_cost_usd=1.0), "server"))
+    assert not old.exists()
+    assert not old.with_suffix(".lock").exists()
+
+
+def test_a_server_that_takes_its_name_while_another_one_sweeps_is_not_taken_for_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it held would have counted as spent."""
+    sweeper, newcomer = Batches(tmp_path), Batches(tmp_path)
+    asyncio.run(sweeper.open(BATCH, "server"))
+    go, opened = threading.Event(), threading.Event()
+
+    def lock(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_EX:  # the newcomer: its file is there, and not locked yet
+            opened.set()
+            assert go.wait(60)
+        fcntl.flock(descriptor, how)
+
+    def close(descriptor: int) -> None:
+        os.close(descriptor)
+        if threading.current_thread() is threading.main_thread():  # the sweeper has let go of the file
+            go.set()
+            taken.result(60)
+
+    monkeypatch.setattr(batches_module, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": lock}))
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(newcomer.owner)
+        assert opened.wait(60)
+        monkeypatch.setattr(batches_module, "os", SimpleNamespace(**{**vars(os), "close": close}))
+        sweeper._forget_old_ones()
+    monkeypatch.undo()
+    assert sweeper.alive(taken.result())
+    newcomer.close()

@@ -1,7 +1,8 @@
-"""A project that is deleted while somebody asks for an execution of it: one of the two happens, whole."""
+"""What is deleted while somebody asks for it, here or by another server: one of the two happens, whole."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cloutagent_ext.executions.reserve import Reserve
 from cloutagent_ext.store.backups import Backups
 
 from .conftest import Office, Opens, bash
+from .test_interleavings import TwoDaysOn
 
 
 async def test_an_execution_that_begins_while_the_last_state_is_kept_stops_the_delete(
@@ -54,3 +56,37 @@ async def test_a_project_that_is_gone_accepts_nothing_and_stays_gone(open_office
 async def _kept(office: Office) -> list[str]:
     backups: Backups = office.services.backups
     return [row.name for row in await backups.rows() if row.kind == "deleted"]
+
+
+@pytest.mark.parametrize("what", ["execution", "project"])
+async def test_what_another_server_has_deleted_is_gone_here_too(open_office: Opens, what: str) -> None:
+    """An execution that has ended is kept in memory; it was shown from there until it was pushed out."""
+    office, other = await open_office(), await open_office()
+    project = await office.project(bash("echo a > made"))
+    execution_id = (await office.run(project)).execution_id
+    assert (await office.executions.state(execution_id)).status == "completed"
+    if what == "execution":
+        await other.executions.delete(execution_id)
+    else:
+        await other.services.store.delete(project, busy=other.executions.busy)
+    with pytest.raises(NotFound):
+        await office.executions.state(execution_id)
+    with pytest.raises(NotFound):
+        await office.executions.log(execution_id)
+    with pytest.raises(NotFound):
+        await office.executions.delete(execution_id)
+    assert (await office.executions.list()).items == []
+
+
+async def test_what_has_expired_or_is_pinned_in_another_server_is_so_here_too(open_office: Opens) -> None:
+    office = await open_office()
+    project = await office.project(bash("echo a > made"))
+    execution_id = (await office.run(project)).execution_id
+    other = await open_office(clock=TwoDaysOn(), retention_h=47)
+    for pinned in (True, False):
+        await other.executions.books.retention.pin(execution_id, pinned)
+        assert (await office.executions.state(execution_id)).pinned == pinned
+    async with asyncio.timeout(60):
+        while not await other.executions.books.retention.sweep():  # the ledger hears of it from the first
+            await asyncio.sleep(0.01)
+    assert (await office.executions.state(execution_id)).expired
