@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from blockbuster import BlockBuster
 
+from tests.support import patience
+
 _CREDENTIALS = ("ANTHROPIC_", "CLAUDE_", "OPENAI_")
 
 # Before anything of ours is imported: no test, and no child of one, ever sees them.
@@ -97,3 +99,15 @@ def _loop_not_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
     guard.activate()
     yield
     guard.deactivate()
+
+
+@pytest.fixture
+def promised() -> patience.Promised:
+    """Holds a test to the seconds that the product promises."""
+    return patience.promised
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "promised" in getattr(item, "fixturenames", ()):
+            item.add_marker("timed")

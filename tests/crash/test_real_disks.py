@@ -47,6 +47,7 @@ def test_a_disk_without_room_says_so_loses_nothing_and_is_used_again_without_a_r
     assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
 
 
+@pytest.mark.timed  # within the process that it starts
 def test_executions_on_a_disk_that_fills_up_end_by_name_lose_nothing_and_can_be_stopped(
     tmp_path: Path,
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cloutagent_ext.store.projects import ProjectStore
-from tests.support.patience import SLACK
+from tests.support.patience import Promised
 
 from .writer import number_of, numbered
 
@@ -115,7 +115,7 @@ def test_two_processes_lose_no_update_of_each_other(tmp_path: Path) -> None:
     "rounds", [4, pytest.param(50, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)])]
 )
 def test_of_two_servers_on_one_folder_the_survivor_goes_on_at_once_and_no_save_is_lost(
-    tmp_path: Path, rounds: int
+    tmp_path: Path, rounds: int, promised: Promised
 ) -> None:
     """Row F11: both write the same project, one is killed at any instant; its lock dies with it."""
     data_dir = tmp_path / "data"
@@ -131,11 +131,10 @@ def test_of_two_servers_on_one_folder_the_survivor_goes_on_at_once_and_no_save_i
             first.wait(30)
             # Lines that were printed before the kill may still wait in the pipe: read on beyond them.
             killed_at = number_of(asyncio.run(ProjectStore(data_dir).read(pid)).project)
-            began = time.monotonic()
-            assert second.stdout is not None
-            while (latest := int(second.stdout.readline())) <= killed_at:
-                seen.append(latest)
-            took = time.monotonic() - began
+            with promised(10, "The lock of the dead one was in the way."):
+                assert second.stdout is not None
+                while (latest := int(second.stdout.readline())) <= killed_at:
+                    seen.append(latest)
             seen.append(latest)
         finally:
             for each in (first, second):
@@ -144,7 +143,6 @@ def test_of_two_servers_on_one_folder_the_survivor_goes_on_at_once_and_no_save_i
             rest, errors = rest_of(each)
             assert "Traceback" not in errors, errors
             seen += map(int, rest)
-        assert took < SLACK * 10, "the lock of the dead one was in the way"
         assert len(seen) == len(set(seen)), "two saves were answered with the same number"
         store = ProjectStore(data_dir)
         asyncio.run(store.open())

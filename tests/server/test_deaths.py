@@ -23,7 +23,7 @@ from tests.crash.test_failpoints import RUN, Script
 from tests.support.live_server import LiveServer, live_server
 from tests.support.messages_api import MessagesApi
 from tests.support.messages_thread import messages_api
-from tests.support.patience import SLACK
+from tests.support.patience import Promised
 
 SHORT = ["accept.synced", "model.half", "tool.recorded:2", "subagent.named", "end.told"]
 LONG = [point for point in RUN if not point.startswith("save.") and point not in SHORT]
@@ -95,22 +95,19 @@ def test_the_next_server_goes_on_with_what_a_killed_one_was_at(tmp_path: Path, p
     ],
 )
 def test_a_server_told_to_end_at_any_point_ends_well_and_the_next_one_goes_on(
-    tmp_path: Path, point: str
+    tmp_path: Path, point: str, promised: Promised
 ) -> None:
     script = Script()
     with messages_api(script) as api:
         project = create(tmp_path)
-        began = time.monotonic()
-        with served(tmp_path, api, env={"CLOUTAGENT_FAILPOINT": f"{point}@SIGTERM"}) as told:
-            began = time.monotonic()
+        within = promised(20, "At most 10 s behind the signal, within the run.")
+        with served(tmp_path, api, env={"CLOUTAGENT_FAILPOINT": f"{point}@SIGTERM"}) as told, within:
             execute(told, project, tmp_path)
-            code = told.process.wait(60)
+            code = told.process.wait(90)
         assert (code, "Traceback" in told.log()) == (0, False), told.log()[-3000:]
-        assert time.monotonic() - began < SLACK * 20, "at most 10 s behind the signal, within the run"
         with served(tmp_path, api) as last:
-            began = time.monotonic()
-            _, page = last.request("GET", "executions")
-            assert all(row["status"] != "running" or row["started_at"] for row in page["items"])
-            assert time.monotonic() - began < SLACK * 5, "each has its fate at once"
+            with promised(5, "Each has its fate at once."):
+                _, page = last.request("GET", "executions")
+                assert all(row["status"] != "running" or row["started_at"] for row in page["items"])
             until_all_ended(last)
         assert oracles(tmp_path, project, script, point) == []

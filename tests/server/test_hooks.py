@@ -14,11 +14,13 @@ import pytest
 from cloutagent_ext.client import aconnect
 from cloutagent_ext.engine.tools.environment import MARKER
 from cloutagent_ext.errors import NotFound
+from tests.support.patience import Promised
 
 from .caller import Caller
 
 GUARD = """\
 import json, sys
+from tests.support.patience import Promised
 told = json.load(sys.stdin)
 command = told["tool_input"].get("command", "")
 if "rm " in command:
@@ -140,7 +142,7 @@ async def test_a_missing_secret_of_a_hook_keeps_the_project_from_running(server:
     assert "SECRET_MISSING" in response.text
 
 
-async def test_a_cancel_while_a_hook_runs_leaves_no_process(server: Caller) -> None:
+async def test_a_cancel_while_a_hook_runs_leaves_no_process(server: Caller, promised: Promised) -> None:
     pid = await guarded(
         server,
         bash("true", "a"),
@@ -154,7 +156,7 @@ async def test_a_cancel_while_a_hook_runs_leaves_no_process(server: Caller) -> N
             await asyncio.sleep(0.02)
     response = await server.call("POST", f"executions/{execution}/cancel", json={})
     assert response.status_code == 200
-    async with asyncio.timeout(60):
+    with promised(5):
         await server.extension.services.executions.wait(execution)
     assert (await server.get(f"executions/{execution}"))["status"] == "cancelled"
     assert marked(execution) == []
@@ -336,7 +338,7 @@ async def test_the_python_client_tries_hooks_too(server: Caller) -> None:
             await (await client.project(pid)).backtest("nobody")
 
 
-async def test_a_caller_who_goes_away_ends_the_backtest(server: Caller) -> None:
+async def test_a_caller_who_goes_away_ends_the_backtest(server: Caller, promised: Promised) -> None:
     slow = "import time; time.sleep(600)"
     pid = await guarded(server, bash("true", "a"), script=slow, hooks=[hook(enabled=False, timeout_s=600)])
     await run(server, pid)
@@ -345,7 +347,7 @@ async def test_a_caller_who_goes_away_ends_the_backtest(server: Caller) -> None:
         while not marked("backtest-", prefix=True):
             await asyncio.sleep(0.05)
     task.cancel()
-    async with asyncio.timeout(60):
+    with promised(10):
         while marked("backtest-", prefix=True):
             await asyncio.sleep(0.05)
     await asyncio.gather(task, return_exceptions=True)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from cloutagent_ext.client import aconnect
 from cloutagent_ext.errors import BadGateway
 from tests.support.mcp_bench import HOSTILE
-from tests.support.patience import SLACK
+from tests.support.patience import Promised
 
 from .caller import Caller, code
 
@@ -187,7 +186,7 @@ async def test_credentials_reach_one_child_and_come_back_masked(server: Caller) 
     assert filled.encode() not in everything
 
 
-async def test_cancelling_ends_servers_that_do_not_want_to_end(server: Caller) -> None:
+async def test_cancelling_ends_servers_that_do_not_want_to_end(server: Caller, promised: Promised) -> None:
     project = await server.create(
         mcps=[hostile("ignores-everything"), hostile("hangs-on-call")], agent={"task": "Go."}
     )
@@ -199,10 +198,9 @@ async def test_cancelling_ends_servers_that_do_not_want_to_end(server: Caller) -
             async for frame in frames:
                 if frame.data["type"] == "tool_call":
                     break
-    began = time.monotonic()
-    await server.call("POST", f"executions/{execution}/cancel", json={})
-    state = await server.ended(execution)
-    assert time.monotonic() - began < SLACK * 5
+    with promised(5):
+        await server.call("POST", f"executions/{execution}/cancel", json={})
+        state = await server.ended(execution)
     assert state["status"] == "cancelled"
     assert running() == []
 

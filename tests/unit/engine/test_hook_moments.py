@@ -15,6 +15,7 @@ from cloutagent_ext.engine.permissions import Rules
 from cloutagent_ext.engine.ports import HookReply, Ports
 from cloutagent_ext.engine.scope import Scope
 from tests.support.messages_api import Call, MessagesApi, Say
+from tests.support.patience import Promised
 
 from .harness import Approvals, Clock, Journal, Log, Nothing, define, live
 from .hooked import actions, hook, says, script
@@ -104,14 +105,16 @@ async def test_nobody_waits_for_the_hooks_of_a_notification_until_the_end(tmp_pa
     assert [event["span"] for event in log.of("hook")] == ["main/1/c1"]
 
 
-async def test_a_cancelled_run_takes_the_hooks_of_its_notifications_along(tmp_path: Path) -> None:
+async def test_a_cancelled_run_takes_the_hooks_of_its_notifications_along(
+    tmp_path: Path, promised: Promised
+) -> None:
     held = Held()
     notice = hook("tell", {"type": "http", "url": "http://127.0.0.1:1/"}, "Notification")
     hooks = hooks_of(tmp_path, held, Log(), notice)
     hooks.notify(scope_of(), "main", message="Decide.", title="", kind="")
     while not held.told:
         await asyncio.sleep(0)
-    async with asyncio.timeout(60):
+    with promised(5):
         await hooks.close(cancelled=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cloutagent_ext.engine.ports import Decision
+from tests.support.patience import Promised
 
 from ...support.messages_api import Call, Calls, MessagesApi, Say
 from .harness import Echo, live, subagent
@@ -264,7 +265,9 @@ async def test_observers_of_one_event_run_side_by_side(tmp_path: Path) -> None:
     assert outcome.status == "completed"
 
 
-async def test_a_cancelled_run_leaves_no_hook_behind_and_starts_none(tmp_path: Path) -> None:
+async def test_a_cancelled_run_leaves_no_hook_behind_and_starts_none(
+    tmp_path: Path, promised: Promised
+) -> None:
     hooks = [
         script("slow", "touch up; setsid sleep 600 & sleep 600", timeout_s=600),
         script("end", "touch end", "SessionEnd"),
@@ -280,7 +283,8 @@ async def test_a_cancelled_run_leaves_no_hook_behind_and_starts_none(tmp_path: P
             while not (tmp_path / "up").exists():
                 await asyncio.sleep(0.02)
         task.cancel()
-        await asyncio.wait({task}, timeout=60)
+        with promised(5):
+            await asyncio.wait({task})
         assert task.cancelled()
         assert survivors(bound.execution_id) == []
     assert not (tmp_path / "end").exists()

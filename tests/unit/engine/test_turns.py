@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.support.messages_api import Call, Calls, MessagesApi, Reply, Say
+from tests.support.patience import Promised
 
 from .harness import Echo, live, subagent
 
@@ -234,17 +235,18 @@ async def test_the_turn_limit_ends_the_run_and_keeps_what_was_said(tmp_path):
     assert len(api.requests) == 3
 
 
-async def test_the_time_limit_ends_the_run_and_closes_the_connection(tmp_path):
+async def test_the_time_limit_ends_the_run_and_closes_the_connection(tmp_path, promised: Promised):
     never = asyncio.Event()
     async with MessagesApi([Say("late", hold_after_start=never)]) as api, live(api.url, tmp_path) as bench:
         outcome = await bench.run({"limits": {"timeout_s": 1}})
         assert outcome.code == "TIMEOUT"
         assert outcome.usage.input_tokens > 0
         assert bench.log.warnings() == ["TIME_80", "USAGE_LOWER_BOUND"]
-        await asyncio.wait_for(api.disconnected.wait(), 60)
+        with promised(5):
+            await api.disconnected.wait()
 
 
-async def test_cancelling_closes_the_connection_and_books_what_was_begun(tmp_path):
+async def test_cancelling_closes_the_connection_and_books_what_was_begun(tmp_path, promised: Promised):
     never = asyncio.Event()
     async with MessagesApi([Say("late", hold_after_start=never)]) as api, live(api.url, tmp_path) as bench:
         task = asyncio.create_task(bench.run())
@@ -255,7 +257,8 @@ async def test_cancelling_closes_the_connection_and_books_what_was_begun(tmp_pat
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await asyncio.wait_for(api.disconnected.wait(), 60)
+        with promised(5):
+            await api.disconnected.wait()
     assert len(bench.log.of("cost_update")) == 1
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 import zipfile
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from cloutagent_ext.errors import CloutError, TooLarge
 from cloutagent_ext.store.backup_file import BackupFile
 from cloutagent_ext.store.projects import ProjectStore
 from tests.support.definitions import whole
-from tests.support.patience import SLACK
+from tests.support.patience import Promised
 
 HUGE = 1024**4
 
@@ -43,28 +42,32 @@ def odd(folder: Path) -> None:
 
 @pytest.mark.parametrize("put", [sparse, many])
 async def test_too_much_is_refused_at_once_and_named_while_all_else_goes_on(
-    store: ProjectStore, pid: str, folder: Path, put: object, caplog: pytest.LogCaptureFixture
+    store: ProjectStore,
+    pid: str,
+    folder: Path,
+    put: object,
+    caplog: pytest.LogCaptureFixture,
+    promised: Promised,
 ) -> None:
     other = await store.create(whole(name="Other"))
     await asyncio.to_thread(put, folder)  # type: ignore[arg-type]
-    began = time.monotonic()
-    rows = {str(row.id): row for row in (await store.list()).items}
-    assert rows[pid].trusted is False
-    assert rows[str(other.project.id)].trusted is True
-    assert (await store.read(pid)).project.trusted is False
-    for refused in (
-        store.save(pid, whole(description="New")),
-        store.freeze(pid),
-        store.check_trust(pid),
-        store.write_file(pid, "more.csv", b"1"),
-        store.archives.duplicate(pid),
-        store.delete(pid),
-    ):
-        with pytest.raises(TooLarge):
-            await refused
-    assert folder.is_dir()
-    row = await store.backups().make()
-    assert time.monotonic() - began < SLACK * 30
+    with promised(30):
+        rows = {str(row.id): row for row in (await store.list()).items}
+        assert rows[pid].trusted is False
+        assert rows[str(other.project.id)].trusted is True
+        assert (await store.read(pid)).project.trusted is False
+        for refused in (
+            store.save(pid, whole(description="New")),
+            store.freeze(pid),
+            store.check_trust(pid),
+            store.write_file(pid, "more.csv", b"1"),
+            store.archives.duplicate(pid),
+            store.delete(pid),
+        ):
+            with pytest.raises(TooLarge):
+                await refused
+        assert folder.is_dir()
+        row = await store.backups().make()
     assert "is in no backup" in caplog.text
     held = await asyncio.to_thread(_held, folder.parents[1] / "backups" / row.name, pid)
     assert "metadata.json" in held

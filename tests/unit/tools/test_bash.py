@@ -12,7 +12,7 @@ import pytest
 
 from cloutagent_ext.engine.ports import ToolError
 from cloutagent_ext.engine.tools.isolation import NOT_ISOLATED, Isolation
-from tests.support.patience import SLACK
+from tests.support.patience import Promised
 
 from .conftest import Box, with_and_without_a_sandbox
 
@@ -51,17 +51,15 @@ async def test_a_working_directory_that_is_gone_falls_back_to_the_workspace(box:
     assert await box.text("bash", command="pwd -P") == f"{os.path.realpath(box.workspace)}\n"
 
 
-async def test_a_time_limit_stops_the_command_and_keeps_what_it_said(box: Box) -> None:
-    started = time.monotonic()
-    error = await box.error("bash", command="echo before; sleep 60", timeout_s=1)
-    assert error.startswith("before\n[stopped after 1 s")
-    assert time.monotonic() - started < SLACK * 6
+async def test_a_time_limit_stops_the_command_and_keeps_what_it_said(box: Box, promised: Promised) -> None:
+    with promised(6):
+        error = await box.error("bash", command="echo before; sleep 60", timeout_s=1)
+        assert error.startswith("before\n[stopped after 1 s")
 
 
-async def test_a_result_does_not_wait_for_children_that_hold_the_pipe(box: Box) -> None:
-    started = time.monotonic()
-    text = await box.text("bash", command="sleep 60 & sleep 0.3; echo done")
-    assert time.monotonic() - started < SLACK * 10
+async def test_a_result_does_not_wait_for_children_that_hold_the_pipe(box: Box, promised: Promised) -> None:
+    with promised(10):
+        text = await box.text("bash", command="sleep 60 & sleep 0.3; echo done")
     assert text.startswith("done\n[still running in the background: ")
     assert "(sleep 60)" in text
 

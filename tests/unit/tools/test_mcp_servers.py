@@ -16,7 +16,7 @@ from cloutagent_ext.engine.ports import EndExecution
 from cloutagent_ext.engine.tools.bubblewrap import problem
 from tests.support.mcp_bench import McpBench
 from tests.support.mcp_peers import EVERYTHING, everything_over_http
-from tests.support.patience import SLACK
+from tests.support.patience import Promised
 
 
 async def test_the_time_server_says_the_time(tmp_path):
@@ -141,7 +141,7 @@ async def test_what_is_hidden_in_descriptions_does_not_reach_a_model(tmp_path):
         assert token not in json.dumps([tool.description, tool.input_schema])
 
 
-async def test_hostile_schemas_neither_hang_nor_fetch_nor_break_the_run(tmp_path):
+async def test_hostile_schemas_neither_hang_nor_fetch_nor_break_the_run(tmp_path, promised: Promised):
     from cloutagent_ext.engine.arguments import ArgumentChecks
 
     async with McpBench(tmp_path) as bench:
@@ -153,14 +153,13 @@ async def test_hostile_schemas_neither_hang_nor_fetch_nor_break_the_run(tmp_path
             assert f"mcp__schemas__{name}" not in tools
         checks = ArgumentChecks()
         await checks.load()
-        began = time.monotonic()
-        assert checks.problem(tools["mcp__schemas__backtracks"], {"text": "a" * 60 + "!"}) is None
-        assert checks.problem(tools["mcp__schemas__backtracks"], {}) is not None
-        assert checks.problem(tools["mcp__schemas__backtracks"], {"text": 5}) is not None
-        for name in ("fetches", "loops", "invalid"):
-            assert checks.problem(tools[f"mcp__schemas__{name}"], {"text": "x"}) is None
-        await bench.run(tools["mcp__schemas__evil-output"], text="x")
-        assert time.monotonic() - began < SLACK * 2
+        with promised(2):
+            assert checks.problem(tools["mcp__schemas__backtracks"], {"text": "a" * 60 + "!"}) is None
+            assert checks.problem(tools["mcp__schemas__backtracks"], {}) is not None
+            assert checks.problem(tools["mcp__schemas__backtracks"], {"text": 5}) is not None
+            for name in ("fetches", "loops", "invalid"):
+                assert checks.problem(tools[f"mcp__schemas__{name}"], {"text": "x"}) is None
+            await bench.run(tools["mcp__schemas__evil-output"], text="x")
         assert "output schema" in await bench.error(tools["mcp__schemas__typed"], text="x")
 
 
