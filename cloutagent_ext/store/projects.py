@@ -90,20 +90,13 @@ class ProjectStore:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Backups:
         """The backups of this data folder, by this clock. Nothing is made before `start`."""
-        return Backups(
-            self._projects,
-            self._backups,
-            self._shelf,
-            self._guard,
-            self,
-            keep_manual=keep_manual,
-            now=now,
-            sleep=sleep,
-        )
+        ours = (self._projects, self._backups, self._shelf, self._guard, self)
+        return Backups(*ours, keep_manual=keep_manual, now=now, sleep=sleep)
 
     async def in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:
         """Run `work` in a thread when no other change of the project is under way here."""
-        return await self._in_turn(project_id, work)
+        self._folder(project_id)
+        return await self._turns.take(str(project_id), work)
 
     # ------------------------------------------------------------ finding
 
@@ -195,11 +188,11 @@ class ProjectStore:
 
     async def patch_ui(self, project_id: str, patch: UiPatch) -> Ui:
         """Change view state (last write wins); the whole `ui` as it is now."""
-        return await self._in_turn(project_id, lambda: self._writer.patch_ui(str(project_id), patch))
+        return await self.in_turn(project_id, lambda: self._writer.patch_ui(str(project_id), patch))
 
     async def delete(self, project_id: str, *, busy: Busy = lambda _: False) -> None:
         """Zip it into `backups/`, then remove it. Raises `Conflict` where its executions are `busy`."""
-        await self._in_turn(project_id, lambda: self._shelf.delete(str(project_id), busy))
+        await self.in_turn(project_id, lambda: self._shelf.delete(str(project_id), busy))
 
     async def freeze(
         self,
@@ -217,13 +210,13 @@ class ProjectStore:
         """
         pid = str(project_id)
         if version is not None or published:
-            found = await self._in_turn(
+            found = await self.in_turn(
                 project_id,
                 lambda: self._frozen.note(pid, self._history.snapshot(pid, version)),
             )
             if found is not None:
                 return found
-        return await self._in_turn(project_id, lambda: self._writer.freeze(str(project_id), author))
+        return await self.in_turn(project_id, lambda: self._writer.freeze(str(project_id), author))
 
     # ------------------------------------------------------------ versions
 
@@ -248,7 +241,7 @@ class ProjectStore:
         self, project_id: str, *, label: str | None = None, author: str | None = None
     ) -> VersionRow:
         """A version of the saved state, made now; pruning leaves it alone while it has a label."""
-        return await self._in_turn(
+        return await self.in_turn(
             project_id, lambda: self._history.label(str(project_id), label=label, author=author)
         )
 
@@ -293,7 +286,7 @@ class ProjectStore:
             stays = {*in_use, *self._frozen.of(str(project_id))}
             return self._history.prune(str(project_id), keep=keep, max_age_days=max_age_days, in_use=stays)
 
-        return await self._in_turn(project_id, work)
+        return await self.in_turn(project_id, work)
 
     # ------------------------------------------------------------ trust
 
@@ -346,11 +339,11 @@ class ProjectStore:
             self._writer.write_file(str(project_id), path, data)
             return project_files.read(project_files.live(folder), path)[1]  # before anybody else's turn
 
-        return await self._in_turn(project_id, write)
+        return await self.in_turn(project_id, write)
 
     async def delete_file(self, project_id: str, path: str) -> None:
         """Remove one file. Raises `NotFound`, `InvalidRequest`."""
-        await self._in_turn(project_id, lambda: self._writer.delete_file(str(project_id), path))
+        await self.in_turn(project_id, lambda: self._writer.delete_file(str(project_id), path))
 
     async def copy_files(self, project_id: str, target: Path, *, version: int | None = None) -> None:
         """Copy the project's files (live ones, or those of `version`) into `target`; not the scenario."""
@@ -375,14 +368,10 @@ class ProjectStore:
         return self._projects / str(project_id)
 
     async def _changed(self, project_id: str, work: Callable[[], Loaded]) -> Stored:
-        return await self._in_turn(project_id, lambda: self._stored(project_id, work()))
+        return await self.in_turn(project_id, lambda: self._stored(project_id, work()))
 
     def _stored(self, project_id: str, loaded: Loaded) -> Stored:
         return stored(project_id, loaded, self._consent.given(str(project_id), loaded))
-
-    async def _in_turn(self, project_id: str, work: Callable[[], Answer]) -> Answer:
-        self._folder(project_id)
-        return await self._turns.take(str(project_id), work)
 
     async def _with_files(
         self,

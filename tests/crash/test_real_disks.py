@@ -13,11 +13,13 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.live_server import LiveServer, live_server
+from tests.support.tracing import traced
 
 from .read_only_folder import ended, execute, health, scripted, state, until
 
@@ -91,37 +93,12 @@ def no_file_may_grow(server: LiveServer, logs: list[Path]) -> Iterator[None]:
 
 
 @contextmanager
-def traced(error: str, server: LiveServer, logs: list[Path]) -> Iterator[None]:
+def failing_writes(error: str, server: LiveServer, logs: list[Path]) -> Iterator[None]:
     """`error` at every write to these logs, as the kernel gives it to a file that is open."""
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace")
-    places = [word for log in logs for word in ("-P", str(log))]
-    tracer = subprocess.Popen(
-        ["strace", "-f", "-p", str(server.process.pid), *places, "-o", str(server.folder / "trace"),
-         "-e", "trace=write", "-e", f"inject=write:error={error}"],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert tracer.stderr is not None
-        said = "requested path"
-        while "path" in said:  # it says what each of them leads to
-            said = tracer.stderr.readline()
-        if "Operation not permitted" in said:
-            pytest.skip("this system lets nobody trace")
-        assert "attached" in said, said
+    trace = server.folder / "trace"
+    with traced(server.process.pid, f"write:error={error}", trace, files=logs):
         yield
-    finally:
-        tracer.terminate()
-        tracer.communicate(timeout=30)
-    assert "(INJECTED)" in (server.folder / "trace").read_text()
-
-
-def _rofs(server: LiveServer, logs: list[Path]) -> contextlib.AbstractContextManager[None]:
-    return traced("EROFS", server, logs)
-
-
-def _eio(server: LiveServer, logs: list[Path]) -> contextlib.AbstractContextManager[None]:
-    return traced("EIO", server, logs)
+    assert "(INJECTED)" in trace.read_text()
 
 
 @pytest.mark.timeout(240)
@@ -129,8 +106,8 @@ def _eio(server: LiveServer, logs: list[Path]) -> contextlib.AbstractContextMana
     ("failing", "code"),
     [
         pytest.param(no_file_may_grow, "DISK_FULL", id="EFBIG"),
-        pytest.param(_rofs, "READ_ONLY", id="EROFS", marks=pytest.mark.nightly),
-        pytest.param(_eio, "READ_ONLY", id="EIO", marks=pytest.mark.nightly),
+        pytest.param(partial(failing_writes, "EROFS"), "READ_ONLY", id="EROFS", marks=pytest.mark.nightly),
+        pytest.param(partial(failing_writes, "EIO"), "READ_ONLY", id="EIO", marks=pytest.mark.nightly),
     ],
 )
 def test_logs_that_are_open_when_the_disk_takes_no_more_get_their_ends_when_it_does(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import subprocess
-from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
 from tests.support.live_server import LiveServer, live_server
+from tests.support.tracing import traced
 
 KILLS = [
     ("write", 1),
@@ -25,31 +23,6 @@ KILLS = [
 ERRORS = [("write", "ENOSPC", 2), ("fsync", "EIO", 1), ("fsync", "EIO", 4)]
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(300)]
-
-
-@contextlib.contextmanager
-def traced(server: LiveServer, fault: str, trace: Path) -> Iterator[None]:
-    """`fault` in each thread of the server from now on, as strace injects it."""
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace")
-    calls = fault.partition(":")[0]
-    tracer = subprocess.Popen(
-        [
-            "strace", "-f", "-o", str(trace), "-p", str(server.process.pid),
-            "-e", f"trace={calls}", "-e", f"inject={fault}",
-        ],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert tracer.stderr is not None
-        said = tracer.stderr.readline()
-        if "Operation not permitted" in said:
-            pytest.skip("this system lets nobody trace")
-        assert "attached" in said, said
-        yield
-    finally:
-        tracer.terminate()  # lets go of the server
-        tracer.communicate(timeout=30)
 
 
 def definition(text: str) -> dict[str, object]:
@@ -86,7 +59,7 @@ def test_killed_at_any_system_call_of_a_save_a_server_leaves_the_old_or_the_new(
 ) -> None:
     with live_server(tmp_path) as server:
         project = begin(server)
-        with traced(server, f"{call}:signal=SIGKILL:when={when}", tmp_path / "trace"):
+        with traced(server.process.pid, f"{call}:signal=SIGKILL:when={when}", tmp_path / "trace"):
             status = 0
             with contextlib.suppress(OSError, HTTPException):
                 status, _ = server.request("PUT", f"projects/{project}", definition("new"))
@@ -109,7 +82,7 @@ def test_failed_at_any_system_call_of_a_save_a_server_says_so_and_keeps_what_it_
     broken = call == "fsync"
     with live_server(tmp_path) as server:
         project = begin(server)
-        with traced(server, f"{call}:error={error}:when={when}", tmp_path / "trace"):
+        with traced(server.process.pid, f"{call}:error={error}:when={when}", tmp_path / "trace"):
             status, said = server.request("PUT", f"projects/{project}", definition("new"))
         assert (status, said["error"]["code"]) == ((503, "READ_ONLY") if broken else (507, "DISK_FULL")), said
         assert "(INJECTED)" in (tmp_path / "trace").read_text()

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from cloutagent_ext.auth.keys import Keys
+from cloutagent_ext.errors import Unauthorized
 
 
 class Clock:
@@ -44,3 +45,10 @@ async def keys(projects: Path, clock: Clock) -> AsyncIterator[Keys]:
     keys = Keys(projects, clock=clock)
     yield keys
     await keys.close()
+
+
+async def refused(keys: Keys, text: object) -> Unauthorized:
+    with pytest.raises(Unauthorized) as caught:
+        await keys.verify(text)  # type: ignore[arg-type]
+    assert caught.value.error_code == "INVALID_API_KEY"
+    return caught.value

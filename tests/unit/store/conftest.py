@@ -1,12 +1,14 @@
-"""A real store in a folder of its own."""
+"""A real store in a folder of its own, and its backups."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from cloutagent_ext.schema.project import Definition
+from cloutagent_ext.store.backups import Backups
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.secrets import Secrets
 from cloutagent_ext.store.stored import Stored
@@ -59,3 +61,31 @@ async def kept(safe: Safe) -> Secrets:
     await secrets.set(safe.one, "TOKEN", VALUE)
     await secrets.set(safe.one, "OTHER", "another value")
     return secrets
+
+
+class Wall:
+    """A clock on the wall that a test sets."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 10, 9, 0).astimezone()
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def backups(store: ProjectStore, wall: Wall) -> Backups:
+    return store.backups(now=wall)
+
+
+async def idle(_: str) -> bool:
+    return False
+
+
+async def names(backups: Backups, kind: str) -> list[str]:
+    return sorted(row.name for row in await backups.rows() if row.kind == kind)
