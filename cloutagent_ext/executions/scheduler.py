@@ -24,6 +24,7 @@ from . import endings
 from .failures import Broken
 from .line import AGAIN, Line
 from .live import Live, Order, Stop
+from .reserve import takes_nothing
 
 _log = logging.getLogger(__name__)
 
@@ -118,7 +119,11 @@ class Scheduler:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, CloutError):
+        if task.cancelled() or (error := task.exception()) is None or isinstance(error, CloutError):
+            return
+        if self.stopping and takes_nothing(error):  # said when it began; the next start looks at it
+            _log.error("%s ended without a last event: %s", task.get_name(), error)
+        else:
             _log.error("%s failed", task.get_name(), exc_info=error)
 
     # ------------------------------------------------------------ coming in

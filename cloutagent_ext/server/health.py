@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..scarcity import is_scarce
 from ..schema.admin import Health
 from .reply import Reply
 
@@ -52,7 +54,11 @@ async def health(call: Endpoint) -> Reply:
 
 
 def _writable(folder: Path) -> bool:
+    """By a file without a name, not only by permissions: of a disk that was taken away those look well."""
     try:
-        return os.access(folder, os.W_OK) and os.statvfs(folder).f_bavail > 0
-    except OSError:
-        return False
+        if not os.access(folder, os.W_OK) or os.statvfs(folder).f_bavail == 0:
+            return False
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            return file.write(b"ok") == 2
+    except OSError as error:
+        return is_scarce(error)  # of files or memory: nothing is wrong with the disk

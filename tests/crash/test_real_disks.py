@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -78,6 +79,29 @@ def test_a_data_folder_that_turns_read_only_under_executions_is_said_and_all_goe
     assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
 
 
+def may_attach() -> bool:
+    """Whether this is a system's own root, who may mount a disk that is a file."""
+    if os.geteuid() != 0 or not Path("/dev/loop-control").exists() or shutil.which("mkfs.ext4") is None:
+        return False
+    alone = subprocess.run(["unshare", "--mount", "losetup", "--find"], capture_output=True, check=False)
+    return alone.returncode == 0
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["read-only", "gone"])
+def test_a_disk_that_the_kernel_takes_away_is_said_and_the_next_server_finds_each_execution_once(
+    tmp_path: Path, kind: str
+) -> None:
+    if not may_attach():
+        pytest.skip("only root outside of containers may mount a disk of its own")
+    done = subprocess.run(
+        ["unshare", "--mount", sys.executable, "-m", "tests.crash.lost_disk", str(tmp_path), kind],
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr
+
+
 Failing = Callable[[LiveServer, list[Path]], contextlib.AbstractContextManager[None]]
 
 
@@ -144,6 +168,7 @@ def test_logs_that_are_open_when_the_disk_takes_no_more_get_their_ends_when_it_d
             if failing is no_file_may_grow:
                 status, refused = server.request("POST", f"projects/{project}/execute", {"prompt": "Go."})
                 assert (status, refused["error"]["code"]) == (507, "DISK_FULL")
+                assert health(server)[0] == 503, "its permissions are those of a folder that takes all"
             for path in ("projects", "executions", f"executions/{runs}/events", f"executions/{runs}/trace"):
                 answered = server.request("GET", path)
                 assert answered[0] == 200, (path, answered)
