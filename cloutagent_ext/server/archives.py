@@ -110,6 +110,7 @@ async def _only_the_file(body: Spool, content_type: str) -> None:
 
 async def _with_key(call: Endpoint, project_id: str) -> CreatedProject:
     key = await first_key(call, project_id)
+    call.noted |= {"made": project_id, "key_id": key.id}
     stored = await call.services.store.read(project_id)
     return CreatedProject(**stored.project.model_dump(), api_key=key.api_key)
 

@@ -17,8 +17,8 @@ MEDIA_TYPE = "application/gzip"
 
 
 async def create_cassette(call: Endpoint, execution_id: str, body: CassetteCreate) -> Reply:
-    cassette_id = await call.services.executions.results.record(execution_id, tools=body.tools)
     project_id = await call.services.executions.project_of(execution_id)
+    cassette_id = await call.services.executions.results.record(execution_id, tools=body.tools)
     where = call.url(f"projects/{project_id}/cassettes/{cassette_id}")
     return Reply(CassetteCreated(cassette_id=cassette_id), HTTPStatus.CREATED, headers={"Location": where})
 

@@ -149,6 +149,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         description = schema.pop("description", None)
         found.append({"name": name, "in": "query", "required": False, "schema": schema}
                      | ({"description": description} if description else {}))  # fmt: skip
+    for name, description in route.takes.items():
+        found.append({"name": name, "in": "header", "required": False, "schema": {"type": "string"},
+                      "description": description})  # fmt: skip
     return found
 
 

@@ -7,7 +7,7 @@ answers. The base handler enforces it, `openapi` describes it, the tests walk it
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -83,6 +83,8 @@ class Route:
     answers: dict[int, Answer]
     query: type[Model] = NoQuery
     body: type[Model] | RawBody | None = None
+    takes: Mapping[str, str] = field(default_factory=dict)
+    """Headers that it heeds beyond those of every request (proof, body), and what each does."""
     stream: bool = False
     """Answers with server-sent events (always, or on wish)."""
     audit: str | None = None

@@ -75,6 +75,7 @@ from . import (
     versions,
 )
 from .context import Context
+from .executions import ORIGIN_HEADER
 from .handler import Endpoint, Unknown
 from .route import JUPYTER, MAX_ARCHIVE_BYTES, PUBLIC, ROOT, Answer, Nothing, RawBody, Route, key
 from .sse import MEDIA_TYPE
@@ -92,15 +93,26 @@ _STREAM = {
     200: Answer("Server-sent events.", media_type=MEDIA_TYPE),
     204: Answer("The last event has been seen; there is nothing to reconnect for."),
 }
+_ITS_ID = {"X-Execution-Id": "Its id."}
+_PLACE = {"Location": "Where its state is.", **_ITS_ID}
 _EXECUTE = {
     200: Answer(
         "With `wait`: the state at the end, or as soon as it waits for a person. With `stream`: the events.",
         ExecutionState,
+        headers=_ITS_ID,
     ),
-    202: Answer("Accepted, and on disk.", Accepted, headers={"Location": "Where its state is."}),
+    202: Answer("Accepted, and on disk.", Accepted, headers=_PLACE),
 }
-_BEGUN = {202: Answer("It goes on.", Begun, headers={"Location": "Where its state is."})}
+_BEGUN = {202: Answer("It goes on.", Begun, headers=_PLACE)}
 _ETAG = "Stands for this very definition; send it back as `If-Match`."
+_IF_MATCH = {"If-Match": "The `ETag` that was read: 412 where the project has changed since."}
+_IF_NONE_MATCH = {"If-None-Match": "An `ETag` that is known: 304 where it is still the project's."}
+_LAST_EVENT = {"Last-Event-ID": "The last event that was seen: the stream goes on behind it."}
+_ONCE = {
+    "Idempotency-Key": "1 to 255 printable ASCII characters: within 24 h the same key gives the first "
+    "execution again, and starts none.",
+    ORIGIN_HEADER: "Of a Jupyter user: whence it is called, `panel`, `notebook`, `cli` or `mcp` (`api`).",
+}
 _ARCHIVE = RawBody(
     MAX_ARCHIVE_BYTES,
     spooled=True,
@@ -134,11 +146,13 @@ ROUTES: tuple[Route, ...] = (
           {201: Answer("Made.", ImportedProject, headers={"Location": "Where it is."})}, body=_ARCHIVE,
           audit="project.import"),
     Route("GET", _PROJECT, projects.read_project, "The whole definition", "projects", READ, "read",
-          ok(Project, ETag=_ETAG)),
+          ok(Project, ETag=_ETAG) | {304: Answer("It is still what `If-None-Match` stands for.")},
+          takes=_IF_NONE_MATCH),
     Route("PUT", _PROJECT, projects.save_project, "Replace the definition in one commit", "projects",
-          JUPYTER, "write", ok(Project, ETag=_ETAG), query=SaveQuery, body=ProjectUpdate),
+          JUPYTER, "write", ok(Project, ETag=_ETAG), query=SaveQuery, body=ProjectUpdate,
+          takes=_IF_MATCH),
     Route("DELETE", _PROJECT, projects.delete_project, "Delete it; a zip goes to the backups first",
-          "projects", JUPYTER, "write", _GONE,
+          "projects", JUPYTER, "write", _GONE, takes=_IF_MATCH,
           audit="project.delete"),
     Route("GET", f"{_PROJECT}/export", archives.export_project, "The project as an archive", "projects",
           JUPYTER, "read", {200: Answer("The archive.", media_type=_EXPORTED)}, query=ExportQuery),
@@ -184,7 +198,7 @@ ROUTES: tuple[Route, ...] = (
           "versions", JUPYTER, "read", ok(Version)),
     Route("POST", f"{_VERSIONS}/{{version}}/restore", versions.restore_version,
           "Make the project what it was, as a new version", "versions", JUPYTER, "write",
-          ok(Project, ETag=_ETAG), body=Nothing,
+          ok(Project, ETag=_ETAG), body=Nothing, takes=_IF_MATCH,
           audit="version.restore"),
     Route("POST", f"{_VERSIONS}/{{version}}/publish", versions.publish_version,
           "What calls with a key run from now on", "versions", JUPYTER, "write", ok(Project, ETag=_ETAG),
@@ -239,7 +253,7 @@ ROUTES: tuple[Route, ...] = (
           "executions", EXECUTE, "execute", {201: Answer("Kept.", Upload)},
           body=RawBody(MAX_ARCHIVE_BYTES, spooled=True)),
     Route("POST", f"{_PROJECT}/execute", executions.execute, "Run the agent", "executions", EXECUTE,
-          "execute", _EXECUTE, body=ExecuteRequest),
+          "execute", _EXECUTE, body=ExecuteRequest, takes=_ONCE),
     Route("GET", "v1/executions", executions.list_executions, "Executions, newest first", "executions", READ,
           "read", ok(Page[ExecutionState]), query=ExecutionQuery, poll=True),
     Route("GET", _EXECUTION, executions.read_execution, "Its state", "executions", READ, "read",
@@ -264,7 +278,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_EXECUTION}/events", executions.list_events, "Its events, a page at a time",
           "executions", READ, "read", ok(Page[AnyEvent]), query=EventsQuery, poll=True),
     Route("GET", f"{_EXECUTION}/stream", stream.stream_execution, "Its events as they happen", "executions",
-          READ, "read", _STREAM, query=StreamQuery, stream=True),
+          READ, "read", _STREAM, query=StreamQuery, stream=True, takes=_LAST_EVENT),
     Route("POST", f"{_EXECUTION}/cassette", cassettes.create_cassette,
           "Keep its model replies, and on wish its tool results, for replay", "cassettes", JUPYTER, "write",
           {201: Answer("Made.", CassetteCreated, headers={"Location": "Where it is."})}, body=CassetteCreate),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from typing import Any
@@ -11,6 +12,7 @@ from openapi_spec_validator import validate
 
 from cloutagent_ext.schema import events
 from cloutagent_ext.server import openapi
+from cloutagent_ext.server.executions import ORIGIN_HEADER
 from cloutagent_ext.server.routes import ROUTES
 
 AGAIN = "run `python -m cloutagent_ext.server.openapi` and commit what it writes"
@@ -63,6 +65,28 @@ def test_every_route_but_health_asks_for_a_proof(document: dict[str, Any]) -> No
     for path, item in document["paths"].items():
         for operation in item.values():
             assert bool(operation["security"]) == (not path.endswith("/health")), path
+
+
+def test_every_header_that_a_route_heeds_is_told_and_no_other(document: dict[str, Any]) -> None:
+    """A client that is generated could send no `Idempotency-Key`, and resume no stream."""
+    heeded = {"If-None-Match"}  # by Tornado, of whatever has an ETag
+    for module in {inspect.getmodule(route.call) for route in ROUTES}:
+        source = inspect.getsource(module)
+        heeded |= set(re.findall(r'call\.header\("([\w-]+)"\)', source))
+        heeded |= {ORIGIN_HEADER} if "call.header(ORIGIN_HEADER)" in source else set()
+    told = {
+        (operation["operationId"], parameter["name"])
+        for item in document["paths"].values()
+        for operation in item.values()
+        for parameter in operation["parameters"]
+        if parameter["in"] == "header"
+    }
+    assert {name for _, name in told} == heeded - {"Accept", "Content-Type"}
+    assert told == {
+        ("execute", "Idempotency-Key"), ("execute", ORIGIN_HEADER), ("stream_execution", "Last-Event-ID"),
+        ("read_project", "If-None-Match"), ("save_project", "If-Match"), ("delete_project", "If-Match"),
+        ("restore_version", "If-Match"),
+    }  # fmt: skip
 
 
 def test_every_operation_names_the_one_error_shape(document: dict[str, Any]) -> None:

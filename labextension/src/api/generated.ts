@@ -6313,6 +6313,8 @@ export interface operations {
                 headers: {
                     /** @description Where its state is. */
                     Location?: string;
+                    /** @description Its id. */
+                    "X-Execution-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6447,6 +6449,8 @@ export interface operations {
                 headers: {
                     /** @description Where its state is. */
                     Location?: string;
+                    /** @description Its id. */
+                    "X-Execution-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6470,7 +6474,10 @@ export interface operations {
                 /** @description First event to send; a `Last-Event-ID` header wins. */
                 from_event?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The last event that was seen: the stream goes on behind it. */
+                "Last-Event-ID"?: string;
+            };
             path: {
                 execution_id: string;
             };
@@ -6758,7 +6765,10 @@ export interface operations {
     read_project: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An `ETag` that is known: 304 where it is still the project's. */
+                "If-None-Match"?: string;
+            };
             path: {
                 project_id: string;
             };
@@ -6777,6 +6787,13 @@ export interface operations {
                     "application/json": components["schemas"]["Project"];
                 };
             };
+            /** @description It is still what `If-None-Match` stands for. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Every error has this shape. */
             default: {
                 headers: {
@@ -6794,7 +6811,10 @@ export interface operations {
                 /** @description Save without making a version (autosave). */
                 draft?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` that was read: 412 where the project has changed since. */
+                "If-Match"?: string;
+            };
             path: {
                 project_id: string;
             };
@@ -6831,7 +6851,10 @@ export interface operations {
     delete_project: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that was read: 412 where the project has changed since. */
+                "If-Match"?: string;
+            };
             path: {
                 project_id: string;
             };
@@ -7035,7 +7058,12 @@ export interface operations {
     execute: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 printable ASCII characters: within 24 h the same key gives the first execution again, and starts none. */
+                "Idempotency-Key"?: string;
+                /** @description Of a Jupyter user: whence it is called, `panel`, `notebook`, `cli` or `mcp` (`api`). */
+                "X-CloutAgent-Origin"?: string;
+            };
             path: {
                 project_id: string;
             };
@@ -7050,6 +7078,8 @@ export interface operations {
             /** @description With `wait`: the state at the end, or as soon as it waits for a person. With `stream`: the events. */
             200: {
                 headers: {
+                    /** @description Its id. */
+                    "X-Execution-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7062,6 +7092,8 @@ export interface operations {
                 headers: {
                     /** @description Where its state is. */
                     Location?: string;
+                    /** @description Its id. */
+                    "X-Execution-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7942,7 +7974,10 @@ export interface operations {
     restore_version: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that was read: 412 where the project has changed since. */
+                "If-Match"?: string;
+            };
             path: {
                 project_id: string;
                 version: string;
