@@ -51,10 +51,13 @@ def played(name: str, env: dict[str, str], folder: Path) -> Any:
     """The notebook with its outputs, run in `folder`; raises `RuntimeError` with what went wrong."""
     path = folder / f"{name}.ipynb"
     nbformat.write(book(name), path)
-    done = subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", path.name],
-        cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+        # Files: a port that Jupyter has chosen may be somebody else's when the kernel comes to take it.
+        where = ["--inplace", "--KernelManager.transport=ipc", f"--KernelManager.ip={sockets}/k"]
+        done = subprocess.run(
+            [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", *where, path.name],
+            cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
     if done.returncode != 0:
         raise RuntimeError(f"{name}: {done.stderr[-3000:]}")
     return tidy(nbformat.read(path, as_version=4))

@@ -38,12 +38,17 @@ _THROWN_OUT = (
     "It was not run: each time the kernel threw it out of its queue, because a cell of somebody else that "
     "was before it raised. Try again when the notebook is idle."
 )
+_DIED = "it died as it started."
 
 Outcome = Literal["ok", "error", "timeout", "dead"]
 Followed = Outcome | Literal["aborted"]
 """`aborted`: the kernel threw it out of its queue; nothing of it has run."""
 Answer = TypeVar("Answer")
 OnOutput = Callable[[JsonObject], None]
+
+
+class DiedAtStart(RuntimeError):
+    """It died before it had answered; another one may well live."""
 
 
 async def unbroken(work: Awaitable[Answer]) -> Answer:
@@ -76,10 +81,24 @@ class JupyterKernel:
         self._dead = False
 
     async def ready(self) -> None:
-        """Wait until it answers. Raises what Jupyter raises when it dies or stays silent."""
+        """Wait until it answers. Raises `DiedAtStart`, or what Jupyter raises when it stays silent."""
         # No heartbeat (its thread is joined when stopping) and no stdin: nobody types here.
         self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=False)  # noqa: S604
-        await self._client.wait_for_ready(timeout=READY_S)
+        answering = asyncio.ensure_future(self._client.wait_for_ready(timeout=READY_S))
+        try:
+            # Jupyter's own waiting does not see that the server has restarted a dead one, on other ports.
+            while not answering.done():
+                await asyncio.wait({answering}, timeout=_LOOK_S)
+                if not answering.done() and not await self._alive():
+                    raise DiedAtStart(_DIED)
+            answering.result()
+        except RuntimeError as error:
+            if isinstance(error, DiedAtStart) or await self._alive():
+                raise
+            raise DiedAtStart(_DIED) from error
+        finally:
+            answering.cancel()
+            await asyncio.wait({answering})
         await self._run(_PRELUDE, timeout_s=READY_S, on_output=lambda _: None, silent=True)
 
     async def execute(self, code: str, *, timeout_s: float, on_output: OnOutput) -> Outcome:

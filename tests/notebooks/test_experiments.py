@@ -21,6 +21,7 @@ from cloutagent_ext.schema.project import Variable
 from tests.support.live_server import LiveServer, live_server
 from tests.support.messages_api import Failure, Json, MessagesApi, Say, Scripted
 from tests.support.messages_thread import messages_api
+from tests.support.notebook_kernel import execute
 
 MODEL = "claude-opus-5-5"
 CITIES = pd.DataFrame({"city": ["Rome", "Oslo", "Lima"], "country": ["Italy", "Norway", "Peru"]})
@@ -231,7 +232,6 @@ def test_a_notebook_shows_one_progress_bar_that_changes(
     world: LiveServer, project: Project, tmp_path: Path
 ) -> None:
     import nbformat
-    from nbclient import NotebookClient
 
     code = (
         "from cloutagent_ext import connect\n"
@@ -239,9 +239,7 @@ def test_a_notebook_shows_one_progress_bar_that_changes(
         "p.experiment([{'city': f'Place {n}'} for n in range(8)]).run()"
     )
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(
-        book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    execute(book, tmp_path)
     bars = [each for each in book.cells[0].outputs if each.output_type == "display_data"]
     assert len(bars) == 1
     assert 'max="8" value="8"' in bars[0]["data"]["text/html"]

@@ -13,11 +13,11 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 from cloutagent_ext.client import Client, Project, aconnect
 from cloutagent_ext.errors import InvalidRequest
 from tests.support.live_server import LiveServer
+from tests.support.notebook_kernel import execute
 from tests.support.patience import Promised
 
 from .scripted import results, said, script, turn
@@ -245,6 +245,5 @@ def test_a_notebook_calls_back_into_its_own_kernel_while_the_cell_waits(
         "project.run('Go').result.text.strip(), last",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    there = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(book, timeout=60, kernel_name="python3", resources=there).execute(env=server.env)
+    execute(book, tmp_path, env=server.env)
     assert book.cells[2].outputs[0]["data"]["text/plain"] == "('42', 42)"

@@ -11,21 +11,19 @@ from typing import Any
 
 import nbformat
 import pytest
-from jupyter_client.blocking import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
-from nbclient import NotebookClient
+from jupyter_client.blocking.client import BlockingKernelClient
 
 from cloutagent_ext.client import Client, pieces
 from cloutagent_ext.client.picture import Picture
 from cloutagent_ext.client.stream import read_event
 from tests.support.live_server import LiveServer
+from tests.support.notebook_kernel import blocking_kernel, execute
 
 
 def played(server: LiveServer, folder: Path, *cells: str) -> list[list[Any]]:
     """Outputs of the cells, run in a kernel that finds the server as in life."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    there = {"metadata": {"path": str(folder)}}
-    NotebookClient(book, timeout=90, kernel_name="python3", resources=there).execute(env=server.env)
+    execute(book, folder, env=server.env)
     return [cell.outputs for cell in book.cells]
 
 
@@ -120,14 +118,11 @@ def test_the_magic_runs_a_cell_with_the_notebooks_variables(server: LiveServer, 
 
 @pytest.fixture(scope="module")
 def kernel(server: LiveServer) -> Iterator[BlockingKernelClient]:
-    manager, client = start_new_kernel(kernel_name="python3", env=server.env)
-    code = (
-        "%load_ext cloutagent_ext\ndef orders() -> int:\n    'Orders.'\ndef ordinary() -> int:\n    return 1"
-    )
-    client.execute_interactive(code, timeout=60)
-    yield client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
+    with blocking_kernel(server.env) as client:
+        code = "%load_ext cloutagent_ext\ndef orders() -> int:\n    'Orders.'\n"
+        code += "def ordinary() -> int:\n    return 1"
+        client.execute_interactive(code, timeout=60)
+        yield client
 
 
 def offered(kernel: BlockingKernelClient, code: str) -> dict[str, str]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from cloutagent_ext.client import Client, Run
 from tests.support.live_server import LiveServer
+from tests.support.notebook_kernel import execute
 
 FILES = Path(__file__).parents[2] / "cloutagent_ext/templates/sales-analyst/files"
 
@@ -76,9 +76,7 @@ def test_its_cells_do_the_same_again_in_a_real_kernel(run: Run, notebook: Any, t
     for cell in again.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    NotebookClient(
-        again, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    execute(again, tmp_path, timeout_s=120)
     for name in ("clean.csv", "report.md"):
         assert (tmp_path / name).read_bytes() == run.download(name), name
     assert (tmp_path / "chart.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -10,11 +10,11 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 from cloutagent_ext.client import Client, Project, connect
 from cloutagent_ext.errors import InvalidRequest
 from tests.support.live_server import LiveServer
+from tests.support.notebook_kernel import execute
 
 from .scripted import script, turn
 
@@ -140,9 +140,7 @@ def notebook(server: LiveServer, folder: Path, *cells: str) -> list[Any]:
     """What each cell gave or raised, in a kernel that finds the server as in life."""
     made = [nbformat.v4.new_code_cell(cell) for cell in cells]
     book = nbformat.v4.new_notebook(cells=made)
-    there = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(book, timeout=90, kernel_name="python3", resources=there, allow_errors=True)
-    client.execute(env=server.env)
+    execute(book, folder, env=server.env, allow_errors=True)
     return [_last(cell.outputs) for cell in book.cells]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,45 @@ async def test_what_a_dead_kernel_had_daemonised_ends_too(make_box: Callable[...
         await box.run("python", code=code)
         await box.error("python", code="import os; os.kill(os.getpid(), 9)")
         assert living(n) == []
+
+
+# A kernel that finds one of the ports that Jupyter has chosen for it taken, the first few times.
+TAKEN = """
+import json, os, pathlib, socket, sys
+connection, told, most = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
+starts = len(told.read_text()) if told.exists() else 0
+told.write_text("x" * (starts + 1))
+if starts < most:
+    port = json.loads(pathlib.Path(connection).read_text())["shell_port"]
+    other = socket.create_server(("127.0.0.1", port))
+    os.set_inheritable(other.fileno(), True)
+os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", "-f", connection])
+"""
+
+
+@pytest.mark.parametrize("kind", ["local", "server"])
+@pytest.mark.parametrize("taken", [1, 9])
+async def test_a_kernel_whose_port_somebody_else_has_got_is_started_anew_a_few_times(
+    make_box: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, taken: int
+) -> None:
+    spec = tmp_path / "jupyter" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (spec / "start.py").write_text(TAKEN)
+    argv = [sys.executable, str(spec / "start.py"), "{connection_file}", str(tmp_path / "starts"), str(taken)]
+    about = {"argv": argv, "display_name": "Python", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(about))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    manager = AsyncMappingKernelManager()
+    kernels = LocalKernels() if kind == "local" else ServerKernels(manager)
+    box = make_box(kernels, isolation=Isolation(mode="off"))
+    async with box.toolbox:
+        if taken == 1:
+            assert "42" in await box.text("python", code="6 * 7")
+        else:
+            assert "it died as it started" in await box.error("python", code="6 * 7")
+    assert (tmp_path / "starts").read_text() == "x" * min(taken + 1, 3)
+    assert manager.list_kernels() == []
+    assert survivors(box.context.execution_id) == []
 
 
 async def test_a_kernel_that_cannot_start_is_a_sentence(make_box: Callable[..., Box], tmp_path: Path) -> None:
