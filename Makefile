@@ -18,7 +18,7 @@ help:
 	@echo "make demo     JupyterLab on an example project; no key, no account"
 	@echo "make test     every check and test, the browser included"
 	@echo "make bench    speed and memory beside baselines, as a table"
-	@echo "make nightly  the long form of soak, chaos and fuzz loops"
+	@echo "make nightly  the long form of soak, chaos and fuzz loops, and promised seconds (hours)"
 	@echo "make screenshots the documentation's pictures, from the browser tests"
 	@echo "make docs     the documentation as a site, in docs/_build/html"
 	@echo "make format   format Python and TypeScript"
@@ -86,7 +86,7 @@ screenshots: setup-test
 
 nightly: setup-test
 	@scripts/ensure_debian.sh nightly
-	$(CLEAN_ENV) $(BIN)/python -m pytest -m nightly --timeout 3600
+	@$(CLEAN_ENV) $(BIN)/python scripts/nightly.py $(NIGHTLY_ARGS)
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.test
 	@echo "Installing the frameworks to compare with ..."

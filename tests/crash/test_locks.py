@@ -22,6 +22,7 @@ from cloutagent_ext.errors import Unavailable
 from cloutagent_ext.schema.project import Definition
 from cloutagent_ext.store.projects import ProjectStore
 from tests.support.live_server import live_server
+from tests.support.tracing import needs_strace
 from tests.unit.executions.conftest import Office, bash
 
 ROOT = Path(__file__).parents[2]
@@ -33,9 +34,8 @@ KINDS = {
 """What strace makes of every flock: a share without a lock service; a file system that only says yes."""
 
 
+@needs_strace
 def test_health_says_that_locks_do_not_work_and_projects_are_still_listed(tmp_path: Path) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace")
     inject = ("-e", "trace=flock", "-e", "inject=flock:error=ENOLCK")
     before = ("strace", "-D", "-f", "-qq", "-o", str(tmp_path / "trace"), *inject)
     with live_server(tmp_path, before=before) as server:
@@ -74,12 +74,11 @@ async def test_a_store_whose_locks_do_not_work_does_not_write(
     assert await store.ids() == []
 
 
+@needs_strace
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_working_locks_nothing_is_written_and_everything_is_still_read(
     tmp_path: Path, kind: str
 ) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace")
     data = tmp_path / "data"
 
     async def left_running() -> tuple[str, str]:

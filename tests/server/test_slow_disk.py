@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -22,8 +21,8 @@ import pytest
 
 from cloutagent_ext.executions import logfile
 from cloutagent_ext.executions.encode import line
-from tests.crash.test_real_server import traced
 from tests.support.live_server import LiveServer, live_server
+from tests.support.tracing import needs_strace, traced
 
 SYNC_S = 2.0
 AT_ONCE = 3
@@ -115,17 +114,16 @@ def test_while_a_sync_takes_two_seconds_health_and_lists_are_answered(slow: tupl
         assert any(begin <= asked and given <= end for asked, given in everything), "a sync held up everybody"
 
 
+@needs_strace
 @pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_on_a_disk_whose_every_sync_takes_two_seconds_health_is_answered_in_time(tmp_path: Path) -> None:
     """The system's own calls, those of SQLite too, held up by strace."""
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace")
     options = ("--CloutAgent.simulated_pace=0",)
     with live_server(tmp_path, *options) as server, ThreadPoolExecutor(AT_ONCE) as pool:
         project = warm(server)
         fault = f"fsync,fdatasync:delay_enter={int(SYNC_S * 1e6)}"
-        with traced(server, fault, tmp_path / "trace"):
+        with traced(server.process.pid, fault, tmp_path / "trace"):
             slow = runs(server, pool, project, AT_ONCE)
             answers = answered_beside(server, slow, CHEAP)
             assert {each.result()[0] for each in slow} == {200}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
 
 @contextmanager
 def traced(pid: int, fault: str, trace: Path, *, files: Sequence[Path] = ()) -> Iterator[None]:
