@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import Field, ValidationError
 
@@ -212,12 +212,12 @@ def _plain(path: str) -> bool:
 class BackupFile:
     """A backup opened for reading. Raises `BadArchive` for one that is not whole."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, source: Path | BinaryIO) -> None:
+        self._source = source
 
     def __enter__(self) -> BackupFile:
         try:
-            self._archive = zipfile.ZipFile(self._path)
+            self._archive = zipfile.ZipFile(self._source)
         except (zipfile.BadZipFile, ValueError, OSError) as error:
             raise self._bad(f"it cannot be opened ({error})") from None
         try:

@@ -18,6 +18,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -114,21 +115,29 @@ class Backups:
         `busy` says of a project whether executions of it are unfinished. Raises `NotFound`,
         `Conflict` (busy; then nothing is changed), `BadArchive` (nothing is changed).
         """
-        ids = await asyncio.to_thread(self._check, name, project_id)
-        for each in ids:
-            if await busy(each):
-                raise Conflict(
-                    "Executions of a project to be restored wait or run; cancel them first.", project_id=each
+        # Open to the end: the clock may let go of its name before the last project is back.
+        file = await self.open(name)
+        try:
+            ids = await asyncio.to_thread(self._check, file, project_id)
+            for each in ids:
+                if await busy(each):
+                    raise Conflict(
+                        "Executions of a project to be restored wait or run; cancel them first.",
+                        project_id=each,
+                    )
+            kept = []
+            for each in ids:
+                replaced = await self._store.in_turn(
+                    each, partial(self._restore, os.dup(file.fileno()), each)
                 )
-        kept = []
-        for each in ids:
-            replaced = await self._store.in_turn(each, lambda each=each: self._restore(name, each))  # type: ignore[misc]
-            kept += [replaced] if replaced else []
-            try:
-                await self._store.freeze(each)
-            except (UnreadableFile, NewerFormat) as error:  # as it was when the backup was made
-                log.warning("The restored project %s has no version of this state yet: %s", each, error)
-        return Restored(restored=ids, kept=kept)
+                kept += [replaced] if replaced else []
+                try:
+                    await self._store.freeze(each)
+                except (UnreadableFile, NewerFormat) as error:  # as it was when the backup was made
+                    log.warning("The restored project %s has no version of this state yet: %s", each, error)
+            return Restored(restored=ids, kept=kept)
+        finally:
+            file.close()
 
     # ------------------------------------------------------------ the clock
 
@@ -172,7 +181,7 @@ class Backups:
                         durable.remove(litter)
                     backup_file.write(target, self._shelf.ids(), self._held)
                     self._prune(made=target.name)
-        return self._row(target)
+                return self._row(target)  # before anybody else makes one, and lets go of this one
 
     def _name(self, day: date | None) -> str:
         if day is not None:
@@ -206,8 +215,9 @@ class Backups:
         oldest = (self._now() - KEPT_STATES).timestamp()
         for row in rows:
             path = self._folder / row.name
-            if row.kind in ("deleted", "replaced") and path.lstat().st_mtime < oldest:
-                durable.remove(path)
+            with suppress(FileNotFoundError):  # a deletion that was called off takes its own along
+                if row.kind in ("deleted", "replaced") and path.lstat().st_mtime < oldest:
+                    durable.remove(path)
         durable.sync_folder(self._folder)
 
     def _dailies(self) -> list[tuple[str, Path]]:
@@ -254,9 +264,9 @@ class Backups:
 
     # ------------------------------------------------------------ restoring
 
-    def _check(self, name: str, project_id: str | None) -> list[str]:
+    def _check(self, file: BinaryIO, project_id: str | None) -> list[str]:
         """Ids to restore, after every byte of them was read and nothing is in the way of any."""
-        with BackupFile(self._path(name)) as backup:
+        with BackupFile(file) as backup:
             ids = sorted(each for each in backup.projects if is_id(each))
             if project_id is not None and project_id not in ids:
                 raise NotFound("This backup does not hold that project.")
@@ -266,15 +276,18 @@ class Backups:
                 restore.judge(self._projects / each, backup, each)
         return ids
 
-    def _restore(self, name: str, project_id: str) -> str | None:
-        """Name of the backup of what was replaced; None where nothing was there."""
+    def _restore(self, descriptor: int, project_id: str) -> str | None:
+        """Name of the backup of what was replaced; None where nothing was there. Closes `descriptor`."""
         folder = self._projects / project_id
         with (
+            os.fdopen(descriptor, "rb") as file,  # of its own: who asked may have gone away
             self._guard.writing(),
             filelocks.locked(lock_path(self._projects, project_id)),
-            BackupFile(self._path(name)) as backup,
+            BackupFile(file) as backup,
         ):
             if folder.is_dir():
+                with suppress(UnreadableFile):  # kept as it lies there
+                    recover(folder)
                 kept = self._shelf.keep(folder, project_id, REPLACED)
                 self._shelf.forget_counter(project_id)
                 restore.over(folder, backup, project_id)

@@ -6,6 +6,7 @@ In memory only: after a restart no such execution is under way. Not here: freezi
 from __future__ import annotations
 
 import time
+from typing import TypeVar
 
 from ..schema.project import Definition
 
@@ -13,6 +14,7 @@ FROZEN_S = 600.0
 """How long a frozen version is safe without an execution on the disk that names it."""
 
 Version = tuple[Definition, int]
+Found = TypeVar("Found", Version, Version | None)
 
 
 class Frozen:
@@ -21,7 +23,7 @@ class Frozen:
     def __init__(self) -> None:
         self._since: dict[tuple[str, int], float] = {}
 
-    def note(self, project_id: str, found: Version | None) -> Version | None:
+    def note(self, project_id: str, found: Found) -> Found:
         """Remember `found`, where there is one; gives it back."""
         now = time.monotonic()
         for known, moment in list(self._since.items()):

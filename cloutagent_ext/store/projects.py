@@ -216,7 +216,9 @@ class ProjectStore:
             )
             if found is not None:
                 return found
-        return await self.in_turn(project_id, lambda: self._writer.freeze(str(project_id), author))
+        return await self.in_turn(
+            project_id, lambda: self._frozen.note(pid, self._writer.freeze(pid, author))
+        )
 
     # ------------------------------------------------------------ versions
 

@@ -18,17 +18,27 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from .. import durable, filelocks, smallfiles
-from ..errors import CloutError, DiskFull, InvalidRequest, NotFound, SecretsLocked, TooLarge, Unavailable
+from ..errors import (
+    CloutError,
+    DiskFull,
+    InvalidRequest,
+    NotFound,
+    SecretsLocked,
+    TooLarge,
+    Unavailable,
+    UnreadableFile,
+)
 from ..guard import Guard
 from ..schema.admin import Rotation, RotationFailure, RotationKey, SecretRow
 from ..schema.base import timestamp
 from . import secret_file
+from .commit import recover
 from .keyring import Key, KeyRing, Ring
 from .secret_file import SecretFile, damaged
 from .shelf import COUNTERS, is_id
@@ -106,9 +116,9 @@ class Secrets:
 
     def _list(self, folder: Path) -> Sequence[SecretRow]:
         try:
-            found, key = self._read(folder, self._ring.load())
+            found, key = self._seen(folder, self._ring.load())
         except SecretsLocked:  # the ring itself cannot be taken
-            found, key = self._read(folder, Ring(()))
+            found, key = self._seen(folder, Ring(()))
         entries = found.entries.items() if found else ()
         return [
             SecretRow(name=name, created_at=entry.created_at, updated_at=entry.updated_at, locked=key is None)
@@ -135,9 +145,9 @@ class Secrets:
 
     def _get(self, folder: Path, name: str) -> str | None:
         try:
-            found, key = self._read(folder, self._ring.load())
+            found, key = self._seen(folder, self._ring.load())
         except SecretsLocked:
-            if (found := self._read(folder, Ring(()))[0]) is None or name not in found.entries:
+            if (found := self._seen(folder, Ring(()))[0]) is None or name not in found.entries:
                 return None
             raise
         if found is None or name not in found.entries:
@@ -174,6 +184,8 @@ class Secrets:
         """A key where there is none; refused while secrets lie about that a lost one opens."""
         for project in self._projects.iterdir():
             if (project / FOLDER / NAME).exists():
+                if (made := self._ring.load().current) is not None:  # by who kept these just now
+                    return made
                 raise SecretsLocked(
                     "There is no key here, but there are secrets that one was used for: bring back the key "
                     f"file {self._ring.path.name} or ENCRYPTION_KEY. No new key is made meanwhile."
@@ -236,9 +248,22 @@ class Secrets:
             raise NotFound("There is no such project.")
         return self._projects / str(project_id)
 
-    def _locked(self, folder: Path) -> AbstractContextManager[None]:
+    @contextmanager
+    def _locked(self, folder: Path) -> Iterator[None]:
         durable.make_folder(self._projects / LOCKS)
-        return filelocks.locked(lock_path(self._projects, folder.name))
+        with filelocks.locked(lock_path(self._projects, folder.name)):
+            recover(folder)  # a restore that a server died in would be finished over what is written now
+            yield
+
+    def _seen(self, folder: Path, ring: Ring) -> tuple[SecretFile | None, Key | None]:
+        """`_read`, and where that finds them damaged, once more when nobody changes them: a restore puts
+        older files in the place of newer ones, one after the other."""
+        try:
+            return self._read(folder, ring)
+        except UnreadableFile as error:
+            with suppress(CloutError, OSError), self._locked(folder):
+                return self._read(folder, ring)
+            raise error
 
     def _read(self, folder: Path, ring: Ring) -> tuple[SecretFile | None, Key | None]:
         """The file and its key: `(None, None)` where there is no file, no key where it is not in the ring."""

@@ -166,7 +166,8 @@ class Shelf:
         begins later finds no project any more.
         """
         folder = self._projects / project_id
-        nameless = self._projects / f"{_DELETED}{project_id}"
+        # Its own name: the remains of an earlier one of this id may still be there.
+        nameless = self._projects / f"{_DELETED}{project_id}-{uuid.uuid4().hex}.tmp"
         with self._guard.writing(), filelocks.locked(lock_path(self._projects, project_id)):
             if not folder.is_dir():
                 raise NotFound("There is no such project.")
