@@ -23,12 +23,14 @@ from mcp.shared._httpx_utils import request_within_origin, sse_within_origin
 from mcp.shared.message import SessionMessage
 
 from .. import handshakes, names
-from .mcp_link import MAX_MESSAGE_BYTES
+from .mcp_link import END_BYTES, MAX_MESSAGE_BYTES, UNREADABLE, id_in
 
 CONNECT_S = 10.0
 SEND_S = 30.0
 SILENCE_S = 3660.0
 """Longest silence of a server: a little more than the longest call may take."""
+TAKEN_S = 1.0
+"""How long a message waits for the one before it to be taken: servers may count on the order."""
 
 
 class HttpLink:
@@ -76,7 +78,9 @@ class SseLink:
         self._watch = _Watch()
         self._why = ""
         self._stack = contextlib.AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: dict[str, asyncio.Task[None]] = {}
+        """Our requests that wait for an answer, by id, and the post of each."""
 
     async def __aenter__(self) -> Any:
         """Open the stream and wait for the address to post to. Raises OSError, httpx2.HTTPError."""
@@ -100,13 +104,13 @@ class SseLink:
             self._stack.callback(stream.close)
         endpoint: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         receiving = asyncio.create_task(self._receive(events, endpoint, incoming), name="mcp events")
-        self._tasks = [receiving]
+        self._tasks.add(receiving)
         first: set[asyncio.Future[Any]] = {endpoint, receiving}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if not endpoint.done():
             raise OSError(self._why or "the stream ended before it named an address to post to")
         sending = self._send(client, endpoint.result(), outgoing, incoming)
-        self._tasks.append(asyncio.create_task(sending, name="mcp posts"))
+        self._tasks.add(asyncio.create_task(sending, name="mcp posts"))
         return read, write
 
     async def __aexit__(self, *_: object) -> None:
@@ -128,9 +132,7 @@ class SseLink:
                 if event.event == "endpoint" and not endpoint.done():
                     endpoint.set_result(self._same_origin(event.data))
                 elif event.event == "message" and event.data:
-                    with contextlib.suppress(ValueError):
-                        message = mcp_types.jsonrpc_message_adapter.validate_json(event.data, by_name=False)
-                        await incoming.send(SessionMessage(message))
+                    await self._message(event.data, incoming)
             self._why = "the stream of events ended"
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             pass  # the session has let go
@@ -140,6 +142,27 @@ class SseLink:
             self.closed.set()
             incoming.close()
 
+    async def _message(self, data: str, incoming: Any) -> None:
+        try:
+            message = mcp_types.jsonrpc_message_adapter.validate_json(data, by_name=False)
+        except ValueError:
+            ends = (part.encode("utf-8", "replace") for part in (data[:END_BYTES], data[-END_BYTES:]))
+            key = id_in(*ends)
+            if key in self._asked:  # nobody shall wait for what has come and cannot be read
+                await self._answer(int(key) if key.isdecimal() else key, UNREADABLE, incoming)
+            return
+        if isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError):
+            self._asked.pop(str(message.id), None)
+        await incoming.send(SessionMessage(message))
+
+    async def _answer(
+        self, id: int | str, why: str, incoming: Any, code: int = mcp_types.INTERNAL_ERROR
+    ) -> None:
+        """Answer one of our own requests with an error, since the server does not."""
+        self._asked.pop(str(id), None)
+        told = mcp_types.ErrorData(code=code, message=why)
+        await incoming.send(SessionMessage(mcp_types.JSONRPCError(jsonrpc="2.0", id=id, error=told)))
+
     def _same_origin(self, address: str) -> str:
         endpoint = urljoin(self._url, address)
         ours, theirs = urlsplit(self._url), urlsplit(endpoint)
@@ -148,21 +171,35 @@ class SseLink:
         return endpoint
 
     async def _send(self, client: httpx2.AsyncClient, endpoint: str, outgoing: Any, incoming: Any) -> None:
+        """Post what comes, in its order; a post that the server leaves hanging holds up no other."""
         with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
             async for session_message in outgoing:
                 message = session_message.message
-                body = message.model_dump(by_alias=True, mode="json", exclude_unset=True)
-                why = ""
-                try:
-                    answer = await request_within_origin(client, "POST", endpoint, json=body)
-                    if not answer.is_success:
-                        why = self._watch.refusal
-                except (httpx2.HTTPError, httpx2.StreamError) as error:
-                    why = str(error) or type(error).__name__
-                if why and isinstance(message, mcp_types.JSONRPCRequest):
-                    told = mcp_types.ErrorData(code=mcp_types.CONNECTION_CLOSED, message=why)
-                    reply = mcp_types.JSONRPCError(jsonrpc="2.0", id=message.id, error=told)
-                    await incoming.send(SessionMessage(reply))
+                posting = asyncio.create_task(
+                    self._post(client, endpoint, message, incoming), name="mcp post"
+                )
+                self._tasks.add(posting)
+                if isinstance(message, mcp_types.JSONRPCRequest):
+                    self._asked[str(message.id)] = posting
+                posting.add_done_callback(self._tasks.discard)
+                await asyncio.wait({posting}, timeout=TAKEN_S)
+                if getattr(message, "method", "") == "notifications/cancelled":
+                    given_up = self._asked.pop(str((message.params or {}).get("requestId")), None)
+                    if given_up is not None:
+                        given_up.cancel()
+
+    async def _post(self, client: httpx2.AsyncClient, endpoint: str, message: Any, incoming: Any) -> None:
+        body = message.model_dump(by_alias=True, mode="json", exclude_unset=True)
+        why = ""
+        try:
+            answer = await request_within_origin(client, "POST", endpoint, json=body)
+            if not answer.is_success:
+                why = self._watch.refusal
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            why = str(error) or type(error).__name__
+        if why and isinstance(message, mcp_types.JSONRPCRequest):
+            with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+                await self._answer(message.id, why, incoming, mcp_types.CONNECTION_CLOSED)
 
 
 class _Watch:

@@ -11,12 +11,32 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Longest single message of a server; what is longer is thrown away, and its call fails."""
+
+
+UNREADABLE = "The answer cannot be read."
+END_BYTES = 400
+"""Bytes of either end of a message that is not read as a whole, in which its id is looked for."""
+_ID = rb'"id"\s*:\s*("[^"\\]{1,100}"|-?\d{1,18})\s*'
+_VERSION = rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+_ID_FIRST = re.compile(rb"\s*\{\s*(?:" + _VERSION + rb",\s*)?" + _ID + rb"[,}]")
+_ID_LAST = re.compile(rb",\s*" + _ID + rb"(?:,\s*" + _VERSION + rb")?\}\s*\Z")
+"""Where the id of a message stands that is not read as a whole: other ids may be inside of it."""
+
+
+def id_in(head: bytes, tail: bytes) -> str:
+    """The id of a message of which only both ends are known, as text; empty where there is none.
+
+    Some servers name the id first and some last.
+    """
+    found = _ID_FIRST.match(head) or _ID_LAST.search(tail)
+    return found[1].decode("utf-8", "replace").strip('"') if found else ""
 
 
 class Link(Protocol):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import signal
 import time
 from typing import Any
@@ -19,7 +18,7 @@ import anyio
 import mcp_types
 from mcp.shared.message import SessionMessage
 
-from .mcp_link import MAX_MESSAGE_BYTES
+from .mcp_link import END_BYTES, MAX_MESSAGE_BYTES, UNREADABLE, id_in
 from .mcp_process import Launch, ServerProcess, launch
 
 _READ_BYTES = 64 * 1024
@@ -29,7 +28,6 @@ _FREE_MESSAGES = 1000
 _FREE_BYTES = 1024 * 1024
 """Messages nobody asked for, and their bytes, that are read at full speed between two answers."""
 _TOO_LONG = f"The answer is longer than {MAX_MESSAGE_BYTES // 1024**2} MiB, and thrown away. Ask for less."
-_UNREADABLE = "The answer cannot be read."
 _FLOOD_READ_BYTES = 32 * 1024
 _FLOOD_PAUSE_S = 0.05
 _SKIP_PAUSE_S = 0.005
@@ -41,13 +39,6 @@ _WANTED = frozenset({_CHANGED, "notifications/cancelled", "notifications/subscri
 """Notifications that mean something here; logs and resources do not, progress only now and then."""
 _PROGRESS_PAUSE_S = 0.5
 """Between two reports of one call's progress that are passed on: each is a sign of life, no more."""
-_ID = rb'"id"\s*:\s*("[^"\\]{1,100}"|-?\d{1,18})\s*'
-_VERSION = rb'"jsonrpc"\s*:\s*"2\.0"\s*'
-_ID_FIRST = re.compile(rb"\s*\{\s*(?:" + _VERSION + rb",\s*)?" + _ID + rb"[,}]")
-_ID_LAST = re.compile(rb",\s*" + _ID + rb"(?:,\s*" + _VERSION + rb")?\}\s*\Z")
-"""Where the id of a message stands that is not read as a whole: other ids may be inside of it."""
-_END_BYTES = 400
-"""Bytes of either end that are looked at for it."""
 
 
 class StdioLink:
@@ -130,7 +121,7 @@ class StdioLink:
                 buffer += data
                 if skipping:
                     cut = buffer.find(b"\n")
-                    tail = (tail + (buffer[-_END_BYTES:] if cut < 0 else buffer[:cut]))[-_END_BYTES:]
+                    tail = (tail + (buffer[-END_BYTES:] if cut < 0 else buffer[:cut]))[-END_BYTES:]
                     if cut < 0:
                         buffer.clear()
                         await asyncio.sleep(_SKIP_PAUSE_S)
@@ -144,7 +135,7 @@ class StdioLink:
                     start = end + 1
                 del buffer[:start]
                 if len(buffer) > MAX_MESSAGE_BYTES:
-                    head, tail = bytes(buffer[:_END_BYTES]), bytes(buffer[-_END_BYTES:])
+                    head, tail = bytes(buffer[:END_BYTES]), bytes(buffer[-END_BYTES:])
                     await self._lost_answer(head, b"", _TOO_LONG, incoming)
                     buffer.clear()
                     skipping = True
@@ -187,7 +178,7 @@ class StdioLink:
                 self._unanswered.add(str(message.id))
                 await incoming.send(SessionMessage(message))
         elif message is None and line.strip() and not self._flooded:
-            told = await self._lost_answer(line[:_END_BYTES], line[-_END_BYTES:], _UNREADABLE, incoming)
+            told = await self._lost_answer(line[:END_BYTES], line[-END_BYTES:], UNREADABLE, incoming)
             if not told and self._process is not None:
                 await self._process.errors.say([b"[no message, passed over] " + line])
 
@@ -200,12 +191,8 @@ class StdioLink:
         return True
 
     async def _lost_answer(self, head: bytes, tail: bytes, why: str, incoming: Any) -> bool:
-        """Answer, with `why`, the call whose answer this was going to be; whether there is one.
-
-        `head`, `tail`: both ends of it, since some servers name the id first and some last.
-        """
-        found = _ID_FIRST.match(head) or _ID_LAST.search(tail)
-        key = found[1].decode("utf-8", "replace").strip('"') if found else ""
+        """Answer, with `why`, the call whose answer this was going to be; whether there is one."""
+        key = id_in(head, tail)
         if self._asked.pop(key, None) is None:
             return False
         error = mcp_types.ErrorData(code=mcp_types.INTERNAL_ERROR, message=why)
