@@ -43,6 +43,14 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What a person was shown of the call that they allowed."""
+
+    arguments: JsonObject
+    preview: Preview
+
+
+@dataclass(frozen=True)
 class Decision:
     allow: bool
     by: str

@@ -21,7 +21,7 @@ from .job import Job
 from .models.catalogue import ModelFacts, facts_of
 from .pace import Pace, Places
 from .past import Past
-from .ports import Ports, Tool
+from .ports import Ports, Shown, Tool
 from .stopwatch import Stopwatch
 from .warmup import Warmup
 
@@ -47,6 +47,8 @@ class Run:
     checks: ArgumentChecks = field(default_factory=ArgumentChecks)
     past: Past = field(default_factory=Past)
     """What earlier sittings left; empty for one that begins."""
+    shown: dict[str, Shown] = field(default_factory=dict)
+    """What a person was shown of the calls that they allowed, by the calls' spans."""
     guard: Guard = field(init=False)
     """Notices circles and silence."""
     pace: Pace = field(init=False)

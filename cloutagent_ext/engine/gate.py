@@ -12,6 +12,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Literal
 
+from ..schema.approvals import Preview
 from ..schema.base import JsonObject
 from ..schema.project import Permission
 from . import previews
@@ -20,7 +21,7 @@ from .asking import NOBODY
 from .context import Run
 from .guard import stalled
 from .permissions import Rules, Verdict
-from .ports import EndExecution, Question, Tool, ToolError, Wire
+from .ports import EndExecution, Question, Shown, Tool, ToolError, Wire
 from .scope import Scope
 from .text import clean_json
 from .toolcontext import tool_context
@@ -65,7 +66,9 @@ async def _permitted(
     _check(run.checks, tool, arguments)
     if (asked := run.past.question(f"{span}/{use['id']}")) is not None:
         # Asked before the server stopped: the question stands as it was, and so does its answer.
-        return await ask(run, scope, span, tool, use["id"], asked.arguments, reason=asked.reason)
+        return await ask(
+            run, scope, span, tool, use["id"], asked.arguments, reason=asked.reason, shown=asked.preview
+        )
     arguments = clean_json(arguments)
     word = await run.hooks.before_call(
         scope,
@@ -148,13 +151,24 @@ def why(verdict: Verdict, tool: str) -> str:
 
 
 async def ask(
-    run: Run, scope: Scope, span: str, tool: Tool, call_id: str, arguments: JsonObject, *, reason: str
+    run: Run,
+    scope: Scope,
+    span: str,
+    tool: Tool,
+    call_id: str,
+    arguments: JsonObject,
+    *,
+    reason: str,
+    shown: Preview | None = None,
 ) -> JsonObject:
     """The arguments that a person allowed; raises `ToolError` where they refused.
+
+    `shown`: the preview that a person has seen already, before the server stopped.
 
     The time it takes counts for nobody who waits for it: not for the subagents around the
     call, nor for the execution while nothing else of it runs.
     """
+    preview = shown or await previews.of(tool, arguments, tool_context(run, scope, span, call_id))
     question = Question(
         call_id=call_id,
         tool=tool.name,
@@ -163,7 +177,7 @@ async def ask(
         agent_id=scope.agent_id,
         span=f"{span}/{call_id}",
         schema=tool.input_schema,
-        preview=await previews.of(tool, arguments, tool_context(run, scope, span, call_id)),
+        preview=preview,
         reason=reason,
         told=lambda: run.hooks.notify(
             scope,
@@ -181,6 +195,8 @@ async def ask(
     if not decision.allow:
         said = decision.message or f"This call was refused by {decision.by}. Do without it."
         raise Refused(said, decision.by)
+    if preview is not None:
+        run.shown[question.span] = Shown(arguments, preview)
     if decision.arguments is None:
         return arguments
     edited: JsonObject = clean_json(decision.arguments)

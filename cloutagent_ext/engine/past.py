@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..schema.approvals import Preview
 from ..schema.base import JsonObject
 from ..schema.execution import Usage
 from .asking import NOBODY, Decision
@@ -257,6 +258,8 @@ class Past:
         self.questions[key] = PastQuestion(
             **{name: record[name] for name in names}, span=record.get("of", key), again=again
         )
+        if (preview := record.get("preview")) is not None:
+            self.questions[key].preview = Preview.model_validate(preview)
 
     def _approval_waited(self, record: Record) -> None:
         if (asked := self.questions.get(record["call_span"])) is not None:

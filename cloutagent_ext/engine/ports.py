@@ -23,6 +23,7 @@ from ..schema.project import Hook
 from .asking import Approvals as Approvals
 from .asking import Decision as Decision
 from .asking import Question as Question
+from .asking import Shown as Shown
 from .masking import NOTHING, Mask
 
 if TYPE_CHECKING:
@@ -218,6 +219,8 @@ class ToolContext:
     """What the tool puts here is journalled with its result, for the toolbox that goes on after a crash."""
     alive: Callable[[], None] = lambda: None
     """To be called when there is a sign of life, output for instance: a call without any is asked about."""
+    shown: Shown | None = None
+    """What a person was shown who allowed the call: a tool whose preview tells of a state holds to that."""
 
 
 class Tool(Protocol):

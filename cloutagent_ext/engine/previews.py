@@ -22,9 +22,13 @@ MAX_COMPARED_LINES = 2000
 """Lines on each side, common beginning and end apart, up to which a difference is worked out line by line."""
 CONTEXT_LINES = 3
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
 )
 """What does not show, or turns the text around it: a person must see what they allow."""
+_LIKE_SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+"""What looks like a space and is none, to a shell for instance; ordinary in prose."""
 
 
 async def of(tool: Tool, arguments: JsonObject, context: ToolContext) -> Preview | None:
@@ -41,6 +45,18 @@ async def of(tool: Tool, arguments: JsonObject, context: ToolContext) -> Preview
         server = tool.source.removeprefix("mcp:")
         return call(arguments, where=f"{server} / {tool.name.removeprefix(f'mcp__{server}__')}")
     return None
+
+
+async def hold(tool: Tool, context: ToolContext) -> None:
+    """Raises `ToolError` where the call would no longer do what was shown to the person who allowed it."""
+    if context.shown is None:
+        return
+    now, was = await of(tool, context.shown.arguments, context), context.shown.preview
+    if now is None or (now.kind, now.where, now.content) != (was.kind, was.where, was.content):
+        raise ToolError(
+            "What this call would do has changed since a person was shown it and allowed it, so nothing was "
+            "done. Look at how things stand now, and call again: it is shown again then."
+        )
 
 
 def command(text: str, *, directory: str) -> Preview:
@@ -85,9 +101,14 @@ def diff(before: str | None, after: str, *, path: str, note: str = "") -> Previe
     return _preview("diff", "".join(names) + text, where=path, note=note or _new(before))
 
 
-def visible(text: str) -> str:
-    """`text` with what would not be seen spelled out (`\\x1b`)."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), clean(text))
+def visible(text: str, *, prose: bool = True) -> str:
+    """`text` with what would not be seen spelled out (`\\x1b`); not `prose`: odd spaces, too."""
+    text = _UNSEEN.sub(_spelled, clean(text))
+    return text if prose else _LIKE_SPACES.sub(_spelled, text)
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _new(before: str | None) -> str:
@@ -127,7 +148,7 @@ def _shifted(place: str, by: int) -> str:
 
 
 def _preview(kind: str, text: str, *, where: str = "", note: str = "") -> Preview:
-    text = visible(text)
+    text = visible(text, prose=kind in ("diff", "call"))
     content = clip(text)
     return Preview.model_validate(
         {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..schema.approvals import Preview
 from ..schema.base import JsonObject
 from ..schema.execution import Usage
 from .assembly import Reply
@@ -51,6 +52,8 @@ class PastQuestion:
     """As `asking.Question.again`."""
     decision: Decision | None = None
     waited_s: float = 0.0  # for an answer while a server ran, as last noted
+    preview: Preview | None = None
+    """What was shown of it."""
 
 
 @dataclass

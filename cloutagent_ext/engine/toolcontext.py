@@ -34,6 +34,7 @@ def tool_context(
         mask=run.job.mask,
         keep={} if keep is None else keep,
         alive=alive,
+        shown=run.shown.get(f"{span}/{call_id}"),
     )
 
 

@@ -142,6 +142,7 @@ class Questions:
                 agent_id=question.agent_id,
                 schema=question.schema,
                 reason=question.reason,
+                preview=question.preview.model_dump() if question.preview else None,
             )
         if asked.open and not self._shown(question):
             self._live.say(

@@ -30,6 +30,8 @@ class Resources:
         self.isolation = isolation or Isolation()
         self.commands = Commands(self.isolation)
         self.kernel = KernelSlot(kernels, lost="python" in past.tools_used)
+        self.shown_directories: dict[str, str] = {}
+        """Where a command that a person is asked about will run, by the call's span."""
         self.directories: dict[str, str] = {
             agent: kept["directory"] for agent, kept in past.kept.items() if "directory" in kept
         }

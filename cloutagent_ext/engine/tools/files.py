@@ -116,6 +116,7 @@ class FileCreate(BuiltinTool):
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """Says how many lines were written."""
         async with self.resources.writing:
+            await previews.hold(self, context)
             return await _undisturbed(_create, arguments["path"], arguments["content"], context)
 
 

@@ -102,6 +102,7 @@ class Notebook(BuiltinTool):
         """What was asked for, as text. What cannot be done: `ToolError`."""
         notebooks, path = self._bound()
         action = arguments["action"]
+        await previews.hold(self, context)
         state = await notebooks.read(path)
         if action == "read":
             return await self._read(arguments, state, path, context)

@@ -66,7 +66,7 @@ class Bash(BuiltinTool):
 
     async def preview(self, arguments: JsonObject, context: ToolContext) -> Preview:
         """The command, and the directory that it would run in."""
-        directory = self._directory(context)
+        directory = self.resources.shown_directories.setdefault(context.span, self._directory(context))
         workspace = str(context.workspace)
         inside = "workspace" + directory.removeprefix(workspace)
         return previews.command(
@@ -79,13 +79,16 @@ class Bash(BuiltinTool):
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """Text of the command's output. A code other than 0, or a forced stop: `ToolError` with that text."""
         command = _checked(arguments["command"])
+        await previews.hold(self, context)
+        # Another command of the same turn may have gone elsewhere while a person looked at this one.
+        directory = self.resources.shown_directories.pop(context.span, None) or self._directory(context)
         timeout_s = arguments.get("timeout_s", DEFAULT_TIMEOUT_S)
         resources = self.resources
         room = await resources.room(context)
         workspace = str(context.workspace)
         ran = await resources.commands.run(
             [*_BASH, "-c", _WRAPPER, "bash", command],
-            cwd=self._directory(context),
+            cwd=directory,
             fallback=workspace,
             env=context.env,
             timeout_s=timeout_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from cloutagent_ext.engine import previews
 from cloutagent_ext.engine.notebooks import NotebookState
-from cloutagent_ext.engine.ports import ToolContext
+from cloutagent_ext.engine.ports import Shown, ToolContext, ToolError
 from cloutagent_ext.engine.tools.base import Resources
 from cloutagent_ext.engine.tools.registry import builtin
 from tests.support.patience import Promised
@@ -120,6 +121,23 @@ async def test_what_would_not_be_seen_is_spelled_out(context: ToolContext) -> No
     assert (preview.kind, preview.where) == ("command", "workspace")
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [*"\u034f\u115f\u1160\u17b4\u180b\u200b\u2028\u202e\u2060\u2800\u3164\ufe00\ufeff\uffa0\ufffb",
+     *"\U0001d173\U000e0041\U000e0100", *"\xa0\u1680\u2003\u202f\u3000"],
+    ids=lambda hidden: f"U+{ord(hidden):04X}",
+)  # fmt: skip
+async def test_nothing_hides_in_a_command(context: ToolContext, hidden: str) -> None:
+    preview = await shown("bash", {"command": f"ls{hidden}x"}, context)
+    assert preview.content == "ls" + hidden.encode("unicode_escape").decode() + "x"
+
+
+async def test_prose_keeps_its_spaces_and_pictures(context: ToolContext) -> None:
+    prose = "Été\xa0: ❤️ 全角\u3000だ\n"
+    preview = await shown("file_create", {"path": "a.md", "content": prose}, context)
+    assert f"+{prose}" in preview.content
+
+
 async def test_a_cell_is_shown_as_it_is_and_starts_no_kernel(context: ToolContext) -> None:
     preview = await shown("python", {"code": "x = 1\nx"}, context)
     assert (preview.kind, preview.content) == ("code", "x = 1\nx")
@@ -179,3 +197,47 @@ async def test_a_change_of_a_notebook_shows_the_cell(
 async def test_a_page_is_shown_by_its_address_and_not_fetched(context: ToolContext) -> None:
     preview = await shown("web_fetch", {"url": "https://example.org/a?b=c"}, context)
     assert (preview.kind, preview.content) == ("url", "https://example.org/a?b=c")
+
+
+class Edited(OneNotebook):
+    """The same, in which somebody writes while a person is asked."""
+
+    def __init__(self) -> None:
+        self.cells = [
+            {"id": "a", "cell_type": "code", "source": "x = 1"},
+            {"id": "b", "cell_type": "code", "source": "y = 2"},
+        ]
+
+    async def read(self, path: str) -> NotebookState:
+        return NotebookState([dict(cell) for cell in self.cells])
+
+    async def kernel(self, path: str) -> Any:
+        raise AssertionError("nothing is run")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"action": "run", "cell": "b"}, {"action": "delete", "cell": 1},
+     {"action": "replace", "cell": 1, "source": "y = 3"}],
+    ids=lambda arguments: arguments["action"],
+)  # fmt: skip
+@pytest.mark.parametrize("how", ["edited", "moved"])
+async def test_a_cell_that_is_no_longer_the_one_that_was_shown_is_left_alone(
+    context: ToolContext, arguments: dict[str, Any], how: str
+) -> None:
+    resources, book = Resources(NoKernels()), Edited()  # type: ignore[arg-type]
+    resources.notebooks, resources.notebook = book, "sales.ipynb"  # type: ignore[assignment]
+    tool = builtin(resources)["notebook"]
+    preview = await previews.of(tool, arguments, context)
+    assert preview is not None
+    allowed = replace(context, shown=Shown(arguments, preview))
+    for cell in book.cells if how == "edited" else ():
+        cell["source"] += "  # and more"
+    if how == "moved":
+        book.cells.insert(0, {"id": "c", "cell_type": "code", "source": "z = 3"})
+    if how == "moved" and arguments["action"] == "run":  # named by its id, it is still the same
+        with pytest.raises(AssertionError):  # it goes on to run it
+            await tool.run(arguments, allowed)
+        return
+    with pytest.raises(ToolError, match="has changed since a person was shown it"):
+        await tool.run(arguments, allowed)
