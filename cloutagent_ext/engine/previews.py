@@ -10,6 +10,7 @@ import difflib
 import json
 import logging
 import re
+from typing import cast
 
 from ..schema.approvals import Preview
 from ..schema.base import JsonObject
@@ -47,11 +48,11 @@ async def of(tool: Tool, arguments: JsonObject, context: ToolContext) -> Preview
     return None
 
 
-async def hold(tool: Tool, context: ToolContext) -> None:
+async def hold(tool: Previewing, context: ToolContext) -> None:
     """Raises `ToolError` where the call would no longer do what was shown to the person who allowed it."""
     if context.shown is None:
         return
-    now, was = await of(tool, context.shown.arguments, context), context.shown.preview
+    now, was = await of(cast(Tool, tool), context.shown.arguments, context), context.shown.preview
     if now is None or (now.kind, now.where, now.content) != (was.kind, was.where, was.content):
         raise ToolError(
             "What this call would do has changed since a person was shown it and allowed it, so nothing was "
