@@ -35,7 +35,7 @@ from .batches import Batches, scope_of
 from .cassettes import Cassettes
 from .ids import made_at
 from .records import Records
-from .vault import Vault
+from .vault import Vault, used
 
 if TYPE_CHECKING:
     from ..auth.principal import Principal
@@ -87,7 +87,7 @@ class Acceptance:
         definition, version = await self._store.freeze(
             project_id, version=asked, published=by_key, author=author
         )
-        await self._store.check_trust(project_id, version=version)
+        await self._store.check_trust(project_id, version=version, definition=definition)
         if request.model is not None:
             agent = definition.agent.model_copy(update={"model": request.model})
             definition = definition.model_copy(update={"agent": agent})
@@ -99,7 +99,8 @@ class Acceptance:
             simulated = self._models.simulated(definition, settings)
         # Where tools are played too, nothing is started that a secret could be missing for.
         played = recorded is not None and recorded.get("tool_results") is not None
-        names = None if played else await self._vault.names(project_id, definition)
+        needs = not played and used(definition)
+        names = await self._vault.names(project_id, definition) if needs else None
         await self._valid(definition, simulated=simulated or recorded is not None, secrets=names)
         prompt, given = request.prompt, request.variables
         if recorded is not None:

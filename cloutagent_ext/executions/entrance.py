@@ -74,7 +74,8 @@ class Entrance:
     async def _create(
         self, spec: Spec, position: int, beginning: Beginning | None, workspace: Workspace
     ) -> Live:
-        await asyncio.to_thread(self._reserve.hold)
+        if beginning is not None:
+            await asyncio.to_thread(self._reserve.hold)  # before anything is copied
         if beginning is not None and await beginning.workspace.ready():
             await workspace.copy(beginning.workspace)
             # A deletion takes the record first: while that is there, all of the workspace was.
@@ -88,10 +89,16 @@ class Entrance:
     async def _put(self, spec: Spec, position: int, beginning: Beginning | None) -> Live:
         folder = self._records.folder(spec.project_id, spec.execution_id)
         past = None if beginning is None else beginning.records
-        owner, log = await asyncio.to_thread(_place, folder, spec, past)
+
+        def placed() -> tuple[Owner, EventLog]:
+            self._reserve.hold()
+            return _place(folder, spec, past)
+
+        owner, log = await asyncio.to_thread(placed)
         failpoint("accept.placed")
         try:
             live = self._adopt(spec, folder, owner, log, fold.initial(spec))
+            live.untouched = beginning is None
             live.say("queued", execution_id=spec.execution_id, position=position)
             failpoint("accept.queued")
             await log.sync()

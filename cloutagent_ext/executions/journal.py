@@ -38,7 +38,7 @@ class JournalDamaged(UnreadableFile):
 class JournalFile:
     """The engine's `Journal` port on a file."""
 
-    def __init__(self, file: AppendFile, log: EventLog, records: int) -> None:
+    def __init__(self, file: AppendFile, records: int, log: EventLog) -> None:
         self._file = file
         self._log = log
         self._records = records
@@ -50,8 +50,12 @@ class JournalFile:
         Goes on behind its last record; a torn end is cut off and kept beside it. Raises
         `JournalDamaged`, OSError.
         """
-        records = await asyncio.to_thread(_repair, folder / NAME)
-        return cls(await asyncio.to_thread(AppendFile.open, folder / NAME), log, records)
+
+        def opened() -> tuple[AppendFile, int]:
+            records = _repair(folder / NAME)
+            return AppendFile.open(folder / NAME), records
+
+        return cls(*await asyncio.to_thread(opened), log)
 
     async def record(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """Append `{"kind": kind, "ts": …, **fields}`.

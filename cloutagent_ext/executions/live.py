@@ -115,6 +115,8 @@ class Live:
         """This process is letting go of it: it is nobody's to stop, answer or resume before `done`."""
         self.given_up = False
         """Its run did not stop in time; whatever it still says is not listened to."""
+        self.untouched = False
+        """It was accepted here, begins from nothing and has not begun: it has no past and no workspace."""
         self._reserve = reserve
         self._observers = observers
         self._changed = changed
@@ -223,13 +225,14 @@ class Live:
 
     async def _save(self) -> None:
         while self._dirty:
+            # The pause comes first: a short run needs no other file than that of its end.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _SAVE_PAUSE_S)
             self._dirty = False
             try:
                 self.state.files = await asyncio.to_thread(self._write, self.snapshot())
             except OSError as error:  # derived: it is rebuilt from the log when somebody needs it
                 _log.warning("state.json of execution %s was not written: %s", self.id, error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), _SAVE_PAUSE_S)
 
     def _write(self, state: ExecutionState) -> int:
         state.files = self._count_files()

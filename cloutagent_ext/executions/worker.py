@@ -117,14 +117,15 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
     spec = live.spec
     definition = spec.definition
     workspace = Workspace(bindings.data_dir, spec.execution_id)
-    past = await _past(live, workspace)
+    untouched, live.untouched = live.untouched, False
+    past = Past() if untouched else await _past(live, workspace)
     live.questions.restore(past.questions)
     failpoint("run.past_read")
     with ending_when_unwritable():
         await _begin(live)
     failpoint("run.begun")
     store, version = bindings.store, spec.version
-    if not await workspace.ready():
+    if untouched or not await workspace.ready():
 
         async def fill(target: Path) -> None:
             await store.copy_files(spec.project_id, target, version=version)
@@ -133,9 +134,9 @@ async def _play(live: Live, bindings: Bindings, secrets: ProjectSecrets) -> Outc
         await workspace.prepare(fill)
     failpoint("run.workspace_ready")
     scenario = await store.scenario(spec.project_id, version=version) if spec.simulated else None
-    named: Mapping[Path, Literal["read", "write"]] = await asyncio.to_thread(
-        folders, definition, bindings.root_dir
-    )
+    named: Mapping[Path, Literal["read", "write"]] = {}
+    if definition.agent.folders:
+        named = await asyncio.to_thread(folders, definition, bindings.root_dir)
     async with contextlib.AsyncExitStack() as stack:
         journal = await live.journal()
         replay = await Replay.of(spec, bindings.cassettes)

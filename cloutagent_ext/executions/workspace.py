@@ -47,8 +47,10 @@ class Workspace:
         """Home folder of the hooks: what the agent leaves in its own home is not theirs to run."""
 
     async def prepare(self, copy_files: Callable[[Path], Awaitable[None]]) -> None:
-        """Make it, fill it with the project's files, and note what it holds. Raises OSError."""
-        await asyncio.to_thread(self._make)
+        """Make it, fill it with the project's files, and note what it holds. Raises OSError.
+
+        `copy_files` makes the folder that it is given.
+        """
         await copy_files(self.path)
         await asyncio.to_thread(self._note_baseline)
 
@@ -101,6 +103,7 @@ class Workspace:
         shutil.copy2(other.root / _BASELINE, self.root / _BASELINE)
 
     def _note_baseline(self) -> None:
+        self._make()
         held = {path: (info.st_size, info.st_mtime_ns) for path, info in self._walk()}
         # Its presence says that all before it is there, so it appears whole.
         temporary = self.root / f".{_BASELINE}.tmp"

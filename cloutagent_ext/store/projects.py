@@ -58,7 +58,7 @@ class ProjectStore:
         self._definitions = Definitions(self._projects)
         self._consent = Consent(self._projects, self._trust, self._writer.digests)
         self._listing = Listing(self._projects, self._consent.given)
-        self._frozen = Frozen()
+        self._frozen = Frozen(self._projects, self._definitions, self._writer.digests)
         self.archives = Archives(self._projects, self._shelf, self._listing)
         """Copies of whole projects."""
         self.cassettes = CassetteFiles(self._projects, self._guard)
@@ -202,7 +202,7 @@ class ProjectStore:
         published: bool = False,
         author: str | None = None,
     ) -> tuple[Definition, int]:
-        """What an execution runs, and the version that holds exactly this.
+        """What an execution runs, which nobody may change, and the version that holds exactly this.
 
         By default the saved state; a draft (of `author`) or a hand edit becomes a version first.
         `published`: the published version, or the newest one: never a draft, but with project files
@@ -211,14 +211,14 @@ class ProjectStore:
         pid = str(project_id)
         if version is not None or published:
             found = await self.in_turn(
-                project_id,
-                lambda: self._frozen.note(pid, self._history.snapshot(pid, version)),
+                project_id, lambda: self._frozen.note(pid, self._history.snapshot(pid, version))
             )
             if found is not None:
                 return found
-        return await self.in_turn(
-            project_id, lambda: self._frozen.note(pid, self._writer.freeze(pid, author))
-        )
+        self._folder(project_id)
+        if (kept := await asyncio.to_thread(self._frozen.saved, pid)) is not None:
+            return kept
+        return await self.in_turn(pid, lambda: self._frozen.keep(pid, self._writer.freeze(pid, author)))
 
     # ------------------------------------------------------------ versions
 
@@ -310,12 +310,16 @@ class ProjectStore:
             lambda: self._consent.require_off(str(project_id), self._definitions.get(str(project_id)))
         )
 
-    async def check_trust(self, project_id: str, *, version: int | None = None) -> None:
+    async def check_trust(
+        self, project_id: str, *, version: int | None = None, definition: Definition | None = None
+    ) -> None:
         """Raises `NotTrusted` (`hash`, `would_run`) unless a person has agreed to all that would run.
 
-        Before anything of the project is started. `version`: as that snapshot has it, else the live state.
+        Before anything of it is started. `version`: that snapshot (of `definition`), else the live state.
         """
         self._folder(project_id)
+        if definition is not None and not trust.starts_anything(definition):
+            return
         await asyncio.to_thread(
             lambda: self._consent.require(str(project_id), self._definitions.get(str(project_id)), version)
         )

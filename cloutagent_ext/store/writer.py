@@ -137,12 +137,10 @@ class Writer:
                 _stage_changes(staging, held.loaded.tree, wanted)
             return layout.parse(wanted)
 
-    def freeze(self, project_id: str, author: str | None = None) -> tuple[Definition, int]:
-        """The saved state as a version, made now if the newest one does not hold it."""
+    def freeze(self, project_id: str, author: str | None = None) -> Held:
+        """The saved state, which is its newest version: made now if that does not hold it."""
         with self.held(project_id) as held:
-            held = self.settled(held, author)
-            assert held.newest is not None
-            return held.loaded.definition, held.newest.version
+            return self.settled(held, author)
 
     def version_files(self, project_id: str) -> None:
         """Make a version of changed project files, unless a draft is waiting: that is not ours to publish."""

@@ -24,9 +24,9 @@ from .prices import ListPrices
 from .suppliers import Secret, Suppliers
 
 if TYPE_CHECKING:
-    import anthropic
     import httpx2
 
+    from .anthropic import Connection
     from .canonical import Canon
     from .cassette import Cassette
 
@@ -63,18 +63,18 @@ class ModelSettings:
 
 
 class ClientModels:
-    """`ports.Models` on one client; with `names` it is told which agent is speaking."""
+    """`ports.Models` on one connection; with `names` it is told which agent is speaking."""
 
     def __init__(
         self,
-        client: anthropic.AsyncAnthropic,
+        connection: Connection,
         *,
         names: bool = False,
         keeps_files: bool = False,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`keeps_files`: the service at its address has the Files API. `headers`: of every request."""
-        self._client = client
+        self._connection = connection
         self._headers = headers
         self._names = names
         self._keeps_files = keeps_files
@@ -83,17 +83,17 @@ class ClientModels:
         from .anthropic import LiveModel
 
         if not self._names:
-            return LiveModel(self._client, headers=self._headers, far=True)
+            return LiveModel(self._connection, headers=self._headers, far=True)
         from .simulated import AGENT_HEADER
 
-        return LiveModel(self._client, headers={AGENT_HEADER: agent})
+        return LiveModel(self._connection, headers={AGENT_HEADER: agent})
 
     def files(self, model: str) -> ModelFiles | None:
         if not self._keeps_files:
             return None
         from .anthropic import LiveFiles
 
-        return LiveFiles(self._client)
+        return LiveFiles(self._connection)
 
 
 class RoutedModels:
@@ -162,7 +162,7 @@ class ModelProvider:
         self.suppliers = Suppliers()
         """Models that other packages bring."""
         self._prices = ListPrices(price_overrides, self.suppliers.price)
-        self._clients: dict[tuple[str | None, str | None], anthropic.AsyncAnthropic] = {}
+        self._connections: dict[tuple[str | None, str | None], Connection] = {}
         self._opening = asyncio.Lock()
 
     @property
@@ -246,8 +246,8 @@ class ModelProvider:
             chosen = settings or self.settings
             ours = None
             if chosen.usable:
-                client, own = await self._client(chosen), _is_own(chosen.base_url)
-                ours = ClientModels(client, keeps_files=own, headers=headers)
+                connection, own = await self._connection(chosen), _is_own(chosen.base_url)
+                ours = ClientModels(connection, keeps_files=own, headers=headers)
             if ours is not None and not any(map(self.suppliers.supplies, models_of(definition))):
                 yield ours
                 return
@@ -260,19 +260,19 @@ class ModelProvider:
 
     async def close(self) -> None:
         """Close the connections to live models."""
-        clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            await client.close()
+        connections, self._connections = list(self._connections.values()), {}
+        for connection in connections:
+            await connection.close()
         await self.suppliers.close()
 
-    async def _client(self, settings: ModelSettings) -> anthropic.AsyncAnthropic:
+    async def _connection(self, settings: ModelSettings) -> Connection:
         address = (settings.api_key, settings.base_url)
         async with self._opening:
-            if address not in self._clients:
+            if address not in self._connections:
                 from .anthropic import connect
 
-                self._clients[address] = await connect(*address)
-            return self._clients[address]
+                self._connections[address] = await connect(*address)
+            return self._connections[address]
 
 
 def _is_own(base_url: str | None) -> bool:
@@ -325,12 +325,12 @@ async def _below_the_sdk(
 ) -> AsyncIterator[Models]:
     """A client whose requests `make`'s transport answers; nothing leaves this process."""
 
-    def client() -> anthropic.AsyncAnthropic:
-        from .anthropic import build_client
+    def connection() -> Connection:
+        from .anthropic import build_connection
 
-        return build_client(None, url, transport=make())
+        return build_connection(None, url, transport=make())
 
-    opened = await asyncio.to_thread(client)
+    opened = await asyncio.to_thread(connection)
     try:
         yield ClientModels(opened, names=True, keeps_files=keeps_files)
     finally:

@@ -1,8 +1,11 @@
 """The live model: the Messages API through Anthropic's SDK. The only file that imports it.
 
-The SDK does the request, the authentication and the errors; the body that goes out and
-the events that come in are bytes of ours, so what came is what goes back. Every way a
-call can fail becomes one `ModelFailure` (`refusals`). Retrying is the engine's (`engine.retry`).
+The SDK does the client, the authentication and the errors; the body that goes out and
+the events that come in are bytes of ours, so what came is what goes back. A conversation's
+requests are put on the SDK client's transport as they are: its `post` would build the same
+address, headers and options anew for each, which is as much work as all the rest of sending it.
+Every way a call can fail becomes one `ModelFailure` (`refusals`). Retrying is the engine's
+(`engine.retry`).
 
 Nothing is read from the machine's environment: key and address are always passed, and
 headers that `ANTHROPIC_CUSTOM_HEADERS` would add are left out.
@@ -15,6 +18,7 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -43,9 +47,66 @@ FILE_LIFE_S = 30 * 24 * 3600
 _PLAIN = {"Accept-Encoding": "identity"}
 
 
-def build_client(
+class Connection:
+    """A client of the SDK, and the way of a conversation's requests on the transport beneath it."""
+
+    def __init__(self, client: anthropic.AsyncAnthropic, transport: httpx2.AsyncClient) -> None:
+        """Blocks at its first call: the SDK looks at the machine to say what it runs on."""
+        import httpx2
+
+        self.client = client
+        self._transport = transport
+        # Uncompressed: a small stream gains nothing, and no few bytes can become very many.
+        headers = {**client.default_headers, "X-Stainless-Async": "async:asyncio", **_PLAIN}
+        self._headers = {name: value for name, value in headers.items() if isinstance(value, str)}
+        self._base = httpx2.URL(client.base_url)
+        self._urls: dict[str, httpx2.URL] = {}
+
+    async def post(
+        self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
+    ) -> httpx2.Response:
+        """The answer to a request, its body not read yet. Raises as the SDK's own `post`."""
+        import anthropic
+        import httpx2
+
+        url = self._urls.get(path)
+        if url is None:
+            base = self._base.raw_path.rstrip(b"/")
+            url = self._urls[path] = self._base.copy_with(raw_path=base + path.encode())
+        limits = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        request = httpx2.Request(
+            "POST",
+            url,
+            headers={**self._headers, **headers},
+            content=body,
+            extensions={"timeout": limits.as_dict()},
+        )
+        try:
+            response = await self._transport.send(request, stream=True)
+        except httpx2.TimeoutException as error:
+            raise anthropic.APITimeoutError(request=request) from error
+        except Exception as error:
+            raise anthropic.APIConnectionError(request=request) from error
+        if response.is_success:
+            return response
+        try:
+            said = (await response.aread()).decode("utf-8", "replace").strip()
+        finally:
+            await response.aclose()
+        try:
+            told = json.loads(said)
+        except (ValueError, RecursionError):
+            told = said
+        raise anthropic.APIStatusError(said, response=response, body=told)
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self.client.close()
+
+
+def build_connection(
     api_key: str | None, base_url: str | None, *, transport: httpx2.AsyncBaseTransport | None = None
-) -> anthropic.AsyncAnthropic:
+) -> Connection:
     """A client of the SDK. Blocks for seconds at its first call (imports, certificates): use a thread."""
     import anthropic
     import httpx2
@@ -59,7 +120,7 @@ def build_client(
         http_client = anthropic.DefaultAsyncHttpxClient()
     else:  # aiohttp reads streams in C: a turn costs a third less
         http_client = anthropic.DefaultAioHttpClient(trust_env=not is_loopback(address))
-    return anthropic.AsyncAnthropic(
+    client = anthropic.AsyncAnthropic(
         api_key=api_key or NO_KEY,  # without one the SDK would look for the machine's credentials
         base_url=address,
         max_retries=0,
@@ -68,6 +129,7 @@ def build_client(
         default_headers=_without_ambient_headers(),
         open_telemetry=False,  # it is a span of the execution's trace; not twice
     )
+    return Connection(client, http_client)
 
 
 def _without_ambient_headers() -> Mapping[str, str]:
@@ -79,9 +141,9 @@ def _without_ambient_headers() -> Mapping[str, str]:
     return cast("Mapping[str, str]", dict.fromkeys(names, anthropic.Omit()))
 
 
-async def connect(api_key: str | None, base_url: str | None) -> anthropic.AsyncAnthropic:
-    """`build_client` in a thread."""
-    return await asyncio.to_thread(build_client, api_key, base_url)
+async def connect(api_key: str | None, base_url: str | None) -> Connection:
+    """`build_connection` in a thread."""
+    return await asyncio.to_thread(build_connection, api_key, base_url)
 
 
 def is_loopback(address: str) -> bool:
@@ -91,20 +153,20 @@ def is_loopback(address: str) -> bool:
 
 
 class LiveModel:
-    """`ports.Model` on one client of the SDK."""
+    """`ports.Model` on one connection."""
 
     def __init__(
         self,
-        client: anthropic.AsyncAnthropic,
+        connection: Connection,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
         far: bool = False,
     ) -> None:
-        """`far`: its address is one of the network, whose name has to be found."""
-        self._client = client
+        """`headers`: what each request carries besides. `far`: its address has a name to be found."""
+        self._connection = connection
+        self._client = connection.client
         self._far = far
-        # Uncompressed: a small stream gains nothing, and no few bytes can become very many.
-        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+        self._headers = headers
 
     async def stream(self, request: Wire) -> AsyncIterator[Wire]:
         """See `ports.Model.stream`."""
@@ -173,22 +235,10 @@ class LiveModel:
     async def _send(
         self, path: str, body: Wire, timeout_s: float, more: Mapping[str, str]
     ) -> httpx2.Response:
-        import httpx2
-
         if self._far:
             await self._found(str(self._client.base_url))
         try:
-            return await self._client.post(
-                path,
-                cast_to=httpx2.Response,
-                content=_encode(body),
-                options={
-                    "headers": {**self._headers, **more},
-                    "timeout": httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
-                },
-                stream=True,
-                stream_cls=None,
-            )
+            return await self._connection.post(path, _encode(body), {**self._headers, **more}, timeout_s)
         except Exception as error:
             raise self.without_key(_classify(error, None)) from error
 
@@ -218,9 +268,9 @@ class LiveModel:
 class LiveFiles:
     """`ports.ModelFiles` on the Files API, by the same client."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic) -> None:
-        self._client = client
-        self._model = LiveModel(client)
+    def __init__(self, connection: Connection) -> None:
+        self._client = connection.client
+        self._model = LiveModel(connection)
 
     async def upload(self, name: str, media_type: str, data: bytes) -> str:
         """See `ports.ModelFiles.upload`."""

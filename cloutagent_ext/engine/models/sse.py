@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_core import from_json
+
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 """Longest single event: twice the largest tool input a model can write."""
 MAX_STREAM_BYTES = 256 * 1024 * 1024
@@ -69,7 +71,7 @@ class EventDecoder:
         if data == b"[DONE]":
             return None
         try:
-            event = json.loads(data.decode(), parse_constant=_refuse)
+            event = _parsed(data)
         except (ValueError, RecursionError) as error:
             raise BadStream(f"an event is not JSON: {error}") from error
         if not isinstance(event, dict):
@@ -81,3 +83,14 @@ class EventDecoder:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
+
+
+_strict = json.JSONDecoder(parse_constant=_refuse)
+
+
+def _parsed(data: bytes) -> Any:
+    """The JSON of `data`. Raises ValueError, RecursionError."""
+    try:
+        return from_json(data, allow_inf_nan=False)  # four times as fast, once for every piece of a reply
+    except ValueError:  # what it refuses may still be JSON: half a surrogate pair, deep nesting
+        return _strict.decode(data.decode())

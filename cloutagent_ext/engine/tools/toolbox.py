@@ -50,7 +50,8 @@ class Toolbox:
 
     async def add_brought(self, wanted: Collection[str]) -> None:
         """Those of `wanted` that installed packages bring. One that cannot be loaded is not there."""
-        self.tools |= (await asyncio.to_thread(brought, wanted))[0]
+        if not self.tools.keys() >= set(wanted):
+            self.tools |= (await asyncio.to_thread(brought, wanted))[0]
 
     def bind(self, notebooks: Notebooks | None, notebook: str | None, kernel: str) -> None:
         """Which notebook the agents may work on, and whether `python` runs in its kernel."""

@@ -16,6 +16,7 @@ async def prepared(tmp_path: Path) -> Workspace:
     workspace = Workspace(tmp_path, "some-execution")
 
     async def copy(target: Path) -> None:
+        await asyncio.to_thread(target.mkdir, parents=True)
         await asyncio.to_thread((target / "sales.csv").write_text, "a,b\n1,2\n")
         await asyncio.to_thread((target / "notes.md").write_text, "old")
 
