@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from tests.browser import splash
 from tests.support.live_server import LiveServer
 
 SLOW_MS = 60_000
@@ -71,7 +72,7 @@ class Lab:
         window = cls(page, server)
         page.on("console", window._heard)
         # With its stack: what happens once in many runs has to name its place by itself.
-        page.on("pageerror", lambda error: window.complaints.append(error.stack or str(error)))
+        page.on("pageerror", lambda error: window._failed(error.stack or str(error)))
         yield window
         context.close()
 
@@ -81,9 +82,7 @@ class Lab:
             self.complaints.append(f"{message.text} ({place['url']}:{place['lineNumber']})")
 
     def _failed(self, text: str) -> None:
-        # Lab takes its splash away twice where the theme changes meanwhile: a timer, one frame.
-        splash = "removeChild" in text and "jlab_core" in text and text.count("\n    at ") == 1
-        if not splash:
+        if not splash.taken_twice(text):
             self.complaints.append(text)
 
     def expect_quiet_console(self) -> None:
