@@ -331,7 +331,7 @@ def _pack(
     members: Callable[[], Iterator[Entry]],
 ) -> None:
     """Write an archive that our import takes. Raises `BadArchive` where there can be none."""
-    from .unpack import Outgoing
+    from .outgoing import Outgoing
 
     outgoing = Outgoing()
 

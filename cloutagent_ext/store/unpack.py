@@ -7,6 +7,9 @@ walked before `zipfile` sees it, and headers of a tar are read here, so that no 
 more than `_MAX_HEADER` bytes. Links, devices, sparse files and encrypted members are refused;
 set-uid bits and owners are never taken over; an archive inside the archive is just a file.
 
+Logs of executions, which an export may have, are passed over: none of their bytes is written, and they
+have limits of their own, so that a project comes back however much it has run.
+
 Not here: what the files mean (`store.archive`, `store.claude_code`). Everything blocks.
 """
 
@@ -37,7 +40,12 @@ MAX_RATIO = 100
 MAX_DEPTH = 20
 """Most names in a path."""
 
-_FREE_BYTES = 1024 * 1024
+PASSED_OVER = "executions"
+"""Folder of an archive of ours of which nothing is taken."""
+MAX_PASSED_ENTRIES, MAX_PASSED_BYTES = 50_000, 2 * 1024 * 1024 * 1024
+"""What passing over may cost: a tar.gz tells what is in it only to who reads it all."""
+
+FREE_BYTES = 1024 * 1024
 """Below this the ratio says nothing: a small honest archive may hold mostly blanks."""
 _MAX_HEADER = 64 * 1024
 """Longest extended header of a tar member; an honest one holds a path."""
@@ -56,6 +64,11 @@ def bad(reason: str, name: str | None = None) -> BadArchive:
     return BadArchive(f"This archive is not taken: {reason}{shown}. Nothing was imported.", reason=reason)
 
 
+def passed_over(path: str) -> bool:
+    """Whether a file of this path in an archive of ours belongs to an execution."""
+    return path.removeprefix("./").startswith(f"{PASSED_OVER}/")
+
+
 def unpack(source: BinaryIO, size: int, target: Path) -> int:
     """Unpack the zip or tar.gz of `size` bytes in the seekable `source` into the empty folder `target`.
 
@@ -63,7 +76,7 @@ def unpack(source: BinaryIO, size: int, target: Path) -> int:
     to remove.
     """
     if size > MAX_BYTES:
-        raise bad(f"it is larger than {MAX_BYTES // 1024 // 1024} MB")
+        raise bad(f"it is larger than {MAX_BYTES // 1024 // 1024} MB; export it without its executions")
     source.seek(0)
     magic = source.read(4)
     source.seek(0)
@@ -84,14 +97,24 @@ class _Meter:
     """Counts what comes out."""
 
     def __init__(self, packed: int) -> None:
-        self._most = min(MAX_BYTES, max(_FREE_BYTES, packed * MAX_RATIO))
-        self._bytes = 0
-        self._entries = 0
+        self._most = min(MAX_BYTES, max(FREE_BYTES, packed * MAX_RATIO))
+        self._bytes = self._entries = 0
+        self._passed_bytes = self._passed_entries = 0
 
-    def entry(self) -> None:
-        self._entries += 1
+    def entry(self, name: str) -> None:
+        if passed_over(name):
+            self._passed_entries += 1
+        else:
+            self._entries += 1
         if self._entries > MAX_ENTRIES:
             raise bad(f"it has more than {MAX_ENTRIES:,} entries")
+        if self._passed_entries > MAX_PASSED_ENTRIES:
+            raise bad(f"it has more than {MAX_PASSED_ENTRIES:,} files of executions; export it without them")
+
+    def pass_over(self, count: int) -> None:
+        self._passed_bytes += count
+        if self._passed_bytes > MAX_PASSED_BYTES:
+            raise bad("its executions unpack to more than 2 GB; export it without them")
 
     def add(self, count: int) -> None:
         self.check(self._bytes + count)
@@ -109,7 +132,7 @@ class _Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class _Member:
+class Member:
     name: str
     folder: bool
     executable: bool
@@ -120,7 +143,7 @@ class _Member:
 class _Exactly:
     """Reads a member, and makes sure that it has the size its header says."""
 
-    def __init__(self, member: _Member, meter: _Meter) -> None:
+    def __init__(self, member: Member, meter: _Meter) -> None:
         self._member = member
         self._left = member.size
         self._meter = meter
@@ -135,13 +158,13 @@ class _Exactly:
         return data
 
 
-class _Names:
+class Names:
     """All paths so far: no two mean the same file anywhere, no file is also a folder."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, bool, bool]] = {}
 
-    def take(self, member: _Member) -> str:
+    def take(self, member: Member) -> str:
         """The plain path of `member`. Raises `BadArchive`."""
         name = member.name
         while name.startswith("./"):
@@ -160,6 +183,10 @@ class _Names:
             self._note(path, folder=not last or member.folder, stated=last)
         return path
 
+    def note_folder(self, path: str) -> None:
+        """There is this folder. Raises `BadArchive` where it is a file."""
+        self._note(path, folder=True, stated=False)
+
     def _note(self, path: str, *, folder: bool, stated: bool) -> None:
         key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
         known = self._known.get(key)
@@ -176,44 +203,17 @@ class _Names:
         self._known[key] = (path, folder, stated or was_stated)
 
 
-class Outgoing:
-    """What goes into an archive of ours, judged as `unpack` will judge it: what we give, we take again."""
-
-    def __init__(self) -> None:
-        self._names = _Names()
-        self._entries = 0
-        self._bytes = 0
-
-    def take(self, path: str, size: int) -> None:
-        """One more file. Raises `BadArchive`, which names it."""
-        self._entries += 1
-        self._bytes += size
-        try:
-            self._names.take(_Member(path, False, False, io.BytesIO(), size))
-            if self._entries > MAX_ENTRIES:
-                raise bad(f"there are more than {MAX_ENTRIES:,} files")
-            if self._bytes > MAX_BYTES:
-                raise bad(f"the files are more than {MAX_BYTES // 1024 // 1024} MB together")
-        except BadArchive as error:
-            reason = error.details["reason"]
-            raise BadArchive(
-                f"Nothing was exported: no import would take the archive, because {reason} ({path[:200]!a}). "
-                "Rename or remove that file, or leave the executions out, then export again. "
-                "Backups hold it as it is.",
-                reason=reason,
-                file=path[:200],
-            ) from None
-
-    def too_dense(self, packed: int) -> bool:
-        """Whether all of it in `packed` bytes would look like a bomb."""
-        return self._bytes > max(_FREE_BYTES, packed * MAX_RATIO)
-
-
-def _write(members: Iterator[_Member], target: Path, meter: _Meter) -> int:
-    names, count = _Names(), 0
+def _write(members: Iterator[Member], target: Path, meter: _Meter) -> int:
+    names, count = Names(), 0
     for member in members:
         if member.folder and member.name.strip("./") == "":
             continue  # the folder itself, as `tar c .` has it
+        if passed_over(member.name) and not member.folder:
+            while data := member.data.read(_CHUNK):
+                meter.pass_over(len(data))
+            names.note_folder(PASSED_OVER)
+            durable.scratch_folder(target / PASSED_OVER)  # which the import says
+            continue
         path = names.take(member)
         place = target / path
         if member.folder:
@@ -229,11 +229,11 @@ def _write(members: Iterator[_Member], target: Path, meter: _Meter) -> int:
 # ---------------------------------------------------------------- zip
 
 
-def _zip_members(source: BinaryIO, size: int, meter: _Meter) -> Iterator[_Member]:
+def _zip_members(source: BinaryIO, size: int, meter: _Meter) -> Iterator[Member]:
     start = _walk_directory(source, size, meter)
     with zipfile.ZipFile(source) as archive:
         infos = archive.infolist()
-        meter.check(sum(info.file_size for info in infos))
+        meter.check(sum(info.file_size for info in infos if not passed_over(info.filename)))
         _must_not_overlap(infos, start)
         for info in infos:
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -249,12 +249,15 @@ def _zip_members(source: BinaryIO, size: int, meter: _Meter) -> Iterator[_Member
             if folder:
                 if info.file_size:
                     raise bad("a folder holds bytes", info.filename)
-                yield _Member(info.filename, True, False, io.BytesIO(), 0)
+                yield Member(info.filename, True, False, io.BytesIO(), 0)
+                continue
+            if passed_over(info.filename):
+                yield Member(info.filename, False, False, io.BytesIO(), 0)
                 continue
             executable, size = bool(info.external_attr >> 16 & _EXECUTABLE), info.file_size
             info.file_size += 1  # or `zipfile` stops at the size that is claimed, whatever follows
             with archive.open(info) as data:
-                yield _Member(info.filename, False, executable, data, size)
+                yield Member(info.filename, False, executable, data, size)
 
 
 def _walk_directory(source: BinaryIO, size: int, meter: _Meter) -> int:
@@ -276,7 +279,7 @@ def _walk_directory(source: BinaryIO, size: int, meter: _Meter) -> int:
     end = size - tail_size + at
     source.seek(max(0, end - 20))
     if source.read(4) == b"PK\x06\x07" or 0xFFFF in (here, count) or 0xFFFFFFFF in (length, offset):
-        raise bad("it is a zip64, which nothing needs that is small enough")
+        raise bad("it is a zip64, which nothing needs that is small enough without its executions")
     if disk or first or here != count or length > end or length > _MAX_DIRECTORY:
         raise bad("its directory is damaged or too large")
     source.seek(end - length)
@@ -284,10 +287,12 @@ def _walk_directory(source: BinaryIO, size: int, meter: _Meter) -> int:
     while position < length:
         if length - position < _ENTRY.size or directory[position : position + 4] != b"PK\x01\x02":
             raise bad("its directory is damaged")
-        lengths = _ENTRY.unpack_from(directory, position)[12:15]
-        position += _ENTRY.size + sum(map(int, lengths))
+        lengths = [int(each) for each in _ENTRY.unpack_from(directory, position)[12:15]]
+        position += _ENTRY.size
+        name = directory[position : position + lengths[0]]
+        position += sum(lengths)
         found += 1
-        meter.entry()
+        meter.entry(name.decode("utf-8", "replace"))
     if found != count:
         raise bad("its directory counts wrongly")
     source.seek(0)
@@ -308,13 +313,13 @@ def _must_not_overlap(infos: list[zipfile.ZipInfo], start: int) -> None:
 # ---------------------------------------------------------------- tar.gz
 
 
-def _tar_members(source: BinaryIO, meter: _Meter) -> Iterator[_Member]:
+def _tar_members(source: BinaryIO, meter: _Meter) -> Iterator[Member]:
     with gzip.GzipFile(fileobj=source) as stream:
         long_name: str | None = None
         headers = 0
         while (block := _block(stream)).strip(b"\0"):
-            meter.entry()
             info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            meter.entry(info.name)
             if info.size < 0:
                 raise bad("a member has a negative size", info.name)
             if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME):
@@ -332,7 +337,7 @@ def _tar_members(source: BinaryIO, meter: _Meter) -> Iterator[_Member]:
             if folder and info.size:
                 raise bad("a folder holds bytes", name)
             data = _Part(stream, info.size)
-            yield _Member(name, folder, bool(info.mode & _EXECUTABLE), data, info.size)
+            yield Member(name, folder, bool(info.mode & _EXECUTABLE), data, info.size)
             _read(stream, -info.size % _BLOCK)
         rest = 0
         while data_left := stream.read(_CHUNK):  # to the end, where the checksum is

@@ -202,6 +202,9 @@ HOSTILE: dict[str, Make] = {
         for what, name in BAD_NAMES.items()
         if name not in ("", "/")
     },
+    "zip, a file where the folder of executions is": lambda: zipped(
+        [("executions", b"x"), ("executions/one/events.jsonl", b"x")]
+    ),
     "zip, symbolic link": lambda: special(stat.S_IFLNK),
     "zip, device": lambda: special(stat.S_IFBLK),
     "zip, FIFO": lambda: special(stat.S_IFIFO),

@@ -6,12 +6,15 @@ import asyncio
 import io
 import json
 import os
+import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from cloutagent_ext.errors import BadArchive, NewerFormat, NotFound
+from cloutagent_ext.store import unpack
 from cloutagent_ext.store.archive import Format
 from cloutagent_ext.store.projects import ProjectStore
 from cloutagent_ext.store.stored import Stored
@@ -75,6 +78,47 @@ async def test_secrets_keys_versions_and_executions_never_travel(
     again, warnings = await imported(store, with_logs)
     assert [text for text in warnings if text.startswith("executions")]
     assert not store.executions_dir(again).exists()
+
+
+@pytest.mark.parametrize("form", ["zip", "tar.gz"])
+async def test_logs_of_any_size_travel_and_the_project_comes_back_without_them(
+    store: ProjectStore, pid: str, folder: Path, form: Format
+) -> None:
+    """Their export had been refused beyond 200 MB in all, since no import would have taken the archive."""
+    log = folder / "executions/one/events.jsonl"
+    log.parent.mkdir(parents=True)
+    with log.open("wb") as file:
+        for _ in range(13):
+            file.write(os.urandom(1024) * (16 * 1024))  # 16 MB each, which is squeezed to little
+    tracemalloc.start()
+    data = await exported(store, pid, form, executions=True)
+    again, warnings = await imported(store, data)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 32 * 1024 * 1024, "the log was in memory"
+    assert warnings == ["executions was left out: it belongs to the project it came from."]
+    assert not store.executions_dir(again).exists()
+    assert [row.path for row in await store.list_files(again)] == ["data/sales.csv", "scenario.json"]
+    if form == "zip":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert archive.getinfo("executions/one/events.jsonl").file_size == log.stat().st_size
+    else:
+        with tarfile.open(fileobj=io.BytesIO(data)) as packed:
+            assert packed.getmember("executions/one/events.jsonl").size == log.stat().st_size
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MAX_PASSED_ENTRIES", 2), ("MAX_PASSED_BYTES", 1024)])
+async def test_what_passing_over_logs_may_cost_has_an_end_and_the_error_says_what_helps(
+    store: ProjectStore, pid: str, folder: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    for name in ("one", "two", "three"):
+        (folder / "executions" / name).mkdir(parents=True)
+        (folder / "executions" / name / "events.jsonl").write_bytes(b"x" * 1000)
+    data = await exported(store, pid, "tar.gz", executions=True)
+    monkeypatch.setattr(unpack, limit, most)
+    with pytest.raises(BadArchive, match="export it without them"):
+        await imported(store, data)
+    await imported(store, await exported(store, pid, "tar.gz"))
 
 
 UNWELCOME = {
