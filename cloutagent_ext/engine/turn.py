@@ -140,6 +140,7 @@ class Turns:
             self._run.guard.circles(self._agent).request(size, self._transcript.segment, held.max_tokens)
         assembly = Assembly()
         spent: Wire | None = None
+        cut_off = False
         clock = self._run.ports.clock
         began = clock.monotonic()
         try:
@@ -166,7 +167,7 @@ class Turns:
                 spent = assembly.usage
             raise
         except BaseException:  # cancelled: what the service had begun, it charges for
-            spent = assembly.usage if assembly.started else None
+            spent, cut_off = assembly.usage if assembly.started else None, True
             raise
         finally:
             took_ms = round((clock.monotonic() - began) * 1000)
@@ -174,6 +175,7 @@ class Turns:
                 held,
                 spent,
                 span,
+                unknown=cut_off and not assembly.started,
                 complete=spent is not None and assembly.complete,
                 took_ms=took_ms,
                 stop_reason=assembly.stop_reason,
@@ -187,12 +189,15 @@ class Turns:
         spent: Wire | None,
         span: str,
         *,
+        unknown: bool,
         complete: bool,
         took_ms: int,
         stop_reason: str | None,
     ) -> None:
         settled = self._budget.settle(held, spent)
         self._last_cost = settled.cost
+        if unknown:  # the service may charge for it, and has not said how much
+            return
         # Until this is written, the reservation counts as spent for whoever goes on after a crash.
         await self._run.ports.journal.record(
             "settled",

@@ -46,6 +46,15 @@ async def _untold(live: Live) -> list[Spent]:
         return []
 
 
+async def _unsettled(live: Live) -> float:
+    """Most that calls may have cost which were cut off before the service had said a word of that."""
+    try:
+        return (await history.read(live.folder)).unsettled_usd
+    except (UnreadableFile, OSError) as error:  # whoever goes on with it will say so
+        _log.warning("What execution %s may have cost besides is not known: %s", live.id, error)
+        return 0.0
+
+
 async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> None:
     """End it as failed: `error.json`, then the `error` event with what is known so far."""
     content = broken.as_file(turn=live.state.turns, **_place(live))
@@ -59,7 +68,7 @@ async def stopped(live: Live, stop: Stop, known: dict[str, Any]) -> None:
     if stop.ending == "cancelled":
         await live.end("cancelled", by=stop.by, **known)
     elif live.state.status != "waiting":
-        await live.end("interrupted", why=stop.by)
+        await live.end("interrupted", why=stop.by, unsettled_cost_usd=await _unsettled(live))
     else:
         with live.guard.noticing():
             await live.log.sync()
