@@ -55,6 +55,38 @@ def test_no_bytes_break_the_decoder(data):
     assert all(isinstance(event, dict) and isinstance(event["type"], str) for event in events)
 
 
+NUMBERS = [
+    "-0",
+    "-0.0",
+    "1E+400",
+    "1e-400",
+    "0.1",
+    "123456789012345678901234567890",
+    "01",
+    "1.",
+    "NaN",
+    "-Infinity",
+]
+LETTERS = ["\\ud83d", "\\uD83D\\uDE00", "\\u0000", "\u2028", "é", "\\x", "\t", "\x7f", '\\"']
+
+
+@given(st.lists(st.sampled_from(NUMBERS)), st.lists(st.sampled_from(LETTERS)), st.integers(0, 300))
+def test_what_is_sent_is_read_as_python_reads_json(numbers, letters, depth):
+    sent = f'{{"type":"x","n":[{",".join(numbers)}],"t":"{"".join(letters)}","d":{"[" * depth}{"]" * depth}}}'
+    try:
+        expected = json.loads(sent, parse_constant=_refuse)
+    except ValueError:
+        with pytest.raises(BadStream):
+            list(EventDecoder().feed(f"data: {sent}\n\n".encode()))
+        return
+    (event,) = EventDecoder().feed(f"data: {sent}\n\n".encode())
+    assert repr(event) == repr(expected)
+
+
+def _refuse(constant):
+    raise ValueError(constant)
+
+
 def test_what_gateways_do_is_understood():
     decoder = EventDecoder()
     wire = b'\xef\xbb\xbfevent: named\ndata:{"a":\ndata: 1}\n\nid: 7\nretry: 3\ndata: [DONE]\n\n'
