@@ -59,12 +59,12 @@ class Gate:
 
     async def _check(self, text: str, address: str) -> Principal:
         """One check per distinct text, however many calls bring it at once."""
-        pending = self._pending[address]
+        pending = self._pending.get(address, {})  # an address that is refused leaves nothing here
         task = pending.get(text)
         joins = task is not None
         if task is None:
             self.limits.check_failures(address, len(pending))
-            task = pending[text] = asyncio.create_task(self._services.keys.verify(text))
+            task = self._pending[address][text] = asyncio.create_task(self._services.keys.verify(text))
             task.add_done_callback(lambda done: self._settled(address, text, done))
         try:
             return await asyncio.shield(task)

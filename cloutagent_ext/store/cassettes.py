@@ -67,9 +67,9 @@ class CassetteFiles:
 
     def delete(self, project_id: str, cassette_id: str) -> None:
         """Raises NotFound."""
-        self.read(project_id, cassette_id)
         folder = self._folder(project_id) / FOLDER
         with self._guard.writing(), filelocks.locked(lock_path(self._projects, project_id)):
+            self.read(project_id, cassette_id)  # the project, too, may have gone while we waited
             durable.remove(folder / f"{cassette_id}{ENDING}")
             durable.sync_folder(folder)
 

@@ -196,6 +196,13 @@ def _read(project: Path, version: int) -> Tree:
 
 def files_root(project: Path, version: int) -> Path:
     """Where the project files of `version` lie, checked. Raises `NotFound`, `UnreadableFile`."""
+    try:
+        return _files_root(project, version)
+    except (NotFound, UnreadableFile):  # as above; and a version that was pruned meanwhile is no damage
+        return _files_root(project, version)
+
+
+def _files_root(project: Path, version: int) -> Path:
     row = record(project, version)
     if row is None:
         raise NotFound(f"This project has no version {version}.")

@@ -7,12 +7,16 @@ import itertools
 import random
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx2
 import pytest
 
 from cloutagent_ext.errors import RateLimited
+from cloutagent_ext.server.gate import Gate
 from cloutagent_ext.server.rate_limits import MAX_ADDRESSES, RateLimits, Window, client
+from cloutagent_ext.services import Services
 from tests.server.caller import Caller, code
 from tests.support.live_server import live_server
 
@@ -55,6 +59,24 @@ def test_a_flood_of_addresses_fills_no_memory() -> None:
         limits.stream_seen(f"address {number}", "a stream")
     assert len(limits.requests._buckets) == MAX_ADDRESSES
     assert len(limits._streams) == MAX_ADDRESSES
+
+
+class Nobody:
+    """Keys of which none was ever right."""
+
+    def remembered(self, text: str) -> None:
+        return None
+
+    async def recall(self, text: str) -> None:
+        return None
+
+
+async def test_addresses_that_are_refused_before_a_check_fill_no_memory() -> None:
+    gate = Gate(cast(Services, SimpleNamespace(keys=Nobody())), RateLimits(100, 0, Clock()))
+    for number in range(100):
+        with pytest.raises(RateLimited):
+            await gate.identify(["ca_guess"], f"address {number}")
+    assert not gate._pending
 
 
 def test_guesses_that_are_still_being_judged_count() -> None:

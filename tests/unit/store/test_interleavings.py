@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from cloutagent_ext.errors import CloutError
+from cloutagent_ext.errors import CloutError, NotFound
 from cloutagent_ext.schema.archives import BackupRow
 from cloutagent_ext.store.backups import Backups
 from cloutagent_ext.store.keyring import KeyRing, Ring
@@ -28,7 +28,7 @@ from .conftest import Wall, idle
 from .safe import VALUE, Safe
 
 
-def first_time(monkeypatch: pytest.MonkeyPatch, call: str, where: str, work: Callable[[], None]) -> None:
+def first_time(monkeypatch: pytest.MonkeyPatch, call: str, where: str, work: Callable[[], Any]) -> None:
     """`work` comes before the first call of `os.<call>` that has `where` in one of its paths."""
     real, left = getattr(os, call), [work]
 
@@ -123,6 +123,25 @@ async def test_what_an_execution_is_about_to_run_is_not_pruned_when_somebody_sav
     await store.save(pid, stored.project.model_copy(update={"description": "newer"}))
     assert version not in await store.prune(pid, keep=1, max_age_days=0)
     assert (await store.read_version(pid, version)).definition.description == stored.project.description
+
+
+async def test_a_version_that_is_pruned_while_it_is_looked_through_is_gone_and_not_damaged(
+    store: ProjectStore, stored: Stored, pid: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.save(pid, stored.project.model_copy(update={"description": "newer"}))
+    version = folder / "versions/v1"
+    first_time(monkeypatch, "open", "sales.csv", lambda: version.rename(version.with_name("gone")))
+    with pytest.raises(NotFound, match="no version 1"):
+        await store.scenario(pid, version=1)
+
+
+async def test_a_cassette_whose_project_is_deleted_meanwhile_is_not_found(
+    store: ProjectStore, pid: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.to_thread(store.cassettes.write, pid, "0123456789abcdef", b"x")
+    first_time(monkeypatch, "open", f"{pid}.lock", lambda: folder.rename(folder.with_name(".deleted")))
+    with pytest.raises(NotFound):
+        await asyncio.to_thread(store.cassettes.delete, pid, "0123456789abcdef")
 
 
 # ------------------------------------------------------------ secrets
