@@ -33,6 +33,7 @@ from . import (
     secrets,
     validate,
 )
+from .progress import printable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,7 +74,7 @@ def _run(parsed: argparse.Namespace) -> int:
     except CloutError as error:
         if getattr(parsed, "json", False):
             print(json.dumps(error.envelope(), ensure_ascii=False))
-        print(f"{error.message} ({error.error_code})", file=sys.stderr)
+        print(f"{printable(error.message)} ({error.error_code})", file=sys.stderr)
         return exits.of_error(error)
     except SettingError as error:
         print(error, file=sys.stderr)

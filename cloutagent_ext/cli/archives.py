@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from pathlib import Path
 
-from ..errors import InvalidRequest
+from ..store.unpack import MAX_BYTES
 from . import exits
 from .desk import Format, open_desk
-from .targets import check_free, write
+from .progress import one_line
+from .targets import check_free, read, write
 
 _FORMATS = ("zip", "tar.gz", "claude", "python")
 
@@ -60,7 +60,7 @@ async def _export(arguments: argparse.Namespace) -> int:
         data = await desk.export(
             arguments.project, form, ui=not arguments.no_ui, executions=arguments.executions
         )
-    await write(target, data)
+    await write(target, data, force=arguments.force)
     if arguments.json:
         print(json.dumps({"file": str(target), "format": form, "size": len(data)}))
     else:
@@ -75,20 +75,17 @@ def _form_of(target: Path) -> Format:
 
 
 async def _import(arguments: argparse.Namespace) -> int:
-    try:
-        data = await asyncio.to_thread(arguments.file.read_bytes)
-    except OSError as error:
-        raise InvalidRequest(f"{arguments.file} cannot be read: {error.strerror}.") from error
+    data = await read(arguments.file, MAX_BYTES)
     async with open_desk(arguments) as desk:
         row, api_key, warnings = await desk.load(data)
     if arguments.json:
         answer = {**row.model_dump(mode="json"), "api_key": api_key, "warnings": warnings}
         print(json.dumps(answer, ensure_ascii=False))
         return exits.OK
-    print(f"{row.id}  {row.name}")
+    print(f"{row.id}  {one_line(row.name)}")
     print(f"Its first API key, shown this once: {api_key}")
     for warning in warnings:
-        print(f"Note: {warning}")
+        print(f"Note: {one_line(warning)}")
     return exits.OK
 
 

@@ -6,15 +6,14 @@ Playing one is `run --replay`.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from pathlib import Path
 
-from ..errors import InvalidRequest
+from ..store.cassettes import MAX_FILE_BYTES
 from . import exits
 from .desk import open_desk
-from .progress import printable
-from .targets import check_free, write
+from .progress import one_line
+from .targets import check_free, read, write
 
 _PROMPT = 60
 """Characters of a prompt in a list."""
@@ -72,7 +71,7 @@ async def _list(arguments: argparse.Namespace) -> int:
         return exits.OK
     for row in rows:
         tools = "" if row.tool_results is None else f", {row.tool_results} tool results"
-        asked = printable(" ".join(row.prompt.split()))
+        asked = one_line(row.prompt)
         asked = asked if len(asked) <= _PROMPT else f"{asked[:_PROMPT]}…"
         print(f"{row.id}  {row.created_at}  {row.status}, {row.replies} replies{tools}  {asked}")
     return exits.OK
@@ -82,17 +81,14 @@ async def _download(arguments: argparse.Namespace) -> int:
     await check_free(arguments.file, force=arguments.force)
     async with open_desk(arguments) as desk:
         data = await desk.download_cassette(arguments.project, arguments.cassette)
-    await write(arguments.file, data)
+    await write(arguments.file, data, force=arguments.force)
     size = {"file": str(arguments.file), "size": len(data)}
     print(json.dumps(size) if arguments.json else f"{arguments.file}  {len(data):,} bytes")
     return exits.OK
 
 
 async def _upload(arguments: argparse.Namespace) -> int:
-    try:
-        data = await asyncio.to_thread(arguments.file.read_bytes)
-    except OSError as error:
-        raise InvalidRequest(f"{arguments.file} cannot be read: {error.strerror}.") from error
+    data = await read(arguments.file, MAX_FILE_BYTES)
     async with open_desk(arguments) as desk:
         row = await desk.upload_cassette(arguments.project, data)
     print(json.dumps(row.model_dump(mode="json"), ensure_ascii=False) if arguments.json else row.id)

@@ -7,6 +7,7 @@ import json
 
 from . import exits
 from .desk import open_desk
+from .progress import one_line
 
 
 def add(
@@ -43,7 +44,7 @@ async def show(arguments: argparse.Namespace) -> int:
         print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
         return exits.OK
     for row in rows:
-        print(f"{row.id}  {row.created_at}  last used {row.last_used_at or 'never'}  {row.name}")
+        print(f"{row.id}  {row.created_at}  last used {row.last_used_at or 'never'}  {one_line(row.name)}")
     return exits.OK
 
 

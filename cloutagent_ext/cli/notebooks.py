@@ -32,7 +32,7 @@ async def _write(arguments: argparse.Namespace) -> int:
     await check_free(target, force=arguments.force)
     async with open_desk(arguments) as desk:
         data = await desk.notebook(arguments.execution)
-    await write(target, data)
+    await write(target, data, force=arguments.force)
     said = {"file": str(target), "size": len(data)}
     print(json.dumps(said) if arguments.json else f"{target}  {len(data):,} bytes")
     return exits.OK

@@ -25,6 +25,11 @@ def printable(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or (c.isprintable() and not "\u202a" <= c <= "\u202e"))
 
 
+def one_line(text: str) -> str:
+    """`printable`, for a row of a list: somebody else's words must not look like another row."""
+    return " ".join(printable(text).split())
+
+
 def summary(values: dict[str, Any]) -> str:
     """The first line that tells something (no import, no comment) of a tool call's first text."""
     text = next((v for v in values.values() if isinstance(v, str) and v.strip()), "")

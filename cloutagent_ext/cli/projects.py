@@ -7,6 +7,7 @@ import json
 
 from . import exits
 from .desk import open_desk
+from .progress import one_line
 
 
 def add(
@@ -36,7 +37,7 @@ async def show(arguments: argparse.Namespace) -> int:
         return exits.OK
     for row in rows:
         broken = f"  (unreadable: {row.unreadable})" if row.unreadable else ""
-        print(f"{row.id}  v{row.version:<4} {row.name}{broken}")
+        print(f"{row.id}  v{row.version:<4} {one_line(row.name)}{broken}")
     if not rows:
         print(f"No projects at {where} yet. Make one:")
         print("jupyter cloutagent projects create NAME --template sales-analyst")
@@ -49,6 +50,6 @@ async def make(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({**row.model_dump(mode="json"), "api_key": api_key}, ensure_ascii=False))
         return exits.OK
-    print(f"{row.id}  {row.name}")
+    print(f"{row.id}  {one_line(row.name)}")
     print(f"Its first API key, shown this once: {api_key}")
     return exits.OK

@@ -12,6 +12,7 @@ from ..errors import InvalidRequest
 from ..schema.project import Estimate
 from . import exits, folder
 from .desk import open_desk
+from .progress import one_line
 
 
 def add(
@@ -60,6 +61,8 @@ async def validate(arguments: argparse.Namespace) -> int:
         return exits.OK if found.ok else exits.FAILED
     for problem in found.problems:
         place = ".".join(part for part in (problem.node, problem.path) if part)
-        print(f"{problem.severity}: {f'{place}: ' if place else ''}{problem.message} ({problem.code})")
+        print(
+            f"{problem.severity}: {f'{place}: ' if place else ''}{one_line(problem.message)} ({problem.code})"
+        )
     print(f"{'It would run' if found.ok else 'It would not run'}; {_quote(found.estimate)}.")
     return exits.OK if found.ok else exits.FAILED

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from cloutagent_ext.cli import main
+from cloutagent_ext.cli import main, targets
 from cloutagent_ext.client import connect
-from cloutagent_ext.errors import BadArchive, NotFound, PreconditionFailed
+from cloutagent_ext.errors import BadArchive, InvalidRequest, NotFound, PreconditionFailed
 from cloutagent_ext.store.projects import ProjectStore
 from tests.support.live_server import LiveServer, live_server
 
@@ -168,6 +168,51 @@ def test_what_is_no_archive_exits_2_and_makes_no_project(shell: Shell, tmp_path:
     assert refused.json["error"]["message"] in refused.err
     assert shell("import", "missing.zip").code == 2
     assert shell("projects", "--json").json == before
+
+
+def test_what_strangers_called_a_project_is_not_obeyed_by_the_terminal(
+    shell: Shell, project: str, tmp_path: Path
+) -> None:
+    """A name may hold what a terminal takes for orders; an import's and a list's rows are its owner's."""
+    shell("export", project, "p.zip")
+    name = "Good\x1b[2J\n00000000-0000-0000-0000-000000000000  v1   Forged\u202e"
+    with zipfile.ZipFile("p.zip") as archive, zipfile.ZipFile("evil.zip", "w") as evil:
+        for entry in archive.namelist():
+            data = archive.read(entry)
+            if entry.endswith("metadata.json"):
+                data = json.dumps(json.loads(data) | {"name": name}).encode()
+            evil.writestr(entry, data)
+    taken = shell("import", "evil.zip")
+    assert taken.code == 0, taken.err
+    assert taken.out.splitlines()[0].endswith("Good[2J 00000000-0000-0000-0000-000000000000 v1 Forged")
+    listed = shell("projects")
+    assert len([row for row in listed.out.splitlines() if "Forged" in row]) == 1
+    again = shell("import", "evil.zip")
+    assert again.code == 0
+    unknown = shell("validate", "No\x1b[2J")
+    assert unknown.code == 2
+    for said in (taken, listed, again, unknown):
+        assert not {"\x1b", "\u202e"} & set(said.out + said.err)
+
+
+def test_a_file_is_neither_taken_in_without_end_nor_put_over_another(
+    shell: Shell, project: str, tmp_path: Path
+) -> None:
+    for command in (("import", "/dev/zero"), ("cassette", "upload", project, "/dev/zero")):
+        endless = shell(*command)
+        assert (endless.code, "longer than" in endless.err) == (2, True), endless.err
+    for command in (("import", "."), ("cassette", "upload", project, "nobody.gz")):
+        assert shell(*command).code == 2
+    target = tmp_path / "p.zip"
+    assert shell("export", project, str(target)).code == 0
+    first = target.read_bytes()
+    refused = shell("export", project, str(target))
+    assert (refused.code, "--force" in refused.err, target.read_bytes()) == (2, True, first)
+    with pytest.raises(InvalidRequest, match="--force"):  # it came to be there while the command worked
+        asyncio.run(targets.write(target, b"other"))
+    assert target.read_bytes() == first
+    assert shell("export", project, str(target), "--force").code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
 def test_keys_are_made_listed_and_revoked(shell: Shell, project: str) -> None:

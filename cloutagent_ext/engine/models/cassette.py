@@ -342,8 +342,9 @@ def _unpacked(data: bytes) -> bytes:
 def _header(line: bytes) -> JsonObject:
     try:
         header = json.loads(line)
+        json.dumps(header, ensure_ascii=False).encode()  # half of a character could be told to nobody
     except (ValueError, RecursionError) as error:
-        raise BadCassette("its first line is no JSON") from error
+        raise BadCassette("its first line is no JSON that can be told") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise BadCassette("it is no cassette of CloutAgent")
     if header.get("format_version") != VERSION:

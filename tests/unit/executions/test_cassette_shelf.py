@@ -84,6 +84,7 @@ CONVERSATION = {
         gzip.compress(b"[" * 100_000, mtime=0),
         packed(header={"format_version": 2}), packed(header={"prompt": None}),
         packed(header={"variables": [1]}),
+        packed(header={"prompt": "\ud800"}), packed(header={"project_name": "\udfff"}),
         packed({"kind": "reply", "of": "main", "content": []}), packed({"kind": "odd"}), packed([1]),
         packed(CONVERSATION, {"kind": "reply", "of": "main", "content": "text"}),
         packed({"kind": "tool", "call_id": "a", "is_error": False, "output": 5, "images": {}}),
