@@ -105,6 +105,32 @@ async def test_a_waiting_call_whose_turn_does_not_come_hears_504_and_those_behin
     assert (await server.ended(running))["status"] == "cancelled"
 
 
+async def test_a_full_queue_says_when_to_come_back_keeps_nothing_and_knows_what_was_asked_before(
+    server: Caller,
+) -> None:
+    """Row F23, as a program sees it."""
+    project = await server.create(**BASH, queue={"max_concurrent": 1, "max_queue": 1})
+    await server.script(project["id"], SLEEPS)
+    path = f"projects/{project['id']}/execute"
+    taken = []
+    for number in range(2):
+        headers = {"Idempotency-Key": f"order-{number}"}
+        taken.append((await server.call("POST", path, json={"prompt": "Go."}, headers=headers)).json())
+    assert [each["status"] for each in taken] == ["running", "queued"]
+    for more in ({}, {"wait": True}, {"stream": True}):
+        refused = await server.call("POST", path, json={"prompt": "Go."} | more)
+        assert (refused.status_code, code(refused)) == (503, "QUEUE_FULL"), refused.text
+        assert int(refused.headers["Retry-After"]) > 0
+    again = await server.call("POST", path, json={"prompt": "Go."}, headers={"Idempotency-Key": "order-1"})
+    assert (again.status_code, again.json()["execution_id"]) == (202, taken[1]["execution_id"])
+    kept = (await server.get("executions"))["items"]
+    assert {each["execution_id"] for each in kept} == {each["execution_id"] for each in taken}
+    assert server.extension.context.streams.open == 0
+    for each in reversed(taken):
+        await server.call("POST", f"executions/{each['execution_id']}/cancel")
+        await server.ended(each["execution_id"])
+
+
 async def test_cancel_stops_it_and_cancelling_what_has_ended_is_a_conflict(server: Caller) -> None:
     project = await server.create(**BASH)
     await server.script(project["id"], SLEEPS)
