@@ -128,7 +128,7 @@ async def test_a_full_queue_says_when_to_come_back_keeps_nothing_and_knows_what_
     assert server.extension.context.streams.open == 0
     for each in reversed(taken):
         await server.call("POST", f"executions/{each['execution_id']}/cancel")
-        await server.ended(each["execution_id"])
+        assert (await server.ended(each["execution_id"]))["status"] == "cancelled"
 
 
 async def test_cancel_stops_it_and_cancelling_what_has_ended_is_a_conflict(server: Caller) -> None:
@@ -150,7 +150,7 @@ async def test_cancel_stops_it_and_cancelling_what_has_ended_is_a_conflict(serve
 
 async def test_a_resume_right_behind_a_cancel_waits_for_its_end_and_goes_on(server: Caller) -> None:
     project = await server.create(**BASH)
-    await server.script(project["id"], SLEEPS)
+    await server.script(project["id"], SLEEPS, SLEEPS)  # what goes on must not end before it is cancelled
     execution = await server.execute(project["id"])
     await until_running(server, execution)
     assert (await server.call("POST", f"executions/{execution}/resume", json={})).status_code == 409
