@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import psutil
 import pytest
 
 from cloutagent_ext.client import aconnect
-from cloutagent_ext.engine.tools.environment import MARKER
 from cloutagent_ext.errors import NotFound
 from tests.support.patience import Promised
+from tests.support.survivors import survivors
 
 from .caller import Caller
 
@@ -159,7 +158,7 @@ async def test_a_cancel_while_a_hook_runs_leaves_no_process(server: Caller, prom
     with promised(5):
         await server.extension.services.executions.wait(execution)
     assert (await server.get(f"executions/{execution}"))["status"] == "cancelled"
-    assert marked(execution) == []
+    assert survivors(execution) == []
 
 
 async def test_a_hooks_sandbox_is_its_own_and_the_network_is_the_projects(server: Caller) -> None:
@@ -276,7 +275,7 @@ async def test_a_backtest_starts_nothing_but_that_hook_and_leaves_nothing(server
     assert [row["execution_id"] for row in (await server.get("executions"))["items"]] == listed
     temp = Path(server.extension.services.settings.data_dir) / "temp"
     assert sorted(path.name for path in temp.iterdir()) == sorted(listed)
-    assert marked("backtest-", prefix=True) == []
+    assert survivors("backtest-", prefix=True) == []
     assert len(before) == len((await server.get(f"executions/{listed[0]}/events"))["items"])
 
 
@@ -344,25 +343,10 @@ async def test_a_caller_who_goes_away_ends_the_backtest(server: Caller, promised
     await run(server, pid)
     task = asyncio.create_task(backtest(server, pid))
     async with asyncio.timeout(90):
-        while not marked("backtest-", prefix=True):
+        while not survivors("backtest-", prefix=True):
             await asyncio.sleep(0.05)
     task.cancel()
     with promised(10):
-        while marked("backtest-", prefix=True):
+        while survivors("backtest-", prefix=True):
             await asyncio.sleep(0.05)
     await asyncio.gather(task, return_exceptions=True)
-
-
-def marked(execution_id: str, *, prefix: bool = False) -> list[str]:
-    """Command lines of living processes of an execution."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            mark = process.environ().get(MARKER, "")
-            if process.status() != psutil.STATUS_ZOMBIE and (
-                mark.startswith(execution_id) if prefix else mark == execution_id
-            ):
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, OSError):
-            continue
-    return found

@@ -10,15 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from cloutagent_ext.engine.hooks.actions import Actions
 from cloutagent_ext.engine.hooks.scripts import Scripts
 from cloutagent_ext.engine.tools.commands import Commands
-from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+from cloutagent_ext.engine.tools.environment import child_environment
 from cloutagent_ext.engine.tools.isolation import Isolation
 from cloutagent_ext.engine.tools.mcp_process import Sandbox
 from cloutagent_ext.schema.project import Hook
+from tests.support.survivors import survivors
 
 from ...support.messages_api import Call, MessagesApi, Say
 from .harness import Bench, Echo, live
@@ -83,18 +82,6 @@ async def actions(
 
 def parsed(definition: dict[str, Any]) -> Hook:
     return Hook.model_validate(definition)
-
-
-def survivors(execution_id: str) -> list[str]:
-    """Command lines of living processes that carry the execution's marker."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARKER) == execution_id and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 @asynccontextmanager

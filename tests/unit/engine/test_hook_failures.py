@@ -15,8 +15,9 @@ from cloutagent_ext.engine.hooks.actions import KEPT_BYTES
 from cloutagent_ext.engine.hooks.answers import Answer, read
 from cloutagent_ext.engine.masking import NOTHING, Mask
 from tests.support.patience import Promised
+from tests.support.survivors import survivors
 
-from .hooked import actions, hook, parsed, script, survivors
+from .hooked import actions, hook, parsed, script
 
 FAILURES: dict[str, tuple[list[str], str]] = {
     "hangs": (["sleep", "600"], "stopped after 1 s"),

@@ -8,11 +8,9 @@ import json
 from collections import Counter
 from typing import Any
 
-import psutil
 import pytest
 
 from cloutagent_ext.auth.principal import Principal
-from cloutagent_ext.engine.tools.environment import MARKER
 from cloutagent_ext.errors import (
     BadGateway,
     CloutError,
@@ -31,24 +29,14 @@ from cloutagent_ext.schema.events import ENDINGS, EVENT
 from cloutagent_ext.schema.execution import ExecuteRequest, ExecutionState
 from cloutagent_ext.services import SystemClock
 from tests.support.patience import Promised
+from tests.support.survivors import survivors
 
 from .conftest import Office, Opens, agent, bash
 
 
 async def processes_of(execution_id: str) -> list[str]:
-    """Command lines of living processes that carry the execution's marker."""
-
-    def look() -> list[str]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get(MARKER) == execution_id and process.status() != "zombie":
-                    found.append(" ".join(process.cmdline()))
-            except (psutil.Error, OSError):
-                continue
-        return found
-
-    return await asyncio.to_thread(look)
+    """Command lines of its living processes."""
+    return await asyncio.to_thread(survivors, execution_id)
 
 
 async def none_lives(execution_id: str) -> None:

@@ -14,10 +14,11 @@ import pytest
 
 from cloutagent_ext.engine.ports import ToolContext, ToolError
 from cloutagent_ext.engine.tools import bubblewrap
-from cloutagent_ext.engine.tools.environment import MARKER, child_environment
+from cloutagent_ext.engine.tools.environment import child_environment
 from cloutagent_ext.engine.tools.isolation import Isolation
 from cloutagent_ext.engine.tools.toolbox import Toolbox
 from cloutagent_ext.jupyter.kernels import LocalKernels
+from tests.support.survivors import survivors
 
 CANARIES = {
     "ANTHROPIC_API_KEY": "canary-anthropic",
@@ -125,18 +126,6 @@ def canaries(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for name, value in CANARIES.items():
         monkeypatch.setitem(os.environ, name, value)
     return CANARIES
-
-
-def survivors(execution_id: str) -> list[str]:
-    """Command lines of living processes that carry the execution's marker."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARKER) == execution_id and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def living(name: str) -> list[int]:

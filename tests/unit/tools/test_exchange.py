@@ -10,8 +10,9 @@ from typing import Any
 import psutil
 
 from cloutagent_ext.engine.tools.commands import Commands, Exchange, Ran
+from tests.support.survivors import survivors
 
-from .conftest import Box, living, survivors
+from .conftest import Box, living
 
 KEPT = 64 * 1024
 

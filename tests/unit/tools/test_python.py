@@ -21,8 +21,9 @@ from cloutagent_ext.engine.tools.environment import MARKER
 from cloutagent_ext.engine.tools.isolation import Isolation
 from cloutagent_ext.jupyter.kernels import LocalKernels, ServerKernels
 from tests.support.patience import Promised
+from tests.support.survivors import survivors
 
-from .conftest import Box, living, survivors
+from .conftest import Box, living
 from .test_survivors import command, number
 
 

@@ -23,8 +23,9 @@ from cloutagent_ext.engine.tools.environment import MARKER
 from cloutagent_ext.engine.tools.isolation import Isolation
 from cloutagent_ext.engine.tools.supervision import spawn
 from tests.support.patience import Promised
+from tests.support.survivors import survivors
 
-from .conftest import Box, living, survivors, with_and_without_a_sandbox
+from .conftest import Box, living, with_and_without_a_sandbox
 
 
 @pytest.fixture(params=["auto", "off"])
