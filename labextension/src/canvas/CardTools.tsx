@@ -161,7 +161,7 @@ export function CardTools({ definition }: { definition: Definition }): JSX.Eleme
         {!several && (
           <Tool
             icon="properties"
-            label={trans.__('Properties')}
+            label={trans.__('Properties of %1', cardName(definition, first))}
             onClick={() => actions.openProperties(first)}
           />
         )}

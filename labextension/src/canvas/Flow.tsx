@@ -23,7 +23,7 @@ import { GRID } from '../graph/layout';
 import { useActions, useProject, useUi } from '../ui/context';
 import { kindLabel } from '../ui/labels';
 
-import { ariaTexts } from './aria';
+import { ariaTexts, frozenTexts } from './aria';
 import { CARD_TYPES } from './cards';
 import { CardTools } from './CardTools';
 import { FirstSteps } from './FirstSteps';
@@ -137,7 +137,7 @@ export function Flow({ definition }: Props): JSX.Element {
   const far = useStore(state => farness(state.transform[2]));
   const scale = useStore(state => scaleOf(state.transform[2]));
   const handlers = useHandlers(remember);
-  const texts = useMemo(() => ariaTexts(trans), [trans]);
+  const texts = useMemo(() => (frozen ? frozenTexts(trans) : ariaTexts(trans)), [trans, frozen]);
   // A card that is dragged is drawn with each frame: what floats beside it is not.
   const floating = useMemo(
     () => (

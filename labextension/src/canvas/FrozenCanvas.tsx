@@ -26,7 +26,7 @@ import { kindLabel } from '../ui/labels';
 import type { Translation } from '../ui/labels';
 import { cardLabel } from '../ui/places';
 
-import { ariaTexts } from './aria';
+import { frozenTexts } from './aria';
 import { CARD_TYPES } from './cards';
 import { farness, scaleOf } from './fit';
 import { nodesOf, wiresOf } from './nodes';
@@ -57,7 +57,8 @@ function marked(Inner: Inner): Inner {
       <div className="ca-Marked" data-mark={mark}>
         {mark && (
           <span className="ca-Mark">
-            <span aria-hidden="true">{SIGN[mark]}</span> {markLabel(trans, mark)}
+            <span aria-hidden="true">{SIGN[mark]}</span>{' '}
+            <span className="ca-Mark-word">{markLabel(trans, mark)}</span>
           </span>
         )}
         <Inner {...props} />
@@ -71,7 +72,7 @@ const MARKED_TYPES = Object.fromEntries(
 );
 const NO_PICK: readonly string[] = [];
 const ATTRIBUTION = { hideAttribution: true };
-const FIT = { padding: 0.18, maxZoom: 1 };
+const FIT = { padding: 0.12, maxZoom: 1 };
 
 /** Cards far away say less, larger, as on the canvas itself. */
 function Ground({ children }: { children: ReactNode }): JSX.Element {
@@ -160,7 +161,7 @@ export function FrozenCanvas(props: FrozenCanvasProps): JSX.Element {
             minZoom={0.1}
             maxZoom={2}
             colorMode={dark ? 'dark' : 'light'}
-            ariaLabelConfig={ariaTexts(trans)}
+            ariaLabelConfig={frozenTexts(trans)}
             proOptions={ATTRIBUTION}
             aria-label={label}
           >

@@ -41,7 +41,12 @@ export function ZoomControls({ room, fit, moved }: Props): JSX.Element {
       >
         <Icon name="minus" />
       </button>
-      <button type="button" title={trans.__('Zoom to 100 %')} onClick={() => void flow.zoomTo(1).then(moved)}>
+      <button
+        type="button"
+        aria-label={trans.__('%1 %: zoom to 100 %', percent)}
+        title={trans.__('Zoom to 100 %')}
+        onClick={() => void flow.zoomTo(1).then(moved)}
+      >
         {trans.__('%1 %', percent)}
       </button>
       <button

@@ -5,6 +5,17 @@ import type { AriaLabelConfig } from '@xyflow/react';
 
 import type { Translation } from '../ui/labels';
 
+/** Of a canvas that is only looked at, where Enter shows what a card was. */
+export function frozenTexts(trans: Translation): Partial<AriaLabelConfig> {
+  const look = trans.__('Press Enter to see its fields.');
+  return {
+    ...ariaTexts(trans),
+    'node.a11yDescription.default': look,
+    'node.a11yDescription.keyboardDisabled': look,
+    'edge.a11yDescription.default': trans.__('A connection.')
+  };
+}
+
 export function ariaTexts(trans: Translation): Partial<AriaLabelConfig> {
   return {
     'node.a11yDescription.default': trans.__(

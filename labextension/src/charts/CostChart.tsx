@@ -51,7 +51,11 @@ export function CostChart({ points, agents, cap, words }: CostChartProps): JSX.E
     <figure className="ca-CostChart" aria-label={words.label}>
       <div className="ca-CostChart-plot">
         <ResponsiveContainer width="100%" height="100%">
-          <LineChart data={points as CostPoint[]} margin={{ top: 12, right: 24, bottom: 0, left: 4 }}>
+          <LineChart
+            data={points as CostPoint[]}
+            margin={{ top: 12, right: 24, bottom: 0, left: 4 }}
+            title={words.label}
+          >
             <CartesianGrid stroke="var(--ca-edge)" strokeDasharray="2 4" vertical={false} />
             <XAxis
               dataKey="at"

@@ -27,7 +27,7 @@ export function Costs(): JSX.Element {
   }
   const nameOf = (agent: string) =>
     agent === 'main'
-      ? (definition?.name ?? agent)
+      ? (definition?.agent.name ?? agent)
       : (definition?.subagents.find(each => each.id === agent)?.name ?? agent);
   return (
     <div className="ca-Costs">

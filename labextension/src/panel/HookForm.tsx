@@ -31,19 +31,19 @@ const EVENTS: HookEvent[] = [
 export function hookEventLabel(trans: Translation, event: HookEvent): string {
   switch (event) {
     case 'PreToolUse':
-      return trans.__('before a tool runs: may refuse or change the call');
+      return trans.__('before a tool runs');
     case 'PostToolUse':
       return trans.__('after a tool has run');
     case 'PostToolUseFailure':
       return trans.__('after a tool has failed');
     case 'UserPromptSubmit':
-      return trans.__('before the run begins: may refuse its prompt');
+      return trans.__('before the run begins');
     case 'Stop':
-      return trans.__('when the agent is done: may send it on');
+      return trans.__('when the agent is done');
     case 'SubagentStart':
       return trans.__('when a subagent begins');
     case 'SubagentStop':
-      return trans.__('when a subagent is done: may send it on');
+      return trans.__('when a subagent is done');
     case 'PreCompact':
       return trans.__('before the conversation is summarised');
     case 'SessionStart':
@@ -54,6 +54,21 @@ export function hookEventLabel(trans: Translation, event: HookEvent): string {
       return trans.__('when a person is waited for');
     case 'Error':
       return trans.__('when the run fails');
+  }
+}
+
+/** What it may do there; undefined where it is only told. */
+function hookPower(trans: Translation, event: HookEvent): string | undefined {
+  switch (event) {
+    case 'PreToolUse':
+      return trans.__('It may refuse the call, or change it.');
+    case 'UserPromptSubmit':
+      return trans.__('It may refuse the prompt.');
+    case 'Stop':
+    case 'SubagentStop':
+      return trans.__('It may send it on, with a reason.');
+    default:
+      return undefined;
   }
 }
 
@@ -153,7 +168,8 @@ export function HookForm({ definition, index }: { definition: Definition; index:
       <SelectField
         label={trans.__('When')}
         {...bind('event')}
-        options={EVENTS.map(value => ({ value, label: `${value} – ${hookEventLabel(trans, value)}` }))}
+        help={hookPower(trans, hook.event) ?? trans.__('It is told, and cannot refuse.')}
+        options={EVENTS.map(value => ({ value, label: `${hookEventLabel(trans, value)} · ${value}` }))}
       />
       {aboutTools && (
         <TextField

@@ -2,6 +2,7 @@
  * What the tab has to say, one strip each: a stale save, a failure with what to do, the first key,
  * a connection that is not well.
  */
+import { useId } from 'react';
 import type { ReactNode } from 'react';
 
 import { cardName } from '../graph/graph';
@@ -41,6 +42,7 @@ function Strip(props: {
 /** Problems that the check found, each a way to its card. */
 function Problems(): JSX.Element | null {
   const { trans } = useUi();
+  const id = useId();
   const actions = useActions();
   const open = useProject(state => state.problemsOpen);
   const validation = useProject(state => state.validation);
@@ -61,14 +63,19 @@ function Problems(): JSX.Element | null {
         <ul className="ca-Problems">
           {validation.problems.map((problem, index) => (
             <li key={index} data-severity={problem.severity}>
-              <button type="button" className="ca-Link" onClick={() => actions.mend(problem)}>
+              <button
+                type="button"
+                className="ca-Link"
+                aria-describedby={`${id}-${index}`}
+                onClick={() => actions.mend(problem)}
+              >
                 {!problem.node
                   ? trans.__('Project')
                   : definition
                     ? cardName(definition, problem.node)
                     : problem.node}
               </button>
-              <span>{problem.message}</span>
+              <span id={`${id}-${index}`}>{problem.message}</span>
             </li>
           ))}
         </ul>

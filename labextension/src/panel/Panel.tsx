@@ -26,6 +26,7 @@ import '../../style/events.css';
 import '../../style/compare.css';
 import '../../style/runs.css';
 import '../../style/settings.css';
+import '../../style/marks.css';
 import '../../style/versions.css';
 import '../../style/conflict.css';
 import '../../style/tour.css';

@@ -68,7 +68,13 @@ export function PromptField(props: Props): JSX.Element {
     <div className="ca-Field" data-field={control.path}>
       <span className="ca-Prompt-head">
         <span className="ca-Field-label">{label}</span>
-        <button type="button" className="ca-Link" aria-pressed={preview} onClick={() => setPreview(!preview)}>
+        <button
+          type="button"
+          className="ca-Link"
+          aria-pressed={preview}
+          aria-label={preview ? trans.__('Edit: %1', label) : trans.__('Preview: %1', label)}
+          onClick={() => setPreview(!preview)}
+        >
           {preview ? trans.__('Edit') : trans.__('Preview')}
         </button>
       </span>

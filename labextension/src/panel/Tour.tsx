@@ -19,7 +19,7 @@ interface Step {
 function stepsOf(trans: Translation): Step[] {
   return [
     {
-      targets: ['.ca-Palette', '.ca-Canvas'],
+      targets: ['.ca-Palette', '.ca-Palette-folded', '.ca-Outline-tools', '.ca-Canvas'],
       title: trans.__('Draw'),
       text: trans.__(
         'Add a subagent, a hook or an MCP server: a click, a drag, or Enter. What you add is connected to the card that is chosen.'

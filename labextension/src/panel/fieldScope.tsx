@@ -55,7 +55,13 @@ function plain(text: string | undefined): string | undefined {
   return text?.replace(/`/g, '').replace(/\s+/g, ' ');
 }
 
-export function useControl({ help, name }: FieldProps): Control {
+/** Whether a help line only says the label again. */
+function says(help: string, label: string): boolean {
+  const bare = (text: string) => text.trim().replace(/\.$/, '').toLowerCase();
+  return bare(help) === bare(label);
+}
+
+export function useControl({ label, help, name }: FieldProps): Control {
   const id = useId();
   const scope = useContext(Scope);
   const path = scope && name ? [...scope, ...name.split('.')] : null;
@@ -63,7 +69,8 @@ export function useControl({ help, name }: FieldProps): Control {
   const docs = useProject(state => state.fieldDocs);
   const validation = useProject(state => (state.frozen ? null : state.validation));
   const found = dotted ? problemsAt(validation, dotted) : NONE;
-  const shown = help ?? (docs && path ? plain(fieldAt(docs, path)?.description) : undefined);
+  const text = help ?? (docs && path ? plain(fieldAt(docs, path)?.description) : undefined);
+  const shown = text && !says(text, label) ? text : undefined;
   const describedBy = [shown ? `${id}-help` : '', found.length ? `${id}-found` : '']
     .filter(Boolean)
     .join(' ');

@@ -126,7 +126,12 @@ export function PairsField(
           </button>
         </div>
       ))}
-      <button type="button" className="ca-Link" onClick={() => setRows([...now, ['', '']])}>
+      <button
+        type="button"
+        className="ca-Link"
+        aria-label={trans.__('+ Add: %1', label)}
+        onClick={() => setRows([...now, ['', '']])}
+      >
         {trans.__('+ Add')}
       </button>
       <Below control={control} />

@@ -15,6 +15,7 @@ import type { LiveExecutions } from '../api/live';
 import type { ExecutionState, ProjectRow } from '../api/types';
 import { hasEnded } from '../api/types';
 import { CommandIDs } from '../commands';
+import { dateAndTime } from '../ui/dates';
 import { duration, elapsed, money } from '../ui/format';
 import { useNow } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
@@ -224,7 +225,8 @@ function Executions({ trans, live, onOpen }: SidebarProps): JSX.Element {
             className="ca-Item-main"
             title={[
               statusLabel(trans, state.status),
-              state.simulated ? trans.__('simulated model') : state.model
+              state.simulated ? trans.__('simulated model') : state.model,
+              dateAndTime(state.created_at)
             ].join(' · ')}
             onClick={() => onOpen(state.project_id, state.execution_id)}
           >

@@ -204,7 +204,12 @@ export function SecretsSection({ definition }: { definition: Definition }): JSX.
           <Icon name="warning" />
           <span>
             {trans.__('%1 names %2, which is not kept here.', uses.get(name)!.join(', '), name)}{' '}
-            <button type="button" className="ca-Link" onClick={() => setAdding(name)}>
+            <button
+              type="button"
+              className="ca-Link"
+              aria-label={trans.__('Add it: %1', name)}
+              onClick={() => setAdding(name)}
+            >
               {trans.__('Add it')}
             </button>
           </span>
