@@ -84,7 +84,11 @@ test-browser:
 screenshots: setup-test
 	$(CLEAN_ENV) CLOUTAGENT_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser -k "screenshots and not contrast"
 
-nightly: setup-test
+$(VENV)/.fuzz: pyproject.toml $(VENV)/.test
+	@scripts/install.sh $(VENV) fuzz || echo "Atheris has no wheel for this machine: its searches are skipped."
+	@touch $@
+
+nightly: setup-test $(VENV)/.fuzz
 	@scripts/ensure_debian.sh nightly
 	@$(CLEAN_ENV) $(BIN)/python scripts/nightly.py $(NIGHTLY_ARGS)
 

@@ -30,7 +30,7 @@ class Reply:
     @property
     def text(self) -> str:
         """All its text."""
-        return "".join(block.get("text", "") for block in self.content if block.get("type") == "text")
+        return "".join(block.get("text") or "" for block in self.content if block.get("type") == "text")
 
     @property
     def tool_uses(self) -> list[Wire]:
@@ -51,6 +51,9 @@ _PIECE = {
     "signature_delta": ("signature", "signature"),
 }
 """Delta type → field of the delta that holds the piece, field of the block that it belongs to."""
+
+
+_TEXTS = ("text", "thinking", "signature")
 
 
 class Assembly:
@@ -118,7 +121,7 @@ class Assembly:
                 raise broken("a block begins before its message")
             if event["index"] in self._blocks:
                 raise broken(f"block {event['index']} begins twice")
-            self._blocks[event["index"]] = _Block(dict(event["content_block"]))
+            self._blocks[event["index"]] = _Block(_begun(event["content_block"], event["index"]))
         elif kind == "content_block_stop":
             block = self._blocks[event["index"]]
             if not block.open:
@@ -172,6 +175,16 @@ class Assembly:
                     self._unreadable_input = True
         block.pieces.clear()
         return block.wire
+
+
+def _begun(block: object, index: object) -> Wire:
+    """A block as it begins, of which what pieces are added to is text."""
+    if not isinstance(block, dict):
+        raise broken(f"block {index} is no object")
+    for name in _TEXTS:
+        if not isinstance(block.get(name, ""), str | None):
+            raise broken(f"block {index} begins with a {name} that is no text")
+    return dict(block)
 
 
 def _can_be_answered(block: Wire) -> bool:
