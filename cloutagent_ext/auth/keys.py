@@ -24,12 +24,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import bcrypt
 
+from .. import steady
 from ..errors import CloutError, NotFound, Unauthorized
 from ..guard import Guard
 from ..schema.admin import CreatedKey, KeyRow, Scope
@@ -62,13 +62,13 @@ class _Remembered:
     hash: str
     until: float
     seen: float
-    """When `keys.json` was last seen to hold the hash; both in monotonic seconds."""
+    """When `keys.json` was last seen to hold the hash; both in `steady` seconds."""
 
 
 class Keys:
     """All keys of all projects below `store_root` (the folder `projects/`)."""
 
-    def __init__(self, store_root: Path, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, store_root: Path, *, clock: Callable[[], float] = steady.seconds) -> None:
         self._root = store_root
         self._revoked = Revoked(store_root.parent)
         self._clock = clock

@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from .. import steady
 from ..schema.base import JsonObject, timestamp
 from ..schema.events import ENDINGS
 from . import logfile
@@ -33,13 +33,6 @@ _TAIL_BYTES = 256 * 1024
 """Most bytes of newest records kept in memory per log."""
 _POLL_S = (0.05, 0.5)
 """First and longest pause between looks at a log that somebody else writes."""
-
-
-def _steady_s() -> float:
-    """A clock that nobody sets; where there is one, it counts the time in which the machine slept too."""
-    if (clock := getattr(time, "CLOCK_BOOTTIME", None)) is not None:
-        return time.clock_gettime(clock)
-    return time.monotonic()
 
 
 class EventLog:
@@ -55,7 +48,7 @@ class EventLog:
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
         self._changed = asyncio.Event()
-        self._opened = datetime.now(UTC), _steady_s()
+        self._opened = datetime.now(UTC), steady.seconds()
 
     # ------------------------------------------------------------ opening
 
@@ -127,8 +120,8 @@ class EventLog:
         So the times of a log never go back and the time between two events is what it took,
         though somebody sets the clock on the wall: durations and limits are counted from them.
         """
-        wall, steady = self._opened
-        return wall + timedelta(seconds=_steady_s() - steady)
+        wall, began = self._opened
+        return wall + timedelta(seconds=steady.seconds() - began)
 
     async def append(
         self, type: str, *, agent: str = "main", span: str = "main", sync: bool = False, **fields: Any
