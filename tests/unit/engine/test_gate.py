@@ -200,3 +200,45 @@ async def test_a_cancelled_execution_leaves_its_question_at_once(tmp_path, promi
         run.cancel()
         with pytest.raises(asyncio.CancelledError), promised(1):
             await run
+
+
+@pytest.mark.parametrize("whose", ["main", "helper"])
+async def test_a_subagents_calls_are_judged_by_its_own_rules_and_nobody_elses(tmp_path, whose):
+    def script(body, number):
+        if len(body["messages"]) > 1:
+            return Say("done")
+        calls = [("echo", {"command": "rm x"}), ("echo", {"command": "ls"})]
+        return Calls(calls if who(body) == "helper" else [*calls, ("agent__helper", {"prompt": "Go."})])
+
+    rules = {"main": {}, "helper": {}}
+    rules[whose] = {"echo(rm *)": "deny"}
+    tool = Echo()
+    definition = {
+        "agent": {"tools": ["echo"], "permissions": rules["main"]},
+        "subagents": [subagent("helper", tools=["echo"], permissions=rules["helper"])],
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        assert (await bench.run(definition, tools=[tool])).status == "completed"
+    refused = {
+        each["agent"].partition("#")[0] for each in bench.log.of("tool_result", tool="echo", is_error=True)
+    }
+    assert refused == {whose}
+    assert [call["command"] for call in tool.calls].count("rm x") == 1
+    assert [call["command"] for call in tool.calls].count("ls") == 2
+
+
+async def test_a_delegation_is_a_call_that_rules_speak_of_by_its_prompt(tmp_path):
+    def script(body, number):
+        if who(body) == "helper" or len(body["messages"]) > 1:
+            return Say("done")
+        return Calls([("agent__helper", {"prompt": "delete it"}), ("agent__helper", {"prompt": "read it"})])
+
+    definition = {
+        "agent": {"permissions": {"agent__helper(delete *)": "deny"}},
+        "subagents": [subagent("helper", parallel=True)],
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        await bench.run(definition)
+    told = [each["is_error"] for each in bench.log.of("tool_result", tool="agent__helper")]
+    assert sorted(told) == [False, True]
+    assert len(bench.log.of("agent_start")) == 2, "the main agent, and one helper"

@@ -350,3 +350,35 @@ async def test_the_notification_hook_hears_nothing_where_nobody_is_asked(
     project = await office.project(bash("echo hello"), agent=asking(), hooks=[bell])
     await office.run(project, origin="api")
     assert not (tmp_path / "told").exists()
+
+
+async def test_changed_arguments_of_a_subagents_call_are_held_to_its_own_rules(office: Office) -> None:
+    """The main agent's rules say nothing of them."""
+    helper = Subagent(
+        id="helper", name="Helper", description="helps", prompt="Help.", tools=["bash"],
+        permissions={"bash(rm *)": "deny"},
+    )  # fmt: skip
+    call = {"name": "agent__helper", "as": "done", "input": {"prompt": "x"}}
+    scenario = {
+        "schema_version": 1,
+        "agents": {
+            "main": [{"text": "Go.", "tools": [call]}, {"text": "Done."}],
+            "helper": [bash("echo hello"), {"text": "Helped."}],
+        },
+    }  # fmt: skip
+    project = await office.project(
+        agent=agent(permissions={"bash(echo *)": "deny"}), subagents=[helper],
+        files={"scenario.json": json.dumps(scenario).encode()},
+    )  # fmt: skip
+    state = await waiting(office, project)
+    [asked] = state.approvals
+    changed = Decision(allow=True, by="ada", arguments={"command": "rm -rf /"})
+    with pytest.raises(InvalidRequest, match="denies them"):
+        await office.executions.decide(state.execution_id, asked.call_id, changed)
+    other = Decision(allow=True, by="ada", arguments={"command": "echo other"})
+    assert (await decided(office, state, other)).status == "completed"
+    [event] = [
+        each for each in await office.events(state.execution_id)
+        if each["type"] == "tool_result" and each["tool"] == "bash"
+    ]  # fmt: skip
+    assert event["output"][0]["text"].strip() == "other"
