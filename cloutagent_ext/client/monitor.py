@@ -8,6 +8,7 @@ anything but events and pictures.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import contextvars
 import sys
@@ -53,6 +54,7 @@ class Monitor:
         self._face = face or _face(self.load)
         self._closed = threading.Event()
         self._over = threading.Event()
+        self._forgotten = False
         self._lock = threading.Lock()
         self.failure: BaseException | None = None
         """What ended the following before its time."""
@@ -64,6 +66,7 @@ class Monitor:
             )
             for work in (self._follow, self._show)
         ]
+        atexit.register(self._forget)  # before its client is closed, which looks like the end of following
         for thread in self._threads:
             thread.start()
 
@@ -96,6 +99,11 @@ class Monitor:
     def _ipython_display_(self) -> None:
         """Nothing: its output is there already."""
 
+    def _forget(self) -> None:
+        """The interpreter ends, and whoever shows this has forgotten it: a word would be an error."""
+        self._forgotten = True
+        self._closed.set()
+
     # ------------------------------------------------------------ in threads
 
     def _follow(self) -> None:
@@ -116,8 +124,10 @@ class Monitor:
         while not self._over.wait(EVERY_S) and not self._closed.is_set():
             with self._lock:
                 self._face.show(self.picture)
-        with self._lock:
-            self._face.end(self.picture)
+        atexit.unregister(self._forget)
+        if not self._forgotten:
+            with self._lock:
+                self._face.end(self.picture)
 
 
 def _face(load: pieces.Load) -> Face:

@@ -162,6 +162,29 @@ def test_a_function_without_a_docstring_cannot_be_a_tool_and_is_not_offered(
     assert "cloutagent" not in offered(kernel, "%%cloutagent Asker --tools ordi").values()
 
 
+def test_a_kernel_that_ends_in_the_middle_of_a_run_says_no_last_word(
+    server: LiveServer, client: Client
+) -> None:
+    """Whoever restarts one has forgotten its widgets: closing them is an error in the browser's console."""
+    code = (
+        # Runs last of all: what the monitor has to say when its client is closed, it has the time to say.
+        "import atexit, time\natexit.register(time.sleep, 2)\n"
+        "from cloutagent_ext import connect\nfrom cloutagent_ext.client.monitor import Monitor\n"
+        "class Face:\n"
+        "    def show(self, picture): pass\n"
+        "    def end(self, picture): print('last word', flush=True)\n"
+        "run = connect()['Asker'].run(values={'what': 'x'}, attended=True)\nprint(run.id, flush=True)\n"
+        "monitor = Monitor(run, face=Face())\n"
+        "while not monitor.picture.asked: time.sleep(0.01)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=server.env, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    client.execution(done.stdout.splitlines()[0]).cancel()
+    assert "last word" not in done.stdout
+
+
 def test_everything_an_execution_says_is_escaped(client: Client) -> None:
     run = client["Asker"].run("Look", values={"what": "x"}, attended=True)
     run.wait(60)
