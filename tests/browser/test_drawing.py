@@ -27,6 +27,12 @@ MIDDLE = """path => {
 }"""
 """Where the middle of a wire is on the screen."""
 
+LOOKS = """wires => Object.fromEntries(wires.map(wire => {
+  const { strokeDasharray, strokeLinecap } = getComputedStyle(wire.querySelector('.react-flow__edge-path'));
+  return [wire.dataset.kind, [strokeDasharray, strokeLinecap]];
+}))"""
+"""Dashes and their ends, by the kind of wire."""
+
 
 def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     lab: Lab, server: LiveServer
@@ -71,9 +77,11 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     expect(wire).to_have_class(re.compile("selected"))
     page.keyboard.press("Delete")
     expect(wire).to_have_count(0)
-    lab.card("agent").click()
+    # The focus stays on the canvas: the next key is heard without a click.
+    expect(page.locator(".react-flow__node:focus")).to_have_count(1)
     page.keyboard.press("Control+z")
     expect(wire).to_have_count(1)
+    lab.card("agent").click()
     page.get_by_label(re.compile("^Task")).first.fill("Say hello.")
     page.get_by_role("button", name="Save", exact=True).first.click()
     saved = stored(lab, server, project, lambda each: each["agent"]["task"] == "Say hello.")
@@ -96,6 +104,12 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     expect(lab.card("hook:hook")).to_be_visible()
     page.get_by_role("button", name="Add MCP server").focus()
     page.keyboard.press("Enter")
+    # Each kind of wire has a look of its own, which needs no colour.
+    assert page.locator(".ca-Wire").evaluate_all(LOOKS) == {
+        "subagent": ["none", "butt"],
+        "hook": ["6px, 4px", "butt"],
+        "mcp": ["0.1px, 5px", "round"],
+    }
     lab.card("subagent:subagent").focus()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Connect to …").focus()
@@ -112,14 +126,14 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     page.keyboard.press("Delete")
     expect(wire).to_have_count(0)
     expect(lab.card("mcp:mcp-server")).to_be_visible()
-    lab.card("agent").focus()
+    focused = page.locator(".react-flow__node:focus")
+    expect(focused).to_have_attribute("data-id", "subagent:subagent")
     page.keyboard.press("Control+z")
     expect(wire).to_have_count(1)
     # Arrow keys walk along the wires while nothing is chosen, and move the card that is.
     page.keyboard.press("Escape")
     lab.card("agent").focus()
     page.keyboard.press("Escape")
-    focused = page.locator(".react-flow__node:focus")
     expect(focused).to_have_attribute("data-id", "agent")
     at = lab.card("agent").get_attribute("style")
     page.keyboard.press("ArrowLeft")
@@ -130,12 +144,23 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     expect(focused).to_have_attribute("data-id", "hook:hook")
     assert lab.card("agent").get_attribute("style") == at, "it moved a card that nobody has chosen"
     page.keyboard.press("Space")
+    # Deleted or cut, its neighbour has the focus, and the next key is for the canvas.
+    for key in ("Delete", "Control+x"):
+        page.keyboard.press(key)
+        expect(lab.card("hook:hook")).to_have_count(0)
+        expect(focused).to_have_count(1)
+        page.keyboard.press("Control+z")
+        lab.card("hook:hook").focus()
+        page.keyboard.press("Space")
     page.keyboard.press("Delete")
     expect(lab.card("hook:hook")).to_have_count(0)
+    # Undo takes the card away that has the focus, and the next undo is heard.
+    lab.card("mcp:mcp-server").focus()
     for _ in range(5):
-        lab.card("agent").focus()
+        expect(focused).to_have_count(1)
         page.keyboard.press("Control+z")
     expect(page.locator(".react-flow__node")).to_have_count(1)
+    expect(focused).to_have_attribute("data-id", "agent")
     page.keyboard.press("Control+Shift+z")
     expect(lab.card("subagent:subagent")).to_be_visible()
     _, saved = server.request("GET", f"projects/{project}")

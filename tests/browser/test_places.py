@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 
 import pytest
@@ -79,30 +80,42 @@ def test_an_execution_that_ends_or_waits_out_of_sight_is_told_unless_somebody_do
     server.request("POST", f"executions/{waiting}/cancel", {})
 
 
-def test_a_file_dragged_from_the_file_browser_goes_with_the_run(
+def drag_in(lab: Lab, name: str) -> None:
+    """Drag a file from Lab's file browser onto the canvas, or onto whatever stands before it."""
+    file = lab.page.locator(".jp-DirListing-item", has_text=name)
+    expect(file).to_be_visible()
+    box = file.bounding_box()
+    target = lab.card("agent").bounding_box()
+    assert box
+    assert target
+    lab.page.mouse.move(box["x"] + 40, box["y"] + 8)
+    lab.page.mouse.down()
+    lab.page.mouse.move(box["x"] + 60, box["y"] + 20, steps=4)
+    lab.page.mouse.move(target["x"] + 30, target["y"] + 30, steps=8)
+    lab.page.mouse.up()
+
+
+def test_files_and_notebooks_dragged_from_the_file_browser_go_with_the_run(
     chromium: Browser, server: LiveServer
 ) -> None:
     (server.root_dir / "dragged.csv").write_text("a,b\n1,2\n")
-    made = project(server, "Dragged", bash("cat dragged.csv"), {"text": "Read."})
+    notebook = {"cells": [], "metadata": {"mark": "from the notebook"}, "nbformat": 4, "nbformat_minor": 5}
+    (server.root_dir / "dragged.ipynb").write_text(json.dumps(notebook))
+    read = bash("echo $(tail -n 1 dragged.csv) $(grep -o 'from the notebook' dragged.ipynb)")
+    made = project(server, "Dragged", read, {"text": "Read."})
     with Lab.opened(chromium, server) as lab:
         lab.open_project(made)
         lab.command("filebrowser:activate")
-        file = lab.page.locator(".jp-DirListing-item", has_text="dragged.csv")
-        expect(file).to_be_visible()
-        box = file.bounding_box()
-        target = lab.card("agent").bounding_box()
-        assert box
-        assert target
-        lab.page.mouse.move(box["x"] + 40, box["y"] + 8)
-        lab.page.mouse.down()
-        lab.page.mouse.move(box["x"] + 60, box["y"] + 20, steps=4)
-        lab.page.mouse.move(target["x"] + 30, target["y"] + 30, steps=8)
-        lab.page.mouse.up()
         dialog = lab.page.get_by_role("dialog")
-        expect(dialog.get_by_role("list", name="Files of this run")).to_contain_text("dragged.csv")
+        files = dialog.get_by_role("list", name="Files of this run")
+        # The second is dropped onto the dialog that the first has opened.
+        for name in ("dragged.ipynb", "dragged.csv"):
+            drag_in(lab, name)
+            expect(files).to_contain_text(name)
+        expect(files.get_by_role("listitem")).to_have_count(2)
         dialog.get_by_role("button", name="Run").click()
         ended(lab)
-        expect(lab.monitor()).to_contain_text("1,2")
+        expect(lab.monitor()).to_contain_text("1,2 from the notebook")
         # Run again brings the file along, by whatever name its owner has meanwhile given other bytes.
         (server.root_dir / "dragged.csv").write_text("a,b\n3,4\n")
         menu(lab, "Run again")

@@ -15,6 +15,8 @@ from tests.browser.axe import findings
 from tests.browser.lab import Lab
 from tests.support.live_server import LiveServer
 
+PLUGINS = Path(__file__).parents[2] / "labextension" / "src" / "plugins"
+
 
 def sidebar(lab: Lab) -> Locator:
     lab.command("cloutagent:show-projects")
@@ -131,17 +133,27 @@ def test_a_project_is_duplicated_exported_and_deleted_and_comes_back_from_its_ba
     expect(dialog).to_contain_text("made on demand")
     assert findings(page, ".ca-Backups") == []
     lab.screenshot("backups")
+    primary = dialog.locator(".ca-Primary, .jp-mod-accept")
+    expect(primary).to_have_text(["Back up now"])
     deleted = dialog.locator("li", has_text="a project that was deleted").first
     deleted.get_by_role("button", name=re.compile("^Restore from")).click()
+    expect(primary).to_have_text(["Restore now"])
     deleted.get_by_role("button", name="Restore now").click()
     expect(sidebar(lab).locator(".ca-Item", has_text=name)).not_to_have_count(0)
     _, after = server.request("GET", "projects?q=Travelling")
     assert {row["id"] for row in after["items"]} == {row["id"] for row in before["items"]}
+    expect(primary).to_have_text(["Back up now"])
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
 
 
 def test_lab_s_own_menus_lead_to_agents(lab: Lab, server: LiveServer) -> None:
     lab.go()
     page = lab.page
+    # What is built has the plugins of the folder, one for each file, each to be switched off by itself.
+    names = page.evaluate("() => window.jupyterapp.listPlugins().filter(id => id.startsWith('cloutagent:'))")
+    files = [file.stem for file in PLUGINS.glob("*.ts") if not file.stem.endswith(".spec")]
+    assert sorted(names) == sorted(f"cloutagent:{name}" for name in files)
     page.get_by_role("menuitem", name="File", exact=True).click()
     page.locator(".lm-Menu-item", has_text="New").first.hover()
     page.locator(".lm-Menu-item[data-command='cloutagent:new-project']").click()

@@ -5,8 +5,8 @@
  * free between two batches a flood costs no frame that somebody scrolls or drags in; a reader sees no difference.
  */
 
-/** Between two batches of a flood, in milliseconds: three frames. */
-export const BATCH_MS = 50;
+/** Between two batches of a flood, in milliseconds: six frames, as fast as a list can be read. */
+export const BATCH_MS = 100;
 /** A page that is not painted at all has no frames. */
 const UNPAINTED_MS = 250;
 

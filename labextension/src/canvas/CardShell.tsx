@@ -5,7 +5,7 @@
 import { Handle, Position } from '@xyflow/react';
 import type { ReactNode } from 'react';
 
-import { useProject, useUi } from '../ui/context';
+import { useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { duration, elapsed, money, tokens } from '../ui/format';
 import { useNow } from '../ui/hooks';
 import type { GlyphName } from '../ui/glyphs';
@@ -93,7 +93,7 @@ export function toolGlyph(tool: string): GlyphName {
 function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
   const { trans } = useUi();
   const skew = useProject(state => state.skewMs);
-  const total = useProject(state => (id === 'agent' ? state.monitor : null));
+  const total = useProjectAtLeisure(state => (id === 'agent' ? state.monitor : null));
   const going = run.endedAt === null;
   const now = useNow(going) - skew;
   const used = total ? total.tokens : run.tokens;

@@ -29,6 +29,7 @@ import { CardTools } from './CardTools';
 import { FirstSteps } from './FirstSteps';
 import { farness, scaleOf } from './fit';
 import { Guides } from './Guides';
+import { KeptFocus } from './KeptFocus';
 import { nodesOf, wiresOf } from './nodes';
 import { Overview } from './Overview';
 import { Palette } from './Palette';
@@ -151,6 +152,7 @@ export function Flow({ definition }: Props): JSX.Element {
         <RunPill />
         {hasMap && <Overview moved={remember} />}
         <Guides lines={lines} />
+        <KeptFocus />
       </>
     ),
     [room, fit, remember, frozen, definition, hasMap, lines]
@@ -193,6 +195,7 @@ export function Flow({ definition }: Props): JSX.Element {
         colorMode={dark ? 'dark' : 'light'}
         ariaLabelConfig={texts}
         proOptions={ATTRIBUTION}
+        tabIndex={-1}
         aria-label={trans.__('Canvas of %1', definition.name)}
       >
         {floating}

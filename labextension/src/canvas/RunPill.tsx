@@ -5,7 +5,7 @@
 import { Panel } from '@xyflow/react';
 
 import { isActive, isQueued, ranMs } from '../stores/select';
-import { useActions, useProject, useUi } from '../ui/context';
+import { useActions, useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { elapsed, money } from '../ui/format';
 import { statusLabel, stopLabel } from '../ui/labels';
 import { useNow } from '../ui/hooks';
@@ -17,17 +17,19 @@ export function RunPill(): JSX.Element | null {
   const actions = useActions();
   const active = useProject(isActive);
   const queued = useProject(isQueued);
-  const monitor = useProject(state => state.monitor);
+  const status = useProject(state => state.monitor?.status);
+  // Time and money tick; what can be pressed changes at once.
+  const monitor = useProjectAtLeisure(state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const cancelling = useProject(
     state => state.executions.find(each => each.execution_id === state.executionId)?.cancelling ?? false
   );
   const now = useNow(active) - skew;
-  if (monitor && (monitor.status === 'interrupted' || monitor.status === 'failed')) {
+  if (monitor && (status === 'interrupted' || status === 'failed')) {
     return (
       <Panel position="bottom-center" className="ca-Pill">
-        <StateDot state={monitor.status} />
-        <strong>{statusLabel(trans, monitor.status)}</strong>
+        <StateDot state={status} />
+        <strong>{statusLabel(trans, status)}</strong>
         <span className="ca-Pill-facts">{money(monitor.totalCostUsd)}</span>
         <button
           type="button"
@@ -41,28 +43,28 @@ export function RunPill(): JSX.Element | null {
       </Panel>
     );
   }
-  if (!active || !monitor) {
+  if (!active || !monitor || !status) {
     return null;
   }
-  const waits = monitor.status === 'waiting' && !cancelling;
+  const waits = status === 'waiting' && !cancelling;
   const title = cancelling
     ? queued
       ? trans.__('Cancelling')
       : trans.__('Stopping')
-    : monitor.status === 'queued'
+    : status === 'queued'
       ? trans.__('Queued')
       : waits
         ? trans.__('Waits for you')
         : trans.__('Running');
   const facts =
-    monitor.status === 'queued'
+    status === 'queued'
       ? monitor.position
         ? trans.__('place %1', monitor.position)
         : trans.__('starting')
       : [elapsed(ranMs(monitor, now)), money(monitor.totalCostUsd)].join(' · ');
   return (
     <Panel position="bottom-center" className="ca-Pill">
-      <StateDot state={monitor.status} />
+      <StateDot state={status} />
       <strong>{title}</strong>
       <span className="ca-Pill-facts">{facts}</span>
       {waits && (

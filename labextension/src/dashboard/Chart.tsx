@@ -24,6 +24,7 @@ export interface ChartFrameProps {
   kind: 'bars' | 'lines';
   format: (value: number) => string;
   steps?: 'whole' | 'time';
+  everyLabel?: boolean;
   /** What to say where there is nothing to draw. */
   nothing: string;
 }
@@ -79,7 +80,7 @@ function Numbers({ trans, title, data, series, format }: ChartFrameProps): JSX.E
 }
 
 export function Chart(props: ChartFrameProps): JSX.Element {
-  const { trans, title, sum, data, series, kind, format, steps, nothing } = props;
+  const { trans, title, sum, data, series, kind, format, steps, everyLabel, nothing } = props;
   const [numbers, setNumbers] = useState(false);
   const [element, width] = useWidth();
   const empty = data.every(point => series.every(each => !point.values[each.key]));
@@ -115,6 +116,7 @@ export function Chart(props: ChartFrameProps): JSX.Element {
               kind={kind}
               format={format}
               steps={steps}
+              everyLabel={everyLabel}
               width={width}
               height={HEIGHT}
             />

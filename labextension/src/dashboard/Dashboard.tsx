@@ -139,6 +139,7 @@ function Charts({ trans, metrics }: { trans: Translation; metrics: Metrics }): J
           kind="bars"
           format={count}
           steps="whole"
+          everyLabel
           nothing={trans.__('Nothing that was paid for has ended in this window.')}
         />
       )}

@@ -17,6 +17,8 @@ export interface ChartProps {
   format: (value: number) => string;
   /** What the steps of the axis are: whole numbers, or those of a clock (milliseconds). */
   steps?: 'whole' | 'time';
+  /** Whether each place has its label, however narrow it is: there are few, and none can be guessed. */
+  everyLabel?: boolean;
   width: number;
   height: number;
 }
@@ -57,7 +59,7 @@ const AXIS_WIDTH = 56;
 const BAR_WIDTH = 28;
 
 export function TimeChart(props: ChartProps): JSX.Element {
-  const { data, series, kind, format, steps, width, height, title } = props;
+  const { data, series, kind, format, steps, everyLabel, width, height, title } = props;
   const largest = most(data, series, kind === 'bars');
   const marks = steps === 'time' ? timeTicks(largest) : ticks(largest, steps === 'whole');
   const Frame = kind === 'bars' ? BarChart : LineChart;
@@ -78,6 +80,7 @@ export function TimeChart(props: ChartProps): JSX.Element {
         tickLine={false}
         axisLine={{ stroke: 'var(--ca-edge)' }}
         minTickGap={16}
+        interval={everyLabel ? 0 : 'preserveEnd'}
       />
       <YAxis
         width={AXIS_WIDTH}

@@ -48,10 +48,15 @@ function edge(usd: number): string {
   return `$${usd}`;
 }
 
-/** How many executions cost how much: one place for each bin, named by where it begins. */
+/** The same so short that all bins have room for it, and about equally much: `1¢`, `$10`. */
+function shortEdge(usd: number): string {
+  return usd < 1 ? `${Number((100 * usd).toPrecision(6))}¢` : edge(usd);
+}
+
+/** How many executions cost how much: one place for each bin, named by where it ends. */
 export function costBins(metrics: Metrics, trans: Translation): Point[] {
   return metrics.cost_histogram.map(({ from_usd, to_usd, executions }) => ({
-    label: to_usd === null ? `${edge(from_usd)}+` : edge(from_usd),
+    label: to_usd === null ? `${edge(from_usd)}+` : `<${shortEdge(to_usd)}`,
     name:
       to_usd === null
         ? trans.__('%1 and more', edge(from_usd))

@@ -9,7 +9,14 @@ import type { Definition, Position } from '../api/types';
 export type Path = readonly (string | number)[];
 
 export type Change =
-  | { type: 'set'; path: Path; before: unknown; after: unknown }
+  | {
+      type: 'set';
+      path: Path;
+      before: unknown;
+      after: unknown;
+      /** The card that it gives another name, and what the card is called in the graph from then on. */
+      names?: { from: string; to: string };
+    }
   | { type: 'move'; before: Record<string, Position | null>; after: Record<string, Position | null> };
 
 /** The value at `path`, undefined where there is none. */
@@ -64,10 +71,31 @@ export function apply(definition: Definition, change: Change): Definition {
 
 /** The change that takes `change` back. */
 export function invert(change: Change): Change {
-  return { ...change, before: change.after, after: change.before } as Change;
+  const turned = { ...change, before: change.after, after: change.before } as Change;
+  if (turned.type === 'set' && turned.names) {
+    turned.names = { from: turned.names.to, to: turned.names.from };
+  }
+  return turned;
 }
 
-/** Whether both changes write the same single field, so that typing is one step of undo. */
-export function sameField(a: Change, b: Change): boolean {
-  return a.type === 'set' && b.type === 'set' && a.path.join('\0') === b.path.join('\0');
+/** The change that gives a card another name, by which it may be called something else in the graph, too. */
+export function naming(definition: Definition, from: string, to: string, after: Definition): Change {
+  return { type: 'set', path: [], before: definition, after, names: { from, to } };
+}
+
+/**
+ * Both changes as one where they write the same single field, so that typing is one step of undo; else null.
+ * What changes more than a field is a step of its own: a removal between two names of a card stays one.
+ */
+export function merged(a: Change, b: Change): Change | null {
+  if (a.type !== 'set' || b.type !== 'set') {
+    return null;
+  }
+  if (a.names || b.names) {
+    return a.names && b.names && a.names.to === b.names.from
+      ? { ...a, after: b.after, names: { from: a.names.from, to: b.names.to } }
+      : null;
+  }
+  const same = a.path.length > 0 && a.path.join('\0') === b.path.join('\0');
+  return same ? { ...a, after: b.after } : null;
 }

@@ -4,7 +4,7 @@
 import type { Definition } from '../api/types';
 
 import type { Change } from './changes';
-import { apply, invert, sameField } from './changes';
+import { apply, invert, merged } from './changes';
 
 export interface History {
   definition: Definition;
@@ -23,9 +23,9 @@ export function begin(definition: Definition): History {
 export function push(history: History, change: Change, merge = false): History {
   const definition = apply(history.definition, change);
   const last = history.past[history.past.length - 1];
-  if (merge && last && sameField(last, change)) {
-    const merged = { ...last, after: change.after } as Change;
-    return { definition, past: [...history.past.slice(0, -1), merged], future: [] };
+  const both = merge && last ? merged(last, change) : null;
+  if (both) {
+    return { definition, past: [...history.past.slice(0, -1), both], future: [] };
   }
   return { definition, past: [...history.past.slice(-LONGEST + 1), change], future: [] };
 }

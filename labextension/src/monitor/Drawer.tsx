@@ -72,23 +72,23 @@ function Divider(): JSX.Element {
 
 function Status(): JSX.Element | null {
   const { trans } = useUi();
-  const monitor = useProject(state => state.monitor);
+  const status = useProject(state => state.monitor?.status);
   const readings = useReadings();
   const turn = useProject(state => state.monitor?.cards.agent?.turn ?? 0);
-  if (!monitor) {
+  if (!status) {
     return null;
   }
-  const words = statusLabel(trans, monitor.status);
+  const words = statusLabel(trans, status);
   return (
     <span
       className="ca-Badge ca-Status"
-      data-state={monitor.status}
+      data-state={status}
       role="status"
       title={readings.map(each => each.line).join('\n')}
     >
-      <StateDot state={monitor.status} />
+      <StateDot state={status} />
       {words}
-      {monitor.status === 'running' && turn > 0 && (
+      {status === 'running' && turn > 0 && (
         <span className="ca-Status-turn">{trans.__('· turn %1', turn)}</span>
       )}
     </span>

@@ -2,7 +2,7 @@
  * Cost, tokens and time beside their limits, and how full the context window is.
  */
 import { ranMs } from '../stores/select';
-import { useProject, useUi } from '../ui/context';
+import { useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { duration, elapsed, money, tokens } from '../ui/format';
 import { useNow } from '../ui/hooks';
 
@@ -23,7 +23,7 @@ interface Reading {
 /** What the shown execution has used of its limits and its window; none before it has started. */
 export function useReadings(): Reading[] {
   const { trans } = useUi();
-  const monitor = useProject(state => state.monitor);
+  const monitor = useProjectAtLeisure(state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const going = monitor !== null && monitor.startedAt !== null && monitor.endedAt === null;
   const now = useNow(going) - skew;

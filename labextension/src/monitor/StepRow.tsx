@@ -9,7 +9,7 @@ import type { AgentStep, Monitor, Step, StepState, ToolStep } from '../stores/mo
 import { serverOf } from '../stores/moments';
 import type { Row } from '../stores/rows';
 import { toolTitle } from '../stores/select';
-import { useActions, useProject, useUi } from '../ui/context';
+import { useActions, useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { duration, elapsed, firstLine, money, tokens } from '../ui/format';
 import type { GlyphName } from '../ui/glyphs';
 import { useNow, useThrottled } from '../ui/hooks';
@@ -61,7 +61,7 @@ function stateWords(trans: Translation, state: StepState): string {
 /** Tokens and money of an agent, those of the whole run for the main one. */
 function Price({ agent, depth }: { agent: AgentStep; depth: number }): JSX.Element {
   const { trans } = useUi();
-  const whole = useProject(state => (depth === 0 ? state.monitor : null));
+  const whole = useProjectAtLeisure(state => (depth === 0 ? state.monitor : null));
   const used = whole ? whole.tokens : agent.tokens;
   const cost = whole ? whole.totalCostUsd : agent.costUsd;
   return <span className="ca-Row-price">{[trans.__('%1 tok', tokens(used)), money(cost)].join(' · ')}</span>;

@@ -11,7 +11,7 @@ import { hasEnded } from '../api/types';
 import { filteredSteps, isFiltering } from '../stores/kinds';
 import { modelWaits } from '../stores/moments';
 import { rowIndex, rowsOf } from '../stores/rows';
-import { useActions, useProject, useUi } from '../ui/context';
+import { useActions, useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { elapsed } from '../ui/format';
 import { useNow } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
@@ -29,8 +29,8 @@ const NEAR_END = 24;
 function Outcome(): JSX.Element | null {
   const { trans, RenderOutput } = useUi();
   const actions = useActions();
-  const monitor = useProject(state => state.monitor);
-  if (!monitor || !hasOutcome(monitor)) {
+  const monitor = useProject(state => (state.monitor && hasOutcome(state.monitor) ? state.monitor : null));
+  if (!monitor) {
     return null;
   }
   const { error, result, simulated } = monitor;
@@ -101,7 +101,7 @@ function Calm(): JSX.Element | null {
 /** Agents that wait for their model, and how long. */
 function Waits(): JSX.Element | null {
   const { trans } = useUi();
-  const monitor = useProject(state => state.monitor);
+  const monitor = useProjectAtLeisure(state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const waits = monitor && monitor.roots.length ? modelWaits(monitor) : [];
   const now = useNow(waits.length > 0) - skew;

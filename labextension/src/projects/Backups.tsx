@@ -6,7 +6,7 @@ import '../../style/shared.css';
 import '../../style/projects.css';
 import '../../style/forced.css';
 
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import type { Client } from '../api/client';
 import type { BackupRow, ProjectRow, Restored } from '../api/types';
@@ -39,24 +39,43 @@ function kindLabel(trans: Translation, row: BackupRow): string {
 }
 
 function Row(
-  props: BackupsProps & { row: BackupRow; projects: readonly ProjectRow[]; onChanged: () => void }
+  props: BackupsProps & {
+    row: BackupRow;
+    projects: readonly ProjectRow[];
+    /** Whether it is the one that is asked about. */
+    open: boolean;
+    onOpen: (open: boolean) => void;
+    onChanged: () => void;
+  }
 ): JSX.Element {
-  const { trans, client, shell, row, projects, onRestored, onChanged } = props;
-  const [open, setOpen] = useState(false);
+  const { trans, client, shell, row, projects, open, onOpen, onRestored, onChanged } = props;
   const [project, setProject] = useState('');
   const { busy, trouble, run } = useTask();
+  const asking = useRef<HTMLButtonElement>(null);
+  // The button that was pressed is gone; its keys belong to the dialog, not to the page behind it.
+  const pressed = useRef(false);
+  useEffect(() => {
+    if (!busy && pressed.current) {
+      pressed.current = false;
+      if (document.activeElement === document.body) {
+        asking.current?.focus();
+      }
+    }
+  }, [busy]);
   const whole = row.kind === 'daily' || row.kind === 'manual';
   const download = () =>
     run(async () => {
       const { name, blob } = await client.admin.backup(row.name);
       shell.keep(name, blob);
     });
-  const restore = () =>
-    run(async () => {
+  const restore = () => {
+    pressed.current = true;
+    return run(async () => {
       onRestored(await client.admin.restoreBackup(row.name, project || null));
-      setOpen(false);
+      onOpen(false);
       onChanged();
     });
+  };
   return (
     <li>
       <div className="ca-Backups-line">
@@ -75,12 +94,13 @@ function Row(
           <Icon name="download" />
         </button>
         <button
+          ref={asking}
           type="button"
           className="ca-Secondary"
           aria-expanded={open}
           aria-label={trans.__('Restore from %1', row.name)}
           disabled={busy}
-          onClick={() => setOpen(!open)}
+          onClick={() => onOpen(!open)}
         >
           {trans.__('Restore')}
         </button>
@@ -126,6 +146,7 @@ export function Backups(props: BackupsProps): JSX.Element {
     'backups'
   );
   const { busy, trouble: refused, run } = useTask();
+  const [opened, setOpened] = useState<string | null>(null);
   const make = async () => {
     if (await run(() => client.admin.makeBackup())) {
       reload();
@@ -135,7 +156,13 @@ export function Backups(props: BackupsProps): JSX.Element {
     <div className="ca-Backups">
       <div className="ca-Backups-line">
         <p>{trans.__('One is made each night. Each holds all projects, with keys and encrypted secrets.')}</p>
-        <button type="button" className="ca-Primary" disabled={busy} onClick={() => void make()}>
+        {/* While a restore is asked about, that is the one thing to press. */}
+        <button
+          type="button"
+          className={opened === null ? 'ca-Primary' : 'ca-Secondary'}
+          disabled={busy}
+          onClick={() => void make()}
+        >
           {busy ? trans.__('Backing up') : trans.__('Back up now')}
         </button>
       </div>
@@ -147,7 +174,15 @@ export function Backups(props: BackupsProps): JSX.Element {
       {data?.rows.length === 0 && <p>{trans.__('There is no backup yet.')}</p>}
       <ul>
         {data?.rows.map(row => (
-          <Row key={row.name} {...props} row={row} projects={data.projects} onChanged={reload} />
+          <Row
+            key={row.name}
+            {...props}
+            row={row}
+            projects={data.projects}
+            open={opened === row.name}
+            onOpen={open => setOpened(open ? row.name : null)}
+            onChanged={reload}
+          />
         ))}
       </ul>
     </div>

@@ -21,6 +21,8 @@ import { troubleOf } from './tab';
 
 /** Events that carry a time this close to now are live, so they tell how the clocks differ. */
 const LIVE_MS = 5_000;
+/** A clock that is believed to be off by so much less or more is another one; in milliseconds. */
+const SKEW_MS = 250;
 /** Least time between two looks at the files of an execution, in milliseconds. */
 const FILES_MS = 500;
 /** Name of the drawer among the folded panels. */
@@ -204,11 +206,11 @@ export class ProjectActions extends AidActions {
     const after = fold(monitor, events);
     const last = events[events.length - 1];
     const skew = Date.now() - Date.parse(last.ts);
-    const { runs } = this.state;
+    const { runs, skewMs } = this.state;
     this.set({
       monitor: after,
       runs: { ...runs, events: runs.events.concat(events) },
-      ...(Math.abs(skew) < LIVE_MS ? { skewMs: skew } : {})
+      ...(Math.abs(skew) < LIVE_MS && Math.abs(skew - skewMs) > SKEW_MS ? { skewMs: skew } : {})
     });
     if (this._lostAt !== null) {
       this.runs.caughtUp(after.lastEventId - this._lostAt);

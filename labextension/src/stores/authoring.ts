@@ -6,7 +6,7 @@
 import type { Definition, Position } from '../api/types';
 import type { Side, Size } from '../graph/arrange';
 import { aligned, tidied } from '../graph/arrange';
-import { setting } from '../graph/changes';
+import { naming, setting } from '../graph/changes';
 import { graphOf } from '../graph/graph';
 import type { Clip, NewKind } from '../graph/items';
 import { added, clipOf, freePlace, pasted, removed, renamed } from '../graph/items';
@@ -104,7 +104,7 @@ export class AuthoringActions extends EditingActions {
       return;
     }
     const next = renamed(history.definition, card, name, saved);
-    const change = setting(history.definition, [], next.definition);
+    const change = naming(history.definition, card, next.card, next.definition);
     this.advance(push(history, change, this.typing()));
     if (next.card !== card) {
       this.pick([next.card], []);

@@ -78,6 +78,8 @@ export class EditingActions extends SavingActions {
   private _step(change: typeof undo): void {
     const { history, frozen } = this.state;
     if (history && !frozen) {
+      // What is typed from here on is a step of its own.
+      this._lastEdit = -Infinity;
       this.advance(change(history));
       this.saveLayoutSoon();
     }
@@ -188,7 +190,7 @@ export class EditingActions extends SavingActions {
     this.set({ problemsOpen: false });
   }
 
-  private _lastEdit = 0;
+  private _lastEdit = -Infinity;
   /** How often it was edited and checked: an answer about what was drawn before is none about what is. */
   private _edits = 0;
   private _checks = 0;

@@ -14,6 +14,49 @@ function chances(seed: number): () => number {
 const KINDS: NewKind[] = ['subagent', 'hook', 'mcp', 'note'];
 
 describe('undo of everything', () => {
+  it('never takes back another kind of change with the second of two names given within a second', () => {
+    const tab = openTab();
+    const { actions, state } = tab;
+    const [first, second] = state().history!.definition.subagents.map(each => `subagent:${each.id}`);
+    const steps = () => state().history!.past.length;
+    const before = state().history!.definition;
+    actions.rename(first, 'Once');
+    actions.pick([second], []);
+    actions.remove();
+    actions.rename(first, 'Twice');
+    expect(steps()).toBe(3);
+    actions.undo();
+    expect(state().history!.definition.subagents.map(each => each.name)).toEqual(['Once']);
+    actions.undo();
+    expect(state().history!.definition.subagents).toHaveLength(2);
+    actions.undo();
+    expect(state().history!.definition).toEqual(before);
+    // Typed on, the names of one card are one step; those of two cards are two.
+    actions.rename(first, 'O');
+    actions.rename(first, 'On');
+    actions.rename(second, 'Tw');
+    expect(steps()).toBe(2);
+    actions.undo();
+    actions.rename(first, 'One');
+    expect(steps(), 'what is typed behind an undo is a step of its own').toBe(2);
+    actions.dispose();
+  });
+
+  it('takes the names typed for a new card back at once, whatever it is called by', () => {
+    const tab = openTab();
+    const { actions, state } = tab;
+    actions.add('subagent', 'New');
+    const steps = state().history!.past.length;
+    for (const name of ['A', 'Al', 'Ali']) {
+      actions.rename(state().selected!, name);
+    }
+    expect(state().selected).toBe('subagent:ali');
+    expect(state().history!.past.length).toBe(steps + 1);
+    actions.undo();
+    expect(state().history!.definition.subagents.map(each => each.name)).toContain('New');
+    actions.dispose();
+  });
+
   it.each([1, 2, 3, 4, 5])(
     'leads back through any acts, one by one, and redo to their end (%i)',
     async seed => {

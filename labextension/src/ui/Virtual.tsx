@@ -97,11 +97,13 @@ export function VirtualRows(props: {
   for (let index = first; index < last; index++) {
     rows.push(render(index));
   }
+  // Rows keep their place by room above them, not by moving the box they are in: moved, all would be painted anew.
   return (
-    <div role="presentation" style={{ height: count * rowHeight, position: 'relative' }}>
-      <div role="presentation" style={{ transform: `translateY(${first * rowHeight}px)` }}>
-        {rows}
-      </div>
+    <div
+      role="presentation"
+      style={{ height: count * rowHeight, paddingTop: first * rowHeight, boxSizing: 'border-box' }}
+    >
+      {rows}
     </div>
   );
 }

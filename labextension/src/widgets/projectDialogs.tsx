@@ -69,7 +69,8 @@ export async function showBackups(options: {
   const dialog = new Dialog<unknown>({
     title: trans.__('Backups'),
     body: new Body(<Backups {...options} />),
-    buttons: [Dialog.okButton({ label: trans.__('Close') })]
+    // The view has the one button that stands out.
+    buttons: [Dialog.cancelButton({ label: trans.__('Close') })]
   });
   dialog.addClass('ca-BackupsDialog');
   await dialog.launch();
