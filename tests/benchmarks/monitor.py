@@ -119,13 +119,18 @@ document.body.innerHTML = '<div><div></div></div>';
 const list = document.body.firstChild;
 list.style = 'height: 320px; overflow: auto; font: 12px/24px monospace';
 const waiting = [];
+const told = ['id', 'ts', 'type', 'span'];
 window.caFeed = text => {
   waiting.push(text);
   if (waiting.length > 1) return;
   requestAnimationFrame(() => {
     for (const each of waiting.splice(0)) {
       const row = document.createElement('div');
-      row.textContent = JSON.parse(each.slice(6)).event.type;
+      row.style = 'display: grid; grid-template-columns: 40px 200px 106px 1fr';
+      const { event } = JSON.parse(each.slice(6));
+      for (const name of told) {
+        row.append(Object.assign(document.createElement('span'), { textContent: event[name] }));
+      }
       list.firstChild.append(row);
       if (list.firstChild.childNodes.length > 30) list.firstChild.firstChild.remove();
     }
@@ -133,7 +138,7 @@ window.caFeed = text => {
   });
 };
 """
-"""The least that a page can do with what arrives: thirty lines of text, drawn with each frame."""
+"""The least that a page can do with what arrives: as many rows and columns as ours, with each frame."""
 
 _LOOK = """
 () => {
@@ -280,10 +285,15 @@ def _rounds(fed: _Fed, plain: _Fed, count: int) -> Iterator[tuple[int, int, int,
         some = rest[number * A_SECOND * SECONDS :][: A_SECOND * SECONDS]
         works = []
         frames = []
-        for each in (plain, fed):
+        # What the machine does meanwhile meets neither of them always.
+        turns = (plain, fed) if number % 2 else (fed, plain)
+        for each in turns:
             before = each.working_ms()
             frames.append(each.bear(some, A_SECOND, SECONDS))
             works.append((each.working_ms() - before) / len(frames[-1]))
+        if turns[0] is fed:
+            frames.reverse()
+            works.reverse()
         theirs, ours = frames
         yield _dropped(quiet), _dropped(theirs), _dropped(ours), max(ours), works[1], works[0]
 

@@ -7,6 +7,7 @@ import { createContext, useCallback, useContext, useSyncExternalStore } from 're
 import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
 
+import { BATCH_MS } from '../api/batches';
 import type { Client } from '../api/client';
 import type { ProjectActions } from '../stores/actions';
 import type { Preferences, PreferencesStore } from '../stores/preferences';
@@ -95,7 +96,8 @@ export function useProjectAtLeisure<T>(select: (state: ProjectState) => T): T {
         if (pause <= 0) {
           now();
         } else {
-          timer ??= setTimeout(now, pause);
+          // The next news is drawn anyway, and this with it; only where none comes it has a drawing of its own.
+          timer ??= setTimeout(now, pause + BATCH_MS);
         }
       });
       return () => {

@@ -3,6 +3,27 @@
  */
 import { useEffect, useRef, useState } from 'react';
 
+import { BATCH_MS } from '../api/batches';
+
+/** Everybody who shows seconds hears of them in the same moment: the page is drawn once for all. */
+const tickers = new Set<(now: number) => void>();
+let ticking: ReturnType<typeof setInterval> | undefined;
+
+function onTick(tell: (now: number) => void): () => void {
+  tickers.add(tell);
+  ticking ??= setInterval(() => {
+    const now = Date.now();
+    tickers.forEach(each => each(now));
+  }, 1_000);
+  return () => {
+    tickers.delete(tell);
+    if (!tickers.size) {
+      clearInterval(ticking);
+      ticking = undefined;
+    }
+  };
+}
+
 /** The time now in milliseconds, told every second while `active`. */
 export function useNow(active: boolean): number {
   const [now, setNow] = useState(() => Date.now());
@@ -11,8 +32,7 @@ export function useNow(active: boolean): number {
       return;
     }
     setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 1_000);
-    return () => clearInterval(timer);
+    return onTick(setNow);
   }, [active]);
   return now;
 }
@@ -47,17 +67,24 @@ export function useBlobUrl(load: () => Promise<Blob>, key: string): string | nul
 /** Rendering again more often than this, in milliseconds, helps nobody to read. */
 const THROTTLE_MS = 200;
 
-/** `value`, at most five times a second while it is `growing`, and at once when it no longer is. */
+/**
+ * `value`, at most five times a second while it is `growing`, and at once when it no longer is. What comes in
+ * time is shown with whatever is drawn anyway; only the last of it has a drawing of its own.
+ */
 export function useThrottled<T>(value: T, growing: boolean): T {
-  const [shown, setShown] = useState(value);
-  const latest = useRef(value);
-  latest.current = value;
+  const shown = useRef({ value, at: performance.now() });
+  const [, draw] = useState(0);
+  if (!growing || performance.now() - shown.current.at >= THROTTLE_MS) {
+    shown.current = { value, at: performance.now() };
+  }
+  const late = growing && shown.current.value !== value;
   useEffect(() => {
-    if (!growing) {
+    if (!late) {
       return;
     }
-    const timer = setInterval(() => setShown(latest.current), THROTTLE_MS);
-    return () => clearInterval(timer);
-  }, [growing]);
-  return growing ? shown : value;
+    const pause = shown.current.at + THROTTLE_MS - performance.now();
+    const timer = setTimeout(() => draw(count => count + 1), Math.max(0, pause) + BATCH_MS);
+    return () => clearTimeout(timer);
+  }, [late, value]);
+  return shown.current.value;
 }
