@@ -32,7 +32,7 @@ describe('figures as charts want them', () => {
       ['<1¢', '$0.001 to less than $0.01', 0],
       ['<10¢', '$0.01 to less than $0.1', 2],
       ['<$1', '$0.1 to less than $1', 5],
-      ['$1+', '$1 and more', 0]
+      ['more', '$1 and more', 0]
     ]);
   });
 

@@ -56,7 +56,7 @@ function shortEdge(usd: number): string {
 /** How many executions cost how much: one place for each bin, named by where it ends. */
 export function costBins(metrics: Metrics, trans: Translation): Point[] {
   return metrics.cost_histogram.map(({ from_usd, to_usd, executions }) => ({
-    label: to_usd === null ? `${edge(from_usd)}+` : `<${shortEdge(to_usd)}`,
+    label: to_usd === null ? trans.__('more') : `<${shortEdge(to_usd)}`,
     name:
       to_usd === null
         ? trans.__('%1 and more', edge(from_usd))
