@@ -132,6 +132,8 @@ async def test_a_name_is_refused_when_any_of_its_addresses_is_private() -> None:
         ("10.0.0.0/8", True), ("10.1.2.3", True), ("10.1.2.3:8080", True), ("10.1.2.3:80", False),
         ("intra.example", True), ("*.example", True), ("*.example:8080", True), ("example", False),
         ("192.168.0.0/16", False), ("tra.example", False), ("intra.example.evil", False),
+        ("intra.example\0", False), ("\0intra.example", False), ("intra.example\0.evil.example", False),
+        ("intra.example@evil.example", False), ("INTRA.example", True),
     ],
 )  # fmt: skip
 async def test_the_operator_opens_exactly_what_is_written(entry: str, opened: bool) -> None:
@@ -142,6 +144,24 @@ async def test_the_operator_opens_exactly_what_is_written(entry: str, opened: bo
     else:
         with pytest.raises(Refused):
             await reach.look_up(target)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "intra.example\0", "intra.example\0.evil.example", "intra.example%00.evil.example",
+        "in\r\ntra.example",
+        "evil.example\\intra.example", "intra.example@evil.example", "0x0a010203", "167838211",
+        "[::ffff:10.1.2.3]", "[fe80::1%25eth0]",
+    ],
+)  # fmt: skip
+async def test_a_host_that_two_would_read_in_two_ways_is_neither_ones(host: str) -> None:
+    """A NUL, an escape, a user name: what is compared with the operator's list is what is connected to."""
+    reach = Reach(
+        allow=["intra.example", "evil.example"], resolve=resolver(intra=["10.1.2.3"], evil=["10.1.2.4"])
+    )
+    with pytest.raises(Refused):
+        await reach.look_up(target_of(f"http://{host}:8080/"))
 
 
 async def test_a_page_comes_back_as_markdown_without_what_nobody_sees(web: Box, site: Site) -> None:
