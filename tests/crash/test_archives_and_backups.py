@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def states(trial: Trial, name: str) -> list[object]:
     found = [trial.seen()]
     if name.startswith("restore"):
         between = Trial((trial.source, trial.pid), trial.data_dir.parent / "between", trial.change)
-        between.store.backups()._restore(NAME, between.pid)
+        backup = os.open(between.data_dir / "backups" / NAME, os.O_RDONLY)
+        between.store.backups()._restore(backup, between.pid)
         found.append(between.seen())
     assert trial.fail(Disk()) is None
     return [*found, trial.seen()]

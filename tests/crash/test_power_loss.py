@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import random
 import shutil
 import tempfile
@@ -62,7 +63,8 @@ async def _idle(_: str) -> bool:
 
 async def _back(world: World) -> None:
     backups = world.store.backups()
-    await world.store.in_turn(world.pid, lambda: backups._restore(BACKUP, world.pid))
+    backup = os.open(world.data_dir / "backups" / BACKUP, os.O_RDONLY)
+    await world.store.in_turn(world.pid, lambda: backups._restore(backup, world.pid))
 
 
 async def _label(world: World) -> None:
