@@ -99,7 +99,7 @@ def test_a_newcomer_can_do_what_the_tutorial_says(chromium: Browser, server: Liv
         assert page_parts[1].bold == ["Sales analyst", "New Agent Project", "Agents"]
         lab.screenshot("tutorial-1")
 
-        assert page_parts[2].bold == ["Run", "Files", "simulated"]
+        assert page_parts[2].bold == ["Run", "Files", "simulated model"]
         button(page, "Run").click()
         expect(lab.monitor()).to_contain_text("completed", timeout=SLOW_MS)
         expect(lab.monitor()).to_contain_text("simulated")
