@@ -147,19 +147,111 @@ def test_a_project_is_duplicated_exported_and_deleted_and_comes_back_from_its_ba
     expect(dialog).to_have_count(0)
 
 
-def test_lab_s_own_menus_lead_to_agents(lab: Lab, server: LiveServer) -> None:
+def active(page: Page, entry: str) -> None:
+    """Press the arrow down until that entry of the open menu is the one that Enter takes."""
+    # Menus of the panel's own are loaded when the first one opens.
+    expect(page.locator(".lm-Menu").last).to_be_visible()
+    marked = page.locator(".lm-Menu").last.locator(".lm-mod-active")
+    for _ in range(40):
+        page.keyboard.press("ArrowDown")
+        if marked.count() and entry in (
+            marked.get_attribute("data-command") or "",
+            marked.locator(".lm-Menu-itemLabel").inner_text(),
+        ):
+            return
+    raise AssertionError(f"no way to {entry}")
+
+
+def test_lab_s_menus_lead_to_agents_by_keyboard_alone_and_give_the_focus_back(
+    lab: Lab, server: LiveServer
+) -> None:
+    lab.open_project(server.create_project("By keys")["id"])
+    page, keys, card = lab.page, lab.page.keyboard, lab.card("agent")
+    bar = page.locator("#jp-MainMenu .lm-MenuBar-item")
+    checked = page.get_by_text("Checked: nothing stands in the way of a run.")
+
+    def expect_checked() -> None:
+        expect(checked).to_be_visible()
+        expect(card).to_be_focused()
+        page.get_by_role("button", name="Dismiss").press("Enter")
+        expect(checked).to_have_count(0)
+        card.focus()
+
+    card.focus()
+    keys.press("Control+Shift+C")
+    expect(page.locator(".lm-CommandPalette-input")).to_be_focused()
+    keys.type("Check Agent Project")
+    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text("Check Agent Project")
+    keys.press("Enter")
+    expect_checked()
+
+    lab.tab_to(bar.first, back=True)
+    card.focus()  # where Tab has led on the way is not where somebody was
+    bar.first.focus()
+    for _ in range(3):
+        keys.press("ArrowRight")
+    expect(bar.filter(has_text="Run")).to_be_focused()
+    keys.press("Enter")
+    active(page, "cloutagent:check-project")
+    keys.press("Enter")
+    expect_checked()
+
+    bar.first.focus()
+    keys.press("Enter")
+    active(page, "New")
+    keys.press("ArrowRight")
+    expect(page.locator(".lm-Menu")).to_have_count(2)
+    active(page, "cloutagent:new-project")
+    keys.press("Enter")
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog.get_by_role("radio").first).to_be_focused()
+    expect(dialog).to_contain_text("New agent project")
+    keys.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(card).to_be_focused()
+
+    bar.first.focus()
+    for _ in range(2):
+        keys.press("ArrowRight")
+    keys.press("Enter")
+    active(page, "cloutagent:show-projects")
+    keys.press("Enter")
+    expect(page.get_by_role("searchbox", name="Search projects")).to_be_focused()
+    row = page.locator(".ca-Item-main", has_text="By keys")
+    more = page.get_by_role("button", name="More about By keys")
+    row.focus()
+    keys.press("Shift+F10")
+    active(page, "Duplicate")
+    keys.press("Escape")
+    expect(row).to_be_focused()
+    keys.press("Tab")
+    expect(more).to_be_focused()
+    keys.press("Enter")
+    active(page, "Export")
+    keys.press("ArrowRight")
+    active(page, "Python script (.py)")
+    with page.expect_download():
+        keys.press("Enter")
+    expect(more).to_be_focused()
+
+    lab.hide_sidebars()
+    page.set_viewport_size({"width": 560, "height": 800})
+    tools = page.get_by_role("button", name="Versions, API, export")
+    tools.press("Enter")
+    active(page, "Versions")
+    keys.press("Enter")
+    expect(page.get_by_role("button", name=re.compile("^Now"))).to_be_focused()
+    keys.press("Escape")
+    expect(tools).to_be_focused()
+
+
+def test_every_command_says_what_it_does_and_takes(lab: Lab) -> None:
     lab.go()
     page = lab.page
     # What is built has the plugins of the folder, one for each file, each to be switched off by itself.
     names = page.evaluate("() => window.jupyterapp.listPlugins().filter(id => id.startsWith('cloutagent:'))")
     files = [file.stem for file in PLUGINS.glob("*.ts") if not file.stem.endswith(".spec")]
     assert sorted(names) == sorted(f"cloutagent:{name}" for name in files)
-    page.get_by_role("menuitem", name="File", exact=True).click()
-    page.locator(".lm-Menu-item", has_text="New").first.hover()
-    page.locator(".lm-Menu-item[data-command='cloutagent:new-project']").click()
-    dialog = page.locator(".jp-Dialog")
-    expect(dialog).to_contain_text("New agent project")
-    dialog.get_by_role("button", name="Cancel").click()
     described = page.evaluate(
         """async () => {
              const { commands } = window.jupyterapp;

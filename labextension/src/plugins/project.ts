@@ -142,6 +142,12 @@ export const project: JupyterFrontEndPlugin<IProjectTracker> = {
       isEnabled: () => current() !== null,
       execute: () => current()?.actions.showTour(0)
     });
+    // Lumino's menus leave the focus nowhere; whoever came by keyboard goes on where they were.
+    commands.commandExecuted.connect((_, { id }) => {
+      if (id.startsWith('cloutagent:') && document.activeElement === document.body) {
+        current()?.focusBack();
+      }
+    });
     const category = trans.__('Agents');
     for (const command of [
       CommandIDs.run,

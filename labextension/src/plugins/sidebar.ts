@@ -61,7 +61,10 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Show agent projects and their executions'),
       icon: agentIcon,
       describedBy: { args: NO_ARGS },
-      execute: () => shell.activateById(widget.id)
+      execute: () => {
+        shell.activateById(widget.id);
+        widget.focus();
+      }
     });
     const category = trans.__('Agents');
     palette?.addItem({ command: CommandIDs.showProjects, category });

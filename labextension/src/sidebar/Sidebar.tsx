@@ -252,6 +252,12 @@ export function Sidebar(props: SidebarProps): JSX.Element {
   const [dropping, setDropping] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const { projects, trouble, retry } = useProjects(client, search, revision);
+  // Whoever came by keyboard before this was loaded waits on its shell.
+  useEffect(() => {
+    if (input.current?.closest('.lm-Widget') === document.activeElement) {
+      input.current?.focus();
+    }
+  }, []);
   return (
     // "/" anywhere in the sidebar goes to its search field.
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions

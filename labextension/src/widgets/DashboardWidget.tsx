@@ -11,6 +11,7 @@ import type { DashboardProps } from '../dashboard/Dashboard';
 import { DashboardActions } from '../stores/dashboard';
 
 import { Boundary } from './Boundary';
+import { focusBack } from './focusBack';
 import { chartIcon } from './icons';
 
 const loadDashboard = () => import('../dashboard/Dashboard').then(module => module.Dashboard);
@@ -51,11 +52,10 @@ export class DashboardWidget extends ReactWidget {
 
   protected onActivateRequest(msg: Message): void {
     super.onActivateRequest(msg);
-    if (!this.node.contains(document.activeElement)) {
-      this.node.tabIndex = -1;
-      this.node.focus({ preventScroll: true });
-    }
+    this._focusBack();
   }
+
+  private _focusBack = focusBack(this.node);
 
   private _actions: DashboardActions;
 }

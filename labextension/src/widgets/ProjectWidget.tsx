@@ -19,6 +19,7 @@ import type { Host } from '../ui/host';
 import type { ShellPort } from '../ui/port';
 
 import { Boundary } from './Boundary';
+import { focusBack } from './focusBack';
 import { agentIcon } from './icons';
 import { renderOutputWith } from './renderOutput';
 import { shellPort } from './shellPort';
@@ -151,12 +152,11 @@ export class ProjectWidget extends ReactWidget {
   protected onActivateRequest(msg: Message): void {
     super.onActivateRequest(msg);
     this._look();
-    // Focus stays where it is inside the tab; coming from outside, it goes to the tab itself.
-    if (!this.node.contains(document.activeElement)) {
-      this.node.tabIndex = -1;
-      this.node.focus({ preventScroll: true });
-    }
+    this.focusBack();
   }
+
+  /** Focus stays where it is inside the tab; coming from outside, it goes where it was. */
+  readonly focusBack = focusBack(this.node);
 
   protected onCloseRequest(msg: Message): void {
     void this._close(msg);

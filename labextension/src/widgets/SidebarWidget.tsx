@@ -40,6 +40,15 @@ export class SidebarWidget extends ReactWidget {
     this.update();
   }
 
+  /** Whoever asked for it by keyboard goes on in it. */
+  focus(): void {
+    const search = this.node.querySelector('input');
+    if (!search) {
+      this.node.tabIndex = -1;
+    }
+    (search ?? this.node).focus();
+  }
+
   protected render(): JSX.Element | null {
     if (!this.isVisible) {
       return null;

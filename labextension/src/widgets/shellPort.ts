@@ -50,13 +50,13 @@ export function shellPort(trans: TranslationBundle): ShellPort {
       const menu = menuOf(new CommandRegistry(), entries, '');
       const opener = document.activeElement;
       menu.aboutToClose.connect(() => {
-        // The chosen command runs after the menu has closed; focus goes back to where it was opened.
-        setTimeout(() => {
-          menu.dispose();
-          if (document.activeElement === document.body && opener instanceof HTMLElement) {
-            opener.focus();
-          }
-        });
+        // Focus goes back to where it was opened; the chosen command runs then, and may take it elsewhere.
+        const at = document.activeElement;
+        const ours = at === document.body || at?.closest('.lm-Menu');
+        if (opener instanceof HTMLElement && ours) {
+          opener.focus();
+        }
+        setTimeout(() => menu.dispose());
       }, menu);
       menu.open(at.x, at.y);
     },
