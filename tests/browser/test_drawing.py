@@ -150,12 +150,17 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
         expect(lab.card("hook:hook")).to_have_count(0)
         expect(focused).to_have_count(1)
         page.keyboard.press("Control+z")
+        # It takes no focus before it is measured, and no key is for it before it is chosen.
+        expect(lab.card("hook:hook")).to_be_visible()
         lab.card("hook:hook").focus()
+        expect(focused).to_have_attribute("data-id", "hook:hook")
         page.keyboard.press("Space")
+        expect(lab.card("hook:hook")).to_have_class(re.compile("selected"))
     page.keyboard.press("Delete")
     expect(lab.card("hook:hook")).to_have_count(0)
     # Undo takes the card away that has the focus, and the next undo is heard.
     lab.card("mcp:mcp-server").focus()
+    expect(focused).to_have_attribute("data-id", "mcp:mcp-server")
     for _ in range(5):
         expect(focused).to_have_count(1)
         page.keyboard.press("Control+z")
