@@ -161,7 +161,8 @@ def test_a_server_that_is_told_to_end_leaves_no_process_and_each_execution_one_f
             assert told_of["complete"] + told_of["error"] + told_of["cancelled"] == 1, told_of
             assert told_of["start"] == told_of["interrupted"] == told_of["resumed"] == 1, told_of
             assert told_of["tool_call"] == told_of["tool_result"] == 1, (
-                "a call that had begun is not repeated"
+                "a call that had begun is not repeated, and its end is told",
+                events(server, each)[-4:],
             )
             ids = [event["id"] for event in events(server, each)]
             assert ids == list(range(1, len(ids) + 1))
