@@ -64,7 +64,7 @@ def test_a_prompt_has_line_numbers_coloured_and_completed_variables_and_one_undo
     preview = page.get_by_role("region", name="Preview")
     expect(preview).to_contain_text("You study sales.")
     expect(preview.locator("mark[data-filled=false]")).to_have_text(["{{timestamp}}", "{{file}}"])
-    page.get_by_role("button", name="Edit", exact=True).first.click()
+    page.get_by_role("button", name="Edit: ").first.click()
     prompt.click()
     page.keyboard.press("Control+z")
     expect(prompt).not_to_contain_text("See")
