@@ -116,7 +116,7 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
             agent=with_prompt(server, project, lines + "Theirs: round to whole euros."),
             limits={**before["limits"], "max_turns": 9},
         )
-        prompt = lab.page.get_by_label(re.compile("System prompt"))
+        prompt = lab.page.get_by_label(re.compile("^System prompt"))
         prompt.fill(lines + "Mine: round to cents.")
         dialog = lab.page.get_by_role("dialog")
         expect(dialog).to_contain_text("changed elsewhere", timeout=SLOW_MS)
