@@ -116,7 +116,7 @@ class Backups:
         `Conflict` (busy; then nothing is changed), `BadArchive` (nothing is changed).
         """
         # Open to the end: the clock may let go of its name before the last project is back.
-        file = await self.open(name)
+        file = await asyncio.to_thread(self._open, name)
         try:
             ids = await asyncio.to_thread(self._check, file, project_id)
             for each in ids:

@@ -78,12 +78,11 @@ class Bash(BuiltinTool):
 
     async def run(self, arguments: JsonObject, context: ToolContext) -> list[OutputPart]:
         """Text of the command's output. A code other than 0, or a forced stop: `ToolError` with that text."""
-        command = _checked(arguments["command"])
+        command, resources = _checked(arguments["command"]), self.resources
         await previews.hold(self, context)
         # Another command of the same turn may have gone elsewhere while a person looked at this one.
-        directory = self.resources.shown_directories.pop(context.span, None) or self._directory(context)
+        directory = resources.shown_directories.pop(context.span, None) or self._directory(context)
         timeout_s = arguments.get("timeout_s", DEFAULT_TIMEOUT_S)
-        resources = self.resources
         room = await resources.room(context)
         workspace = str(context.workspace)
         ran = await resources.commands.run(

@@ -363,7 +363,7 @@ async def test_a_kernel_that_comes_after_two_cancels_is_ended_all_the_same() -> 
         assert which == "k"
         ended.set()
 
-    starting = asyncio.create_task(_started(start, lambda _: None, end))
+    starting = asyncio.create_task(_started(lambda: start, lambda _: None, end))
     await asyncio.sleep(0)
     for _ in range(2):
         starting.cancel()

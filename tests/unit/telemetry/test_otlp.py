@@ -78,7 +78,7 @@ def test_a_process_that_ends_at_once_still_sends_what_it_did(tmp_path: Path) -> 
 LIVE = """
 import asyncio, contextlib, json, sys
 from pathlib import Path
-from cloutagent_ext.engine.models.anthropic import build_client
+from cloutagent_ext.engine.models.anthropic import build_connection
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -98,7 +98,7 @@ async def main():
         state = await office.run(project, prompt="Hi.")
         assert state.status == "completed" and not state.simulated, state
         await office.services.stop()
-        client = build_client("right-key", api.url)  # whatever of the SDK we may come to call
+        client = build_connection("right-key", api.url).client  # whatever of the SDK we may come to call
         with contextlib.suppress(Exception):
             await client.messages.count_tokens(model="m", messages=[{"role": "user", "content": "x"}])
         await client.close()
