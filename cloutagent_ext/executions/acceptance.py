@@ -35,7 +35,7 @@ from .batches import Batches, scope_of
 from .cassettes import Cassettes
 from .ids import made_at
 from .records import Records
-from .vault import Vault, used
+from .vault import Vault
 
 if TYPE_CHECKING:
     from ..auth.principal import Principal
@@ -99,8 +99,7 @@ class Acceptance:
             simulated = self._models.simulated(definition, settings)
         # Where tools are played too, nothing is started that a secret could be missing for.
         played = recorded is not None and recorded.get("tool_results") is not None
-        needs = not played and used(definition)
-        names = await self._vault.names(project_id, definition) if needs else None
+        names = None if played else await self._vault.names(project_id, definition)
         await self._valid(definition, simulated=simulated or recorded is not None, secrets=names)
         prompt, given = request.prompt, request.variables
         if recorded is not None:

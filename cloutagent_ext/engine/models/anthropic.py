@@ -65,7 +65,11 @@ class Connection:
     async def post(
         self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float
     ) -> httpx2.Response:
-        """The answer to a request, its body not read yet. Raises as the SDK's own `post`."""
+        """The answer to a request, its body not read yet.
+
+        Raises `APIStatusError` for what is refused (none of its kinds: its fields say which), and
+        `APITimeoutError`, `APIConnectionError` as the SDK does.
+        """
         import anthropic
         import httpx2
 
