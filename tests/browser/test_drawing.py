@@ -104,7 +104,8 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     expect(lab.card("hook:hook")).to_be_visible()
     page.get_by_role("button", name="Add MCP server").focus()
     page.keyboard.press("Enter")
-    # Each kind of wire has a look of its own, which needs no colour.
+    # Each kind of wire has a look of its own, which needs no colour; it is drawn once its card is measured.
+    expect(page.locator(".ca-Wire")).to_have_count(3)
     assert page.locator(".ca-Wire").evaluate_all(LOOKS) == {
         "subagent": ["none", "butt"],
         "hook": ["6px, 4px", "butt"],
