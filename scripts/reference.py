@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import get_args
 
 from cloutagent_ext import errors
+from cloutagent_ext.engine import wiring
+from cloutagent_ext.engine.tools.memory import Memory
 from cloutagent_ext.engine.tools.registry import rows as tool_rows
 from cloutagent_ext.schema import events, execution
 from cloutagent_ext.server.routes import ROUTES
@@ -106,7 +108,14 @@ def _tools() -> Iterator[str]:
     yield "## Built-in tools\n"
     yield from _table(
         ("tool", "touches", "unless allowed or denied"),
-        ((f"`{tool.name}`", tool.touches, tool.default_permission) for tool in tool_rows()),
+        ((f"`{tool.name}`", tool.touches, tool.default_permission) for tool in (*tool_rows(), Memory)),
+    )
+    yield (
+        f"An agent has those that it lists, `{Memory.name}` where that is "
+        "[switched on](limits.md#memory), "
+        f"and beside them `{wiring.PREFIX}<id>` for each of its subagents, `mcp__<id>__<tool>` for tools of "
+        "[MCP servers](tools.md#mcp-servers), tools of [packages](extending.md#tools), and functions of the "
+        "[notebook that runs it](guide.md#functions-of-the-notebook-as-tools).\n"
     )
 
 

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from .. import handshakes
 from ..errors import CloutError, Forbidden, Internal, Unauthorized, Unreachable
 
 TRIES = 4
@@ -87,6 +88,7 @@ class Transport:
                 timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=5.0),
                 # A proxy of the environment has no business between a notebook and its own machine.
                 trust_env=not _on_loopback(url),
+                event_hooks={"request": [handshakes.watched]} if url.startswith("https:") else {},
                 # Without TLS no certificates are needed, and reading them takes longer than a request.
                 verify=True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             )

@@ -115,6 +115,48 @@ def test_rows_variants_and_repeats_become_a_table_with_scores(project: Project, 
     assert "right" in axes.get_xlabel()
 
 
+def test_variants_differ_in_version_model_variables_and_limits_and_in_nothing_else(
+    project: Project, connected: Client
+) -> None:
+    definition = project.definition()
+    old = definition.version
+    definition.agent.task = "Where is {{city}}? Answer in {{style}}."
+    saved = project.save(definition)
+    experiment = project.experiment(
+        CITIES.head(1),
+        {
+            "as it is": {},
+            "before": {"version": old},
+            "another model": {"model": "claude-haiku-4-5"},
+            "in a word": {"variables": {"style": "one word, as {{country}} is"}},
+            "poor": {"limits": {"max_cost_usd": 0.000_001}},
+        },
+    )
+    table = experiment.run(progress=False).table().set_index("variant")
+    assert table["version"].to_dict() == dict.fromkeys(table.index, saved.version) | {"before": old}
+    assert table["model"].to_dict() == dict.fromkeys(table.index, MODEL) | {
+        "another model": "claude-haiku-4-5"
+    }
+    assert table["output"].drop("poor").to_dict() == dict.fromkeys(
+        ["as it is", "before", "another model"], "That is a city in Italy."
+    ) | {"in a word": "Italy"}
+    assert table["error_code"].dropna().to_dict() == {"poor": "COST_LIMIT_EXCEEDED"}
+    prompts = {
+        trial.variant: next(
+            event.prompt
+            for event in connected.execution(trial.state.execution_id).events()
+            if event.type == "agent_start"
+        )
+        for trial in experiment.trials
+        if trial.state is not None
+    }
+    assert prompts["before"] == "Where is Rome?"
+    assert prompts["in a word"] == "Where is Rome? Answer in one word, as Italy is."
+    assert set(prompts.values()) - {prompts["before"], prompts["in a word"]} == {
+        "Where is Rome? Answer in a sentence."
+    }
+
+
 def test_one_budget_holds_for_all_trials_together(project: Project) -> None:
     experiment = project.experiment(
         [{"city": f"Place {n}"} for n in range(40)], max_cost_usd=1.0, scores={"right": lambda output: True}

@@ -10,14 +10,17 @@ import io
 import math
 import re
 import statistics
+from base64 import b64decode
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup, Tag
 
-from cloutagent_ext.client import Client, Run
+from cloutagent_ext.client import Client, Run, pieces
+from cloutagent_ext.client.picture import Picture
 from cloutagent_ext.errors import ExecutionFailed, UnknownVariable
 from tests.support.live_server import LiveServer
 
@@ -164,6 +167,35 @@ def test_the_chart_and_the_clean_rows_are_there(run: Run, orders: dict[str, Any]
     assert len(clean) == len(orders["used"])
     pictures = [p for e in run if e.type == "tool_result" for p in e.output if p.type == "image"]
     assert run.download(pictures[0].path).startswith(b"\x89PNG")
+
+
+def test_the_notebooks_monitor_shows_its_limits_its_tree_its_pictures_and_its_tables(run: Run) -> None:
+    picture = Picture(run.id, "Sales analyst")
+    for event in run:
+        picture.apply(event)
+    page = BeautifulSoup(pieces.page(picture, run.download, 0.0, live=False), "html.parser")
+    labels = [bar["aria-label"] for bar in page.select("[role=progressbar]")]
+    used = [re.fullmatch(r"(\w+): \d+ % of \S.*", label) for label in labels]
+    assert {found[1] for found in used if found} == {"cost", "tokens", "time"}, labels
+    [asked] = [one for one in page.select("details") if _title(one) == "agent__statistician"]
+    assert "python" in {_title(one) for one in asked.select("details")}, "what it did stands inside of it"
+    [chart] = page.select("img")
+    kind, _, data = chart["src"].partition(",")
+    assert (kind, b64decode(data)) == ("data:image/png;base64", run.download(_chart(run)))
+    tables = [frame for frame in page.select("iframe") if "<td" in frame["srcdoc"]]
+    assert tables, "a table is shown as one"
+    assert {frame["sandbox"] for frame in page.select("iframe")} == {""}, "and runs nothing"
+
+
+def _title(details: Tag) -> str:
+    found = details.select_one("summary > code")
+    return found.text if found else ""
+
+
+def _chart(run: Run) -> str:
+    return next(
+        part.path for e in run if e.type == "tool_result" for part in e.output if part.type == "image"
+    )
 
 
 def test_it_says_that_it_is_a_simulation(run: Run) -> None:

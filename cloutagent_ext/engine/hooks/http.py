@@ -13,7 +13,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from .. import handshakes, names
+from ... import handshakes
+from .. import names
 from ..ports import HookReply
 
 MAX_ANSWER_BYTES = 64 * 1024

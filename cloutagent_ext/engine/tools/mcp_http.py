@@ -22,7 +22,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import request_within_origin, sse_within_origin
 from mcp.shared.message import SessionMessage
 
-from .. import handshakes, names
+from ... import handshakes
+from .. import names
 from .mcp_link import END_BYTES, MAX_MESSAGE_BYTES, UNREADABLE, id_in
 
 CONNECT_S = 10.0

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+from ... import handshakes
 from ...schema.approvals import Preview
 from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
-from .. import handshakes, previews
+from .. import previews
 from ..ports import ToolContext, ToolError
 from ..reach import Reach, Refused, Target, target_of
 from . import artifacts

@@ -17,6 +17,7 @@ from cloutagent_ext.client.loop import LoopThread
 from cloutagent_ext.client.magics import Magics, Usage
 from cloutagent_ext.client.picture import Picture
 from cloutagent_ext.client.stream import read_event
+from cloutagent_ext.client.transport import Transport
 from cloutagent_ext.errors import NotFound, Unauthorized
 from tests.support.scripted_http import Answer, Request, ScriptedHttp, Stream
 
@@ -55,6 +56,29 @@ def test_an_interrupted_loop_says_that_it_was_interrupted_whatever_its_end_takes
         sender.join()
         signal.signal(signal.SIGUSR1, before)
         loop.stop()
+
+
+async def test_a_handshake_that_is_interrupted_leaves_no_connection_open() -> None:
+    """The server is a hub's, by TLS; the cell is interrupted before it has answered."""
+    here: set[asyncio.StreamWriter] = set()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        here.add(writer)
+        while await reader.read(4096):
+            pass
+        here.remove(writer)
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server, asyncio.timeout(60):
+        transport = await Transport.open(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        asking = asyncio.create_task(transport.json("GET", "health"))
+        while not here:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        while here:
+            await asyncio.sleep(0.01)
+        await transport.close()
 
 
 def test_an_answer_that_is_no_valid_text_reaches_the_server_all_the_same(server: ScriptedHttp) -> None:
