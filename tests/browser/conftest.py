@@ -2,6 +2,10 @@
 
 Playwright's synchronous face: these tests are a person at a screen. Not here: what the
 panel looks like from inside (`lab.Lab`).
+
+`CLOUTAGENT_SLOW=4 pytest tests/browser/...` gives every page a quarter of this machine's speed, and the tests
+four times their patience: what passes only where the page is quicker than the test fails then. Whoever writes
+a test here plays it so once.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab import THEME_NAMES, Lab
+from tests.browser.waiting import SLOWER
 from tests.support.live_server import LiveServer, live_server
 
 CHROMIUM_FLAGS = (
@@ -38,6 +43,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if SLOWER > 1 and item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(240 * SLOWER))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

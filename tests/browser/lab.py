@@ -14,13 +14,12 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect
 
-from tests.browser import splash
+from tests.browser import splash, waiting
+from tests.browser.waiting import SLOW_MS, SLOWER
 from tests.support.live_server import LiveServer
 
-SLOW_MS = 60_000
-"""Patience with a machine that does other things too."""
 expect.set_options(timeout=SLOW_MS / 2)
 _ROOT = Path(__file__).parents[2]
 SCREENSHOTS = _ROOT / (os.environ.get("CLOUTAGENT_SCREENSHOTS") or "test-results")
@@ -69,6 +68,8 @@ class Lab:
         )
         page = context.new_page()
         page.set_default_timeout(SLOW_MS)
+        if SLOWER > 1:
+            context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         window = cls(page, server)
         page.on("console", window._heard)
         # With its stack: what happens once in many runs has to name its place by itself.
@@ -143,11 +144,8 @@ class Lab:
     def _until_saved(self, there: Callable[[dict[str, Any]], bool]) -> None:
         # Not `wait_for_function`: to that a promise is as good as true.
         ask = "async path => (await fetch(path, {cache: 'no-store'})).json()"
-        for _ in range(SLOW_MS // 100):
-            if there(self.page.evaluate(ask, f"/lab/api/workspaces/{self.workspace}").get("data") or {}):
-                return
-            self.page.wait_for_timeout(100)
-        raise AssertionError("Lab did not save it")
+        place = f"/lab/api/workspaces/{self.workspace}"
+        waiting.until(self.page, lambda: self.page.evaluate(ask, place).get("data") or {}, there)
 
     def wait_for_lab(self) -> None:
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW_MS)
@@ -181,6 +179,39 @@ class Lab:
         if shown.count() == 0:
             self.command("apputils:change-theme", theme=f"JupyterLab {theme}")
             shown.wait_for(state="attached")
+
+    def hide(self, hidden: bool) -> None:
+        """What the page believes of itself: a hidden one writes nothing, until it is seen again."""
+        self.page.evaluate(
+            """hidden => {
+                 Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });
+                 document.dispatchEvent(new Event('visibilitychange'));
+               }""",
+            hidden,
+        )
+
+    @contextmanager
+    def nothing_saved_yet(self, project: str) -> Iterator[None]:
+        """What the page saves of `project` within is sent afterwards: on a slow machine, too, comes first
+        what somebody else does meanwhile."""
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            if route.request.method == "PUT":
+                held.append(route)
+            else:
+                route.continue_()
+
+        address = re.compile(rf"/cloutagent/api/v1/projects/{project}(\?|$)")
+        self.page.route(address, hold)
+        yield
+        self.page.unroute(address, hold)
+        for route in held:
+            route.continue_()
+
+    def stored(self, project: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """The project as the server has it, once `holds` is true of it."""
+        return waiting.until(self.page, lambda: self.server.request("GET", f"projects/{project}")[1], holds)
 
     def tab_to(self, target: Locator, *, most: int = 60, back: bool = False) -> None:
         """Press Tab until `target` has the focus, as somebody without a mouse would."""

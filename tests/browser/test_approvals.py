@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.waiting import until
 from tests.support.live_server import LiveServer
 
 BEFORE = "# Sales\n\nRevenue grew by 3 %.\n\nSee chart.png.\n"
@@ -54,8 +55,11 @@ def test_a_change_is_seen_before_it_is_made_and_made_when_allowed(lab: Lab, serv
     expect(lab.card("agent")).to_contain_text("waits for you")
     assert findings(lab.page, ".ca-Ask") == []
     expect(lab.page.get_by_role("button", name="waiting for approval")).to_be_visible()
-    _, states = server.request("GET", "executions?status=waiting")
-    assert project in [state["project_id"] for state in states["items"]]
+    until(
+        lab.page,
+        lambda: server.request("GET", "executions?status=waiting")[1]["items"],
+        lambda states: project in [state["project_id"] for state in states],
+    )
 
     question.get_by_role("button", name="Allow").press("Enter")
     command = monitor.get_by_role("region", name="bash waits for you")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from playwright.sync_api import Locator, expect
 
 from tests.browser.lab import THEME_NAMES, Lab
 from tests.browser.test_canvas import big_project
-from tests.browser.test_drawing import stored
+from tests.browser.waiting import at_rest, box
 from tests.support.live_server import LiveServer
 
 PLACES = """() => Object.fromEntries([...document.querySelectorAll('.react-flow__node')].map(card => {
@@ -65,14 +66,14 @@ def heap(server: LiveServer) -> str:
 
 def drag(lab: Lab, card: Locator, x: float, y: float) -> None:
     """By its title, slowly enough to be seen."""
-    box = card.bounding_box()
-    assert box
+    at = box(card)
     mouse = lab.page.mouse
-    mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    mouse.move(at["x"] + at["width"] / 2, at["y"] + 10)
     mouse.down()
-    mouse.move(box["x"] + box["width"] / 2 + x / 2, box["y"] + 10 + y / 2, steps=4)
-    mouse.move(box["x"] + box["width"] / 2 + x, box["y"] + 10 + y, steps=4)
+    mouse.move(at["x"] + at["width"] / 2 + x / 2, at["y"] + 10 + y / 2, steps=4)
+    mouse.move(at["x"] + at["width"] / 2 + x, at["y"] + 10 + y, steps=4)
     mouse.up()
+    expect(card).not_to_have_class(re.compile("dragging"))
 
 
 def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_copied(
@@ -85,9 +86,16 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
     east, west = lab.card("subagent:reader-3"), lab.card("hook:guard")
     fit = page.get_by_role("button", name="Fit all cards")
     whole = page.get_by_role("img", name="Overview of the canvas")
+    cards = page.locator(".react-flow__node")
 
     def places() -> dict[str, Any]:
-        return dict(page.evaluate(PLACES))
+        """Once nothing moves any more."""
+        return dict(at_rest(page, lambda: page.evaluate(PLACES)))
+
+    def expect_all_in_sight() -> None:
+        expect(cards).to_have_count(6)
+        for card in cards.all():
+            expect(card).to_be_in_viewport(ratio=0.99)
 
     def stand(at: dict[str, Any]) -> None:
         """Until the cards stand there."""
@@ -96,15 +104,15 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
     # The map is there where not all is seen. A click leads to the west of it, a drag back to the east.
     expect(whole).to_have_count(0)
     page.get_by_role("button", name="100 %").or_(page.locator("[title='Zoom to 100 %']")).first.click()
-    box = whole.bounding_box()
-    assert box
-    middle = box["y"] + box["height"] / 2
-    page.mouse.click(box["x"] + 12, middle)
+    on_map = box(whole)
+    whole.evaluate(AT_REST)
+    middle = on_map["y"] + on_map["height"] / 2
+    page.mouse.click(on_map["x"] + 12, middle)
     expect(west).to_be_in_viewport()
     expect(east).not_to_be_in_viewport()
-    page.mouse.move(box["x"] + 12, middle)
+    page.mouse.move(on_map["x"] + 12, middle)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 12, middle, steps=6)
+    page.mouse.move(on_map["x"] + on_map["width"] - 12, middle, steps=6)
     expect(east).to_be_in_viewport()
     expect(west).not_to_be_in_viewport()
     page.mouse.up()
@@ -123,15 +131,13 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
         "as_ever => document.querySelector('.ca-Map canvas').toDataURL() === as_ever", arg=pictures[0]
     )
     fit.click()
-    for card in page.locator(".react-flow__node").all():
-        expect(card).to_be_in_viewport(ratio=0.99)
+    expect_all_in_sight()
     expect(whole).to_have_count(0)
 
     # A click on the ground is no move: all of it stays in sight in a smaller tab, too.
     page.locator(".react-flow__pane").click(position={"x": 300, "y": 6})
     page.set_viewport_size({"width": 1280, "height": 560})
-    for card in page.locator(".react-flow__node").all():
-        expect(card).to_be_in_viewport(ratio=0.99)
+    expect_all_in_sight()
     page.set_viewport_size({"width": 1280, "height": 800})
 
     # On the grid, whatever the hand does; off it, where somebody wants that.
@@ -156,8 +162,7 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
     page.wait_for_function(f"() => ({OVERLAPS})() === 0")
     tidy = places()
     assert [card for card in before if tidy[card] == before[card]] == ["agent"]
-    for card in page.locator(".react-flow__node").all():
-        expect(card).to_be_in_viewport(ratio=0.99)
+    expect_all_in_sight()
     lab.screenshot("canvas-tidy")
     page.get_by_role("button", name="Undo").click()
     stand(before)
@@ -170,14 +175,12 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
     def stand_in_line() -> None:
         page.wait_for_function(IN_LINE, arg="mcp:time")
 
-    box, there = held.bounding_box(), other.bounding_box()
-    assert box
-    assert there
-    x, y = box["x"] + box["width"] / 2, box["y"] + 10
+    at, there = box(held), box(other)
+    x, y = at["x"] + at["width"] / 2, at["y"] + 10
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x, y + 2)  # from here on it is a drag
-    aim = y + 2 + there["y"] + there["height"] / 2 - box["y"] - box["height"] / 2
+    aim = y + 2 + there["y"] + there["height"] / 2 - at["y"] - at["height"] / 2
     page.mouse.move(x, aim + 40, steps=4)
     page.mouse.move(x, aim + 2, steps=4)
     expect(page.locator(".ca-Guides line")).not_to_have_count(0)
@@ -190,19 +193,22 @@ def test_cards_in_a_heap_are_found_on_the_map_moved_by_the_grid_tidied_up_and_co
 
     # A copy is a card of its own, beside the one it was made of, and chosen.
     lab.card("subagent:reader-2").click()
+    expect(lab.card("subagent:reader-2")).to_have_class(re.compile("selected"))
     page.keyboard.press("Control+d")
-    expect(page.locator(".react-flow__node")).to_have_count(len(tidy) + 1)
+    expect(cards).to_have_count(len(tidy) + 1)
     copy = page.locator(".react-flow__node.selected")
     expect(copy).to_have_count(1)
+    expect(copy).not_to_have_attribute("data-id", "subagent:reader-2")
     name = copy.get_attribute("data-id")
     assert name not in tidy
     assert places()[name] != tidy["subagent:reader-2"]
     page.get_by_role("button", name="Save", exact=True).first.click()
-    saved = stored(lab, server, project, lambda each: len(each["subagents"]) == 4)
+    saved = lab.stored(project, lambda each: len(each["subagents"]) == 4)
     assert [each["prompt"] for each in saved["subagents"]] == ["You read."] * 4
     assert {each["id"]: list(each["position"].values()) for each in saved["ui"]["nodes"]}["mcp:time"] == tidy[
         "mcp:time"
     ]
     copy.focus()
+    expect(copy).to_be_focused()
     page.keyboard.press("Control+z")
-    expect(page.locator(".react-flow__node")).to_have_count(len(tidy))
+    expect(cards).to_have_count(len(tidy))

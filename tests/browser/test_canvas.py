@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import THEMES, Lab
+from tests.browser.waiting import box, next_frame
 from tests.support.live_server import LiveServer
 
 NOTEBOOK = "01_first_agent.ipynb"
@@ -35,6 +39,8 @@ def test_beside_a_notebook_nothing_lies_over_the_cards_and_the_palette_opens_by_
         page.wait_for_function(f"({OVER_CARDS})().length === 0")
         expect(page.get_by_role("button", name="Add Subagent")).to_have_count(0)
         page.get_by_role("button", name="Add to the canvas").click()
+        page.get_by_role("button", name="Add Hook").wait_for()
+        assert findings(page, ".ca-Panel") == []
         page.get_by_role("button", name="Add Hook").click()
         expect(lab.card("hook:hook")).to_be_visible()
         expect(page.get_by_role("button", name="Add Subagent")).to_have_count(0)
@@ -81,8 +87,8 @@ def test_a_card_is_found_by_its_words_and_brought_into_view(lab: Lab, server: Li
     page.keyboard.press("Enter")
     expect(lab.card("subagent:reader-17")).to_be_focused()
     expect(lab.card("subagent:reader-17")).to_be_in_viewport()
-    scale = page.locator(".ca-Zoom button[title='Zoom to 100 %']").inner_text()
-    assert int(scale.split()[0]) >= 85, scale
+    scale = page.locator(".ca-Zoom button[title='Zoom to 100 %']")
+    expect(scale).to_have_text(re.compile(r"^(8[5-9]|9\d|\d{3}) %$"))
     page.keyboard.press("/")
     expect(field).to_be_focused()
     page.keyboard.press("Escape")
@@ -95,9 +101,7 @@ def test_cards_are_chosen_with_shift_and_copied_into_another_project(lab: Lab, s
     lab.open_project(first)
     lab.hide_sidebars()
     page = lab.page
-    one, two = (lab.card(f"subagent:reader-{n}").bounding_box() for n in (1, 2))
-    assert one
-    assert two
+    one, two = (box(lab.card(f"subagent:reader-{n}")) for n in (1, 2))
     page.keyboard.down("Shift")
     page.mouse.move(one["x"] + one["width"] + 12, one["y"] - 12)
     page.mouse.down()
@@ -109,7 +113,12 @@ def test_cards_are_chosen_with_shift_and_copied_into_another_project(lab: Lab, s
     lab.screenshot("canvas-several")
     page.keyboard.press("Control+c")
     page.evaluate("id => void window.jupyterapp.commands.execute('cloutagent:open-project', { id })", second)
-    page.locator(".react-flow__node[data-id='agent']:visible").first.click()
+    # Until it is in front, the agent in sight is the other project's.
+    expect(page.locator(".lm-TabBar-tab.lm-mod-current", has_text="Copied to")).to_be_visible()
+    expect(page.locator(".react-flow__node:visible")).to_have_count(1)
+    agent = page.locator(".react-flow__node[data-id='agent']:visible")
+    agent.click()
+    expect(agent).to_be_focused()
     page.keyboard.press("Control+v")
     expect(page.locator(".react-flow__node[data-id='subagent:reader-1']:visible")).to_have_count(1)
     expect(page.locator(".react-flow__node[data-id='subagent:reader-2']:visible")).to_have_count(1)
@@ -122,13 +131,15 @@ def test_names_and_states_are_readable_from_far_away(lab: Lab, server: LiveServe
     page.get_by_role("button", name="Fit all cards").click()
     page.locator(".ca-Canvas[data-far=farther]").wait_for()
     lab.screenshot("canvas-far")
-    sizes = page.locator(".ca-Card-title strong").evaluate_all(
-        """names => names.map(name => {
-             const zoom = name.getBoundingClientRect().width / name.offsetWidth;
-             return parseFloat(getComputedStyle(name).fontSize) * zoom;
-           })"""
+    page.wait_for_function(
+        """() => {
+             const names = [...document.querySelectorAll('.ca-Card-title strong')];
+             return names.length > 60 && names.every(name => {
+               const zoom = name.getBoundingClientRect().width / name.offsetWidth;
+               return parseFloat(getComputedStyle(name).fontSize) * zoom >= 11;
+             });
+           }"""
     )
-    assert min(sizes) >= 11, min(sizes)
 
 
 @pytest.mark.parametrize("dark", THEMES)
@@ -155,7 +166,9 @@ def test_an_old_execution_is_shown_with_the_cards_it_ran(lab: Lab, server: LiveS
     lab.run()
     expect(lab.monitor().get_by_role("status").first).to_contain_text("completed", timeout=60_000)
     lab.card("subagent:reader-1").click()
+    expect(lab.card("subagent:reader-1")).to_have_class(re.compile("selected"))
     page.keyboard.press("Delete")
+    expect(lab.card("subagent:reader-1")).to_have_count(0)
     page.get_by_role("button", name="Save", exact=True).first.click()
     expect(page.get_by_role("button", name="Save", exact=True).first).to_be_disabled()
     expect(lab.card("agent")).not_to_contain_text("done")
@@ -168,7 +181,9 @@ def test_an_old_execution_is_shown_with_the_cards_it_ran(lab: Lab, server: LiveS
     expect(lab.card("agent")).to_contain_text("done")
     lab.screenshot("canvas-frozen")
     lab.card("subagent:reader-1").click()
+    expect(lab.card("subagent:reader-1")).to_be_focused()
     page.keyboard.press("Delete")
+    next_frame(page)
     expect(lab.card("subagent:reader-1")).to_be_visible()
     page.get_by_role("button", name="Back to the project").click()
     expect(lab.card("subagent:reader-1")).to_have_count(0)

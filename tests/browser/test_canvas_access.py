@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import Lab
 from tests.browser.test_canvas import big_project
 from tests.support.live_server import LiveServer
 
-AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
-COMPLAINTS = """async () =>
-  (await axe.run('.ca-Panel', { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })).violations
-    .map(each => `${each.id}: ${each.nodes.map(node => node.html).join(' ')}`)"""
-
 
 def expect_clean(lab: Lab, view: str) -> None:
-    lab.page.evaluate(f"{AXE.read_text()}; 0")
-    complaints = lab.page.evaluate(COMPLAINTS)
+    complaints = findings(lab.page, ".ca-Panel")
     assert complaints == [], f"{view}: {complaints}"
 
 
@@ -40,14 +35,22 @@ def test_axe_finds_nothing_on_canvas_outline_and_properties(
         expect_clean(lab, "agent")
         for tab in ("Tools", "Limits", "Advanced"):
             lab.page.get_by_role("tab", name=tab).click()
+            expect(lab.page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
             expect_clean(lab, tab)
-        for card in ("hook:guard", "mcp:time"):
+        for card, name in (
+            ("subagent:reader-1", "Reader 1"),
+            ("hook:guard", "No deletes"),
+            ("mcp:time", "Time"),
+        ):
             lab.card(card).click()
+            expect(lab.page.get_by_label("Name", exact=True)).to_have_value(name)
             expect_clean(lab, card)
         lab.page.keyboard.press("Control+f")
+        expect(lab.page.get_by_role("combobox", name="Find a card")).to_be_focused()
         expect_clean(lab, "search")
         lab.page.keyboard.press("Escape")
         lab.page.get_by_role("button", name="Show the cards as an outline").click()
+        lab.page.get_by_role("tree", name=re.compile("^Cards of")).wait_for()
         expect_clean(lab, "outline")
         lab.screenshot(f"access-{theme.lower().replace(' ', '-')}")
     with Lab.opened(chromium, server) as lab:
@@ -65,6 +68,7 @@ def test_at_two_hundred_per_cent_everything_can_be_reached(chromium: Browser, se
         page.get_by_role("button", name="Add to the canvas").click()
         page.get_by_role("button", name="Add Note").click()
         expect(page.get_by_label("Text", exact=True)).to_be_in_viewport()
+        expect_clean(lab, "note at 200 %")
         page.get_by_role("button", name="Close properties").click()
         page.get_by_role("button", name="Show the cards as an outline").click()
         expect(page.get_by_role("treeitem", name="note: note")).to_be_attached()

@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, expect
 from cloutagent_ext import __version__
 from tests.browser.lab import SLOW_MS, Lab
 from tests.browser.test_dashboard import prepared
-from tests.browser.test_monitor import bash, ended, project, tab
+from tests.browser.test_monitor import bash, ended, project, settled, tab
+from tests.browser.waiting import until
 from tests.browser.wire import Wire, proxied
 from tests.support.live_server import LiveServer, free_port, live_server
 
@@ -43,15 +44,14 @@ def test_after_a_lost_connection_the_monitor_catches_up_with_no_event_twice_and_
         lost = lab.page.locator(".jp-Dialog", has_text="Server Connection Error")
         lab.page.add_locator_handler(lost, lambda found: found.get_by_role("button").last.click())
         wire.cut()
-        expect(lab.page.get_by_text("Connection lost. Reconnecting")).to_be_visible(timeout=SLOW_MS)
         before = last_event(server, execution)
-        while last_event(server, execution) < before + 4:
-            lab.page.wait_for_timeout(200)
+        expect(lab.page.get_by_text("Connection lost. Reconnecting")).to_be_visible(timeout=SLOW_MS)
+        until(lab.page, lambda: last_event(server, execution), lambda last: last >= before + 4)
         wire.mend()
         expect(lab.page.get_by_text("Connected again and caught up")).to_be_visible(timeout=SLOW_MS)
         expect(lab.page.get_by_text("Connection lost")).to_have_count(0)
         ended(lab)
-        seen_once(lab, last_event(server, execution))
+        seen_once(lab, settled(lab, server, made, 1)[0]["last_event_id"])
         lab.complaints.clear()  # the browser's own words for the loss
 
 
@@ -75,10 +75,15 @@ def test_behind_a_proxy_that_holds_streams_back_the_monitor_asks_for_pages_and_s
         lab.expect_quiet_console()
 
 
-HIDE = """hidden => {
-  Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });
-  document.dispatchEvent(new Event('visibilitychange'));
+DRAWN = """before => {
+  const list = document.querySelector('.ca-Events-scroll');
+  const rows = [...list.querySelectorAll('.ca-Event')];
+  const chosen = rows.find(row => row.getAttribute('aria-selected') === 'true');
+  const [view, at] = [list.getBoundingClientRect(), chosen?.getBoundingClientRect()];
+  return at && chosen.dataset.event !== before && at.top >= view.top - 1 && at.bottom <= view.bottom + 1 &&
+    rows[0].getBoundingClientRect().top <= view.top + 1 && chosen.dataset.event;
 }"""
+"""The event that is chosen, once that is another one than before, and the rows around it are drawn."""
 
 
 def seen_once(lab: Lab, total: int) -> None:
@@ -87,9 +92,11 @@ def seen_once(lab: Lab, total: int) -> None:
     lab.page.set_viewport_size({"width": 1280, "height": 2400})
     events = lab.monitor().get_by_role("listbox", name="Events of the execution")
     events.press("Home")
-    expect(events.locator("[data-event='1']")).to_be_visible(timeout=SLOW_MS)
+    expect(events.locator("[data-event='1'][aria-selected=true]")).to_be_visible(timeout=SLOW_MS)
     seen: set[int] = set()
+    chosen = None
     for _ in range(200):
+        chosen = lab.page.wait_for_function(DRAWN, arg=chosen).json_value()
         shown: list[int] = lab.page.evaluate(IDS)
         assert len(shown) == len(set(shown)), "an event is there twice"
         seen.update(shown)
@@ -122,7 +129,7 @@ def test_a_tab_in_sight_and_one_that_slept_find_everything_again_when_the_server
             awake.run()
             for lab in (awake, asleep):
                 expect(lab.monitor()).to_contain_text("step 2", timeout=SLOW_MS)
-            asleep.page.evaluate(HIDE, True)
+            asleep.hide(True)
             first.process.kill()
             first.process.wait()
             expect(awake.page.get_by_text("Connection lost. Reconnecting")).to_be_visible(timeout=SLOW_MS)
@@ -132,7 +139,7 @@ def test_a_tab_in_sight_and_one_that_slept_find_everything_again_when_the_server
             ended(awake)
             expect(awake.page.get_by_text("Connection lost")).to_have_count(0)
             asleep.page.clock.fast_forward("08:00:00")
-            asleep.page.evaluate(HIDE, False)
+            asleep.hide(False)
             ended(asleep)
             execution = second.request("GET", f"executions?project={made}")[1]["items"][0]
             for lab in (awake, asleep):

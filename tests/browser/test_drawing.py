@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.waiting import at_rest, box, until
 from tests.support.live_server import LiveServer
-
-
-def stored(lab: Lab, server: LiveServer, project: str, holds: Any) -> dict[str, Any]:
-    """The project as the server has it, once `holds` is true of it."""
-    for _ in range(200):
-        _, saved = server.request("GET", f"projects/{project}")
-        if holds(saved):
-            return saved
-        lab.page.wait_for_timeout(100)
-    raise AssertionError(saved)
-
 
 MIDDLE = """path => {
   const { x, y } = path.getPointAtLength(path.getTotalLength() / 2).matrixTransform(path.getScreenCTM());
@@ -43,6 +33,7 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     page = lab.page
     ground = page.locator(".react-flow__pane")
     page.get_by_role("button", name="Add Subagent").drag_to(ground, target_position={"x": 640, "y": 90})
+    expect(page.get_by_label("Name").first).to_have_value("Subagent")
     page.get_by_label("Name").first.fill("Reader")
     expect(lab.card("subagent:reader")).to_be_visible()
     page.get_by_label("Prompt", exact=True).fill("You read.")
@@ -55,16 +46,15 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     )
     found = page.get_by_role("group", name="2 tools").get_by_role("checkbox")
     expect(found).to_have_count(2)
+    assert findings(page, ".ca-Properties") == []
     page.get_by_role("checkbox", name="convert_time").uncheck()
     expect(page.get_by_role("checkbox", name="get_current_time")).to_be_checked()
     expect(page.get_by_label("Tools that may be called")).to_have_value("get_current_time")
     # Drawn from the subagent's side to the server's: a wire of its own, besides the agent's.
     page.get_by_role("button", name="Fit all cards").click()
     lab.card("subagent:reader").hover()
-    start = lab.card("subagent:reader").locator(".react-flow__handle-left").bounding_box()
-    end = lab.card("mcp:mcp-server").locator(".react-flow__handle-left").bounding_box()
-    assert start
-    assert end
+    start = box(lab.card("subagent:reader").locator(".react-flow__handle-left"))
+    end = box(lab.card("mcp:mcp-server").locator(".react-flow__handle-left"))
     page.mouse.move(start["x"], start["y"])
     page.mouse.down()
     page.mouse.move(end["x"] - 40, end["y"] - 10, steps=8)
@@ -72,7 +62,7 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     page.mouse.up()
     # A click chooses it, and what is chosen can be taken away and comes back.
     wire = page.locator(".react-flow__edge[data-id='subagent:reader>mcp:mcp-server']")
-    middle = wire.locator(".react-flow__edge-path").evaluate(MIDDLE)
+    middle = at_rest(page, lambda: wire.locator(".react-flow__edge-path").evaluate(MIDDLE))
     page.mouse.click(*middle)
     expect(wire).to_have_class(re.compile("selected"))
     page.keyboard.press("Delete")
@@ -84,7 +74,7 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     lab.card("agent").click()
     page.get_by_label(re.compile("^Task")).first.fill("Say hello.")
     page.get_by_role("button", name="Save", exact=True).first.click()
-    saved = stored(lab, server, project, lambda each: each["agent"]["task"] == "Say hello.")
+    saved = lab.stored(project, lambda each: each["agent"]["task"] == "Say hello.")
     assert [each["id"] for each in saved["subagents"]] == ["reader"]
     assert saved["subagents"][0]["mcps"] == ["mcp-server"]
     assert saved["mcps"][0]["command"] == "mcp-server-time"
@@ -98,31 +88,31 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     project = server.create_project("By keyboard", "empty")["id"]
     lab.open_project(project)
     page = lab.page
-    for kind in ("Subagent", "Hook"):
-        page.get_by_role("button", name=f"Add {kind}").focus()
+
+    def enter(what: Locator) -> None:
+        """The focus, and Enter once it is there."""
+        what.focus()
+        expect(what).to_be_focused()
         page.keyboard.press("Enter")
-    expect(lab.card("hook:hook")).to_be_visible()
-    page.get_by_role("button", name="Add MCP server").focus()
-    page.keyboard.press("Enter")
+
+    for kind, card in (("Subagent", "subagent"), ("Hook", "hook"), ("MCP server", "mcp")):
+        enter(page.get_by_role("button", name=f"Add {kind}"))
+        expect(page.locator(f".react-flow__node[data-id^='{card}:']")).to_be_visible()
     # Each kind of wire has a look of its own, which needs no colour; it is drawn once its card is measured.
-    expect(page.locator(".ca-Wire")).to_have_count(3)
-    assert page.locator(".ca-Wire").evaluate_all(LOOKS) == {
+    looks = {
         "subagent": ["none", "butt"],
         "hook": ["6px, 4px", "butt"],
         "mcp": ["0.1px, 5px", "round"],
     }
-    lab.card("subagent:subagent").focus()
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="Connect to …").focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("menu")).to_be_visible()
-    page.get_by_role("menuitem", name=re.compile("MCP server")).focus()
-    page.keyboard.press("Enter")
+    until(page, lambda: page.locator(".ca-Wire").evaluate_all(LOOKS), lambda seen: seen == looks)
+    enter(lab.card("subagent:subagent"))
+    enter(page.get_by_role("button", name="Connect to …"))
+    expect(page.get_by_role("menu").locator(":focus")).to_have_count(1)
+    enter(page.get_by_role("menuitem", name=re.compile("MCP server")))
     wire = page.locator(".react-flow__edge[data-id='subagent:subagent>mcp:mcp-server']")
     expect(wire).to_have_count(1)
     # A wire is chosen and taken away as a card is.
-    wire.focus()
-    page.keyboard.press("Enter")
+    enter(wire)
     expect(wire).to_have_class(re.compile("selected"))
     page.keyboard.press("Delete")
     expect(wire).to_have_count(0)
@@ -136,15 +126,17 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     lab.card("agent").focus()
     page.keyboard.press("Escape")
     expect(focused).to_have_attribute("data-id", "agent")
-    at = lab.card("agent").get_attribute("style")
+    at = at_rest(page, lambda: lab.card("agent").get_attribute("style"))
     page.keyboard.press("ArrowLeft")
     expect(focused).to_have_attribute("data-id", "mcp:mcp-server")
     page.keyboard.press("ArrowRight")
     expect(focused).to_have_attribute("data-id", "agent")
     page.keyboard.press("ArrowRight")
     expect(focused).to_have_attribute("data-id", "hook:hook")
-    assert lab.card("agent").get_attribute("style") == at, "it moved a card that nobody has chosen"
+    there = at_rest(page, lambda: lab.card("agent").get_attribute("style"))
+    assert there == at, "it moved a card that nobody has chosen"
     page.keyboard.press("Space")
+    expect(lab.card("hook:hook")).to_have_class(re.compile("selected"))
     # Deleted or cut, its neighbour has the focus, and the next key is for the canvas.
     for key in ("Delete", "Control+x"):
         page.keyboard.press(key)
@@ -162,12 +154,13 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     # Undo takes the card away that has the focus, and the next undo is heard.
     lab.card("mcp:mcp-server").focus()
     expect(focused).to_have_attribute("data-id", "mcp:mcp-server")
-    for _ in range(5):
+    for cards, wires in ((4, 4), (4, 3), (3, 2), (2, 1), (1, 0)):
         expect(focused).to_have_count(1)
         page.keyboard.press("Control+z")
-    expect(page.locator(".react-flow__node")).to_have_count(1)
+        expect(page.locator(".react-flow__node")).to_have_count(cards)
+        expect(page.locator(".react-flow__edge")).to_have_count(wires)
     expect(focused).to_have_attribute("data-id", "agent")
     page.keyboard.press("Control+Shift+z")
     expect(lab.card("subagent:subagent")).to_be_visible()
     _, saved = server.request("GET", f"projects/{project}")
-    assert saved["subagents"] == [], "drawing saves nothing by itself"
+    assert saved["version"] == 1, "drawing makes no version by itself"

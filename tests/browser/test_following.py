@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.lab import SLOW_MS, Lab
 from tests.browser.test_monitor import bash, ended, project
+from tests.browser.waiting import at_rest, until
 from tests.support.live_server import LiveServer
 
 TREE = ".ca-Tree-scroll"
@@ -32,13 +33,12 @@ def test_scrolling_up_stops_following_and_its_button_takes_it_up_again(lab: Lab,
 
     def allow() -> None:
         """As another window would: nothing is clicked in this one."""
-        for _ in range(300):
-            items = server.request("GET", f"executions?project={made}")[1]["items"]
-            if items and items[0]["approvals"]:
-                break
-            page.wait_for_timeout(100)
-        asked, execution = items[0]["approvals"][0], items[0]["execution_id"]
-        path = f"executions/{execution}/approvals/{asked['call_id']}"
+        state = until(
+            page,
+            lambda: server.request("GET", f"executions?project={made}")[1]["items"],
+            lambda items: items and items[0]["approvals"],
+        )[0]
+        path = f"executions/{state['execution_id']}/approvals/{state['approvals'][0]['call_id']}"
         assert server.request("POST", path, {"decision": "allow"})[0] == 200
 
     lab.run()
@@ -50,12 +50,13 @@ def test_scrolling_up_stops_following_and_its_button_takes_it_up_again(lab: Lab,
     page.mouse.wheel(0, -500)
     expect(follow).to_be_visible()
     tree = monitor.locator(TREE)
-    at, high = tree.evaluate("node => [node.scrollTop, node.scrollHeight]")
+    at, high = at_rest(page, lambda: tree.evaluate("node => [node.scrollTop, node.scrollHeight]"))
     allow()
     page.wait_for_function(
         "([selector, high]) => document.querySelector(selector).scrollHeight > high + 300", arg=[TREE, high]
     )
-    assert tree.evaluate("node => node.scrollTop") == at, "it moved under the reader's eyes"
+    there = at_rest(page, lambda: tree.evaluate("node => node.scrollTop"))
+    assert there == at, "it moved under the reader's eyes"
     expect(follow).to_be_visible()
 
     follow.click()

@@ -4,6 +4,7 @@ laid over the page. And a page of another origin cannot put Lab into a frame."""
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.lab import SLOW_MS, Lab
 from tests.browser.payloads import payloads
 from tests.browser.test_monitor import project, settled, tab
+from tests.browser.waiting import at_rest, box
 from tests.support.live_server import LiveServer
 
 
@@ -129,37 +131,43 @@ def test_hostile_text_runs_no_script_and_asks_for_nothing_elsewhere(
         monitor = lab.monitor()
         expect(monitor.get_by_role("status").first).to_contain_text("completed", timeout=SLOW_MS)
         # Every row open, then every view and every file.
-        for _ in range(40):
-            closed = monitor.locator(".ca-Row[aria-expanded=false] > .ca-Row-line")
-            if not closed.count():
-                break
-            closed.first.click()
-        for more in monitor.get_by_role("button", name="Show").all():
-            more.click()
+        closed = monitor.locator(".ca-Row[aria-expanded=false] > .ca-Row-line")
+        folded = monitor.get_by_role("button", name=re.compile("^Show (all|[0-9])"))
+        for what in (closed, folded):
+            for _ in range(40):
+                if not at_rest(lab.page, what.count):
+                    break
+                what.first.click()
         # Where a link leads elsewhere, going there is the reader's own doing; the others may do nothing.
-        for link in monitor.locator("a:not([href^='http']):not([href^='//'])").all()[:80]:
-            link.dispatch_event("click")
-        for view in ("Timeline", "Events", "Cost"):
+        monitor.locator("a:not([href^='http']):not([href^='//'])").evaluate_all(
+            """links => links.slice(0, 80).forEach(link => link.dispatchEvent(
+                 new MouseEvent('click', { bubbles: true, cancelable: true, composed: true })))"""
+        )
+        drawn = {"Timeline": ".ca-Bar", "Events": ".ca-Event", "Cost": ".recharts-line"}
+        for view, part in drawn.items():
             tab(lab, view)
-            monitor.locator(".ca-Drawer-body").wait_for()
+            monitor.locator(part).first.wait_for()
         tab(lab, "Events")
         for _ in range(12):
             monitor.get_by_role("listbox", name="Events of the execution").press("ArrowUp")
+            monitor.locator(".ca-Events-detail").wait_for()
         tab(lab, "Files")
-        for file in monitor.locator(".ca-Files-name").all():
+        files = monitor.locator(".ca-Files-name")
+        expect(files.filter(has_text="evil.html")).to_be_visible()
+        for file in files.all():
             file.click()
-            monitor.locator(".ca-Files-view").wait_for()
+            expect(file).to_have_attribute("aria-pressed", "true")
+            expect(monitor.locator(".ca-Files-view")).not_to_contain_text("Loading")
         lab.page.wait_for_timeout(500)  # what would be asked for, is asked for by now
         assert lab.page.evaluate("() => window.attacked") is None
         assert not dialogs
         assert not attacker.asked
         assert not elsewhere
         # Whatever lies over the page would take the click.
-        box = lab.page.locator(".ca-Toolbar").bounding_box()
-        assert box
+        bar = box(lab.page.locator(".ca-Toolbar"))
         top = lab.page.evaluate(
             "([x, y]) => document.elementFromPoint(x, y).closest('.ca-Toolbar') !== null",
-            [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
+            [bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2],
         )
         assert top, "something lies over the toolbar"
         assert lab.page.url.startswith(server.url)
@@ -172,10 +180,7 @@ def test_a_page_of_another_origin_cannot_frame_lab(
     attacker.page = f"<iframe id=lab src={json.dumps(address)} width=900 height=700></iframe>"
     context = chromium.new_context()
     page = context.new_page()
-    refused: list[str] = []
-    page.on("console", lambda message: refused.append(message.text))
-    page.goto(f"{attacker.url}/frame.html")
-    page.wait_for_timeout(1_500)
-    assert any("frame-ancestors" in text for text in refused), refused
+    with page.expect_console_message(lambda message: "frame-ancestors" in message.text, timeout=SLOW_MS):
+        page.goto(f"{attacker.url}/frame.html")
     assert "JupyterLab" not in (page.frames[-1].title() or "")
     context.close()

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.waiting import at_rest, until
 from tests.support.live_server import LiveServer
 
 PICTURES = pytest.mark.skipif(
@@ -44,6 +45,13 @@ def ended(lab: Lab) -> None:
     expect(lab.monitor().get_by_role("status").first).to_contain_text("completed", timeout=SLOW_MS)
 
 
+def shows(lab: Lab, execution: str) -> None:
+    """Until canvas and monitor show that execution."""
+    lab.page.wait_for_function(
+        "id => window.jupyterapp.shell.currentWidget?.executionId === id", arg=execution
+    )
+
+
 def menu(lab: Lab, entry: str) -> None:
     lab.monitor().get_by_role("button", name="More for this execution").click()
     lab.page.get_by_role("menuitem", name=entry).click()
@@ -51,12 +59,11 @@ def menu(lab: Lab, entry: str) -> None:
 
 def settled(lab: Lab, server: LiveServer, project: str, count: int) -> list[dict[str, Any]]:
     """The project's `count` executions, newest first, once all have ended."""
-    for _ in range(600):
-        items = server.request("GET", f"executions?project={project}")[1]["items"]
-        if len(items) == count and all(each["ended_at"] for each in items):
-            return list(items)
-        lab.page.wait_for_timeout(100)
-    raise AssertionError(f"{count} ended executions were awaited: {items}")
+    return until(
+        lab.page,
+        lambda: list(server.request("GET", f"executions?project={project}")[1]["items"]),
+        lambda items: len(items) == count and all(each["ended_at"] for each in items),
+    )
 
 
 def shown_events(lab: Lab) -> Locator:
@@ -137,6 +144,16 @@ def test_one_step_is_marked_in_tree_and_timeline_alike_by_mouse_and_by_keyboard(
     tab(lab, "Cost")
     monitor.locator(".recharts-line").first.wait_for()
     assert findings(lab.page, ".ca-Drawer") == []
+    # The cap and its 80 % are drawn where they belong, once somebody wants to see so far up.
+    expect(monitor.locator(".recharts-reference-line")).to_have_count(0)
+    monitor.get_by_role("checkbox", name="cap $1.00 · 80 % $0.80").check()
+    expect(monitor.locator(".recharts-reference-line")).to_have_count(2)
+    for words in ("cap $1.00", "80 %"):
+        expect(monitor.locator(".ca-CostChart-plot").get_by_text(words, exact=True)).to_be_visible()
+    heights = """plot => ['.recharts-xAxis .recharts-cartesian-axis-line', '.recharts-reference-line line']
+      .flatMap(all => [...plot.querySelectorAll(all)].map(line => line.getBoundingClientRect().y))"""
+    floor, cap, warn = at_rest(lab.page, lambda: monitor.locator(".ca-CostChart").evaluate(heights))
+    assert (floor - warn) / (floor - cap) == pytest.approx(0.8, abs=0.01)
     tab(lab, "Timeline")
     monitor.get_by_role("listbox", name="Timeline of the execution").press("End")
     expect(monitor.locator(".ca-Bar[aria-selected=true]")).to_contain_text("model")
@@ -155,7 +172,7 @@ def test_the_log_is_searched_copied_downloaded_and_opened_as_a_notebook(
         ended(lab)
         monitor = lab.monitor()
         tab(lab, "Events")
-        count = server.request("GET", "executions?limit=1")[1]["items"][0]["last_event_id"]
+        count = settled(lab, server, made, 1)[0]["last_event_id"]
         expect(monitor.get_by_role("option").last).to_have_attribute("data-event", str(count))
         monitor.press("/")
         monitor.get_by_role("searchbox").fill("NEEDLE")
@@ -166,6 +183,7 @@ def test_the_log_is_searched_copied_downloaded_and_opened_as_a_notebook(
         monitor.get_by_role("button", name="Tools").click()
         shown_events(lab).first.click()
         monitor.get_by_role("listbox", name="Events of the execution").press("c")
+        expect(monitor.get_by_text("is copied.")).to_be_attached()
         copied = lab.page.evaluate("async () => JSON.parse(await navigator.clipboard.readText())")
         assert (copied["type"], copied["input"]) == ("tool_call", {"command": "echo needle"})
         # The same words filter the tree, until the filter is closed.
@@ -210,8 +228,11 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
         return next(event for event in items if event["type"] == "agent_start")
 
     menu(lab, "Run again")
-    again = started(settled(lab, server, made, 2)[0]["execution_id"])
+    second = settled(lab, server, made, 2)[0]["execution_id"]
+    again = started(second)
     assert (again["prompt"], again["variables"]) == ("Say hello.", {"word": "hello"})
+    shows(lab, second)
+    ended(lab)
 
     menu(lab, "Compare with the one before")
     comparison = lab.page.get_by_role("dialog", name="Two executions compared")
@@ -227,7 +248,9 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
     dialog.get_by_label("What shall it do?").fill("Whisper {{word}}.")
     dialog.get_by_label("word").fill("psst")
     dialog.get_by_role("button", name="Run").click()
-    assert started(settled(lab, server, made, 3)[0]["execution_id"])["prompt"] == "Whisper psst."
+    third = settled(lab, server, made, 3)[0]["execution_id"]
+    assert started(third)["prompt"] == "Whisper psst."
+    shows(lab, third)
     ended(lab)
 
     # A fork with another result of the command: that turn is kept, and the model sees the new text.
@@ -240,8 +263,25 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
     assert findings(lab.page, "[role=dialog]") == []
     fork.get_by_role("button", name="Fork").click()
     expect(fork).to_have_count(0)
-    newest = settled(lab, server, made, 4)[0]
-    assert newest["forked_from"]
+    fourth = settled(lab, server, made, 4)[0]
+    assert fourth["forked_from"] == third
+    shows(lab, fourth["execution_id"])
+    ended(lab)
+
+    # And from a turn as it was: what came before it is shared, what is said besides is read there.
+    row = lab.monitor().get_by_role("treeitem").filter(has_text=re.compile("^Turn 2"))
+    row.click()
+    row.get_by_role("button", name="Fork from this turn (F)").click()
+    expect(fork).to_contain_text("What was before turn 2 is shared and not paid again")
+    fork.get_by_label("Say besides").fill("In one word.")
+    fork.get_by_role("button", name="Fork").click()
+    expect(fork).to_have_count(0)
+    fifth = settled(lab, server, made, 5)[0]
+    assert (fifth["forked_from"], fifth["turns"]) == (fourth["execution_id"], 1)
+    assert started(fifth["execution_id"])["prompt"] == "In one word."
+    events = server.request("GET", f"executions/{fifth['execution_id']}/events")[1]["items"]
+    assert "main/2" in [event["span"] for event in events]
+    assert "main/1" not in [event["span"] for event in events], "what is shared was done again"
 
 
 def test_a_cassette_is_kept_and_played_from_run_with(lab: Lab, server: LiveServer) -> None:
@@ -275,10 +315,13 @@ def test_an_execution_is_pinned_deleted_and_chosen_among_others(lab: Lab, server
     expect(listed.get_by_role("listitem")).to_have_count(3)
     expect(listed.get_by_role("listitem").first).to_contain_text("pinned")
     assert findings(lab.page, ".ca-PickerList") == []
+    ids = [each["execution_id"] for each in settled(lab, server, made, 3)]
+    expect(listed.get_by_role("listitem").first.get_by_role("button").first).to_be_focused()
     lab.page.keyboard.press("ArrowDown")
+    expect(listed.get_by_role("listitem").nth(1).get_by_role("button").first).to_be_focused()
     lab.page.keyboard.press("Enter")
     expect(listed).to_have_count(0)
-    ids = [each["execution_id"] for each in server.request("GET", f"executions?project={made}")[1]["items"]]
+    shows(lab, ids[1])
     ended(lab)
     menu(lab, "Delete…")
     lab.page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()

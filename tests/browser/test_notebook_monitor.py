@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.waiting import until
 from tests.support.live_server import LiveServer
 
 from .test_approvals import EDIT, asking_project, call
@@ -63,6 +64,8 @@ def test_stop_works_while_the_cell_is_busy_and_the_saved_notebook_shows_how_it_e
     expect(panel.get_by_text("cancelled", exact=False).first).to_be_visible(timeout=SLOW_MS)
     expect(busy(panel)).to_have_count(0)
     expect(panel.get_by_role("button", name="Stop")).to_have_count(0)
+    # What was live is replaced by what a saved notebook keeps.
+    expect(panel.locator(".jupyter-widgets")).to_have_count(0)
     lab.command("docmanager:save")
     lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
     book = nbformat.read(server.root_dir / f"{name}.ipynb", as_version=4)
@@ -88,9 +91,12 @@ def test_no_is_said_from_the_output_and_open_details_stay_open(lab: Lab, server:
     expect(panel.get_by_text("completed", exact=False).first).to_be_visible(timeout=SLOW_MS)
     expect(panel.get_by_text("It went from $5 to $6.")).to_be_visible()
     expect(panel.locator(".jp-RenderedLatex mjx-container")).to_be_visible(timeout=SLOW_MS)
-    assert panel.locator("mjx-container").count() == 1, "money is no formula"
-    waiting = server.request("GET", "executions?status=waiting")[1]["items"]
-    assert [state for state in waiting if state["project_id"] == project] == []
+    expect(panel.locator("mjx-container")).to_have_count(1)  # money is no formula
+    until(
+        lab.page,
+        lambda: server.request("GET", "executions?status=waiting")[1]["items"],
+        lambda waiting: project not in [state["project_id"] for state in waiting],
+    )
 
 
 @pytest.mark.skipif(not os.environ.get("CLOUTAGENT_SCREENSHOTS"), reason="makes the documentation's pictures")

@@ -7,7 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, THEMES, Lab
+from tests.browser.waiting import box, until
 from tests.support.front_end import MOST_AT_START_KB, MOST_OPENED_KB, Loaded
 from tests.support.live_server import LiveServer
 
@@ -70,14 +72,14 @@ def test_a_run_grows_live_lights_up_its_cards_and_ends_with_a_report(
     # The picture it drew is seen among the steps; it leads to the file.
     chart = monitor.locator(".ca-Output-picture").first
     chart.scroll_into_view_if_needed()
-    expect(chart.get_by_role("img")).to_have_js_property("complete", True)
-    assert chart.get_by_role("img").evaluate("picture => picture.naturalWidth") > 100
+    wide = "picture => picture.naturalWidth"
+    until(lab.page, lambda: chart.get_by_role("img").evaluate(wide), lambda width: width > 100)
     chart.click()
     expect(monitor.get_by_role("tab", name=re.compile("Files"))).to_have_attribute("aria-selected", "true")
     expect(monitor).to_contain_text("chart.png")
     file = monitor.locator(".ca-Files-view").get_by_role("img")
-    expect(file).to_be_visible()
-    assert file.evaluate("picture => picture.naturalWidth") > 100
+    until(lab.page, lambda: file.evaluate(wide), lambda width: width > 100)
+    assert findings(lab.page, ".ca-Drawer") == []
     # It is put beside the notebooks by one click, and opened there.
     monitor.get_by_role("button", name="Save chart.png in Lab’s folder").click()
     expect(lab.page.get_by_role("tab", name="chart.png")).to_be_visible()
@@ -90,6 +92,16 @@ MOVING = """() => document.getAnimations()
   .map(each => each.animationName ?? each.transitionProperty)"""
 """What moves by itself in the panel."""
 
+MOVED = f"""async () => {{
+  const seen = new Set();
+  for (let frame = 0; frame < 20; frame++) {{
+    ({MOVING})().forEach(each => seen.add(each));
+    await new Promise(requestAnimationFrame);
+  }}
+  return [...seen];
+}}"""
+"""What has moved in some frames."""
+
 
 def test_stop_ends_the_run_and_nothing_moves_for_whoever_wants_no_motion(
     lab: Lab, server: LiveServer
@@ -99,14 +111,15 @@ def test_stop_ends_the_run_and_nothing_moves_for_whoever_wants_no_motion(
     expect(lab.monitor()).to_contain_text("sleep 61")
     lit = lab.page.locator(".ca-Wire[data-state=running]")
     expect(lit).to_have_count(1)
-    assert lab.page.evaluate(MOVING) == []
+    assert lab.page.evaluate(MOVED) == []
+    assert findings(lab.page, ".ca-Panel") == []
     # Whoever has not asked for that sees a light travel along the wire.
     lab.page.emulate_media(reduced_motion="no-preference")
     expect(lit.locator(".ca-Wire-light")).to_be_visible()
-    assert "ca-travel" in lab.page.evaluate(MOVING)
+    until(lab.page, lambda: lab.page.evaluate(MOVING), lambda moving: "ca-travel" in moving)
     lab.page.emulate_media(reduced_motion="reduce")
     expect(lit.locator(".ca-Wire-light")).to_be_hidden()
-    assert lab.page.evaluate(MOVING) == []
+    until(lab.page, lambda: lab.page.evaluate(MOVED), lambda moved: moved == [])
     lab.page.get_by_role("button", name=re.compile("^Stop")).last.click()
     expect(lab.monitor()).to_contain_text("cancelled", timeout=SLOW_MS)
 
@@ -130,23 +143,18 @@ def test_after_a_reload_the_tab_and_its_running_execution_are_there_again(
 def test_a_moved_card_stays_where_it_was_put(lab: Lab, server: LiveServer) -> None:
     project = server.create_project("Moved")["id"]
     lab.open_project(project)
-    card = lab.card("subagent:statistician")
-    box = card.bounding_box()
-    assert box
-    lab.page.mouse.move(box["x"] + 60, box["y"] + 12)
+    at = box(lab.card("subagent:statistician"))
+    lab.page.mouse.move(at["x"] + 60, at["y"] + 12)
     lab.page.mouse.down()
-    lab.page.mouse.move(box["x"] + 60, box["y"] - 48, steps=6)
+    lab.page.mouse.move(at["x"] + 60, at["y"] - 48, steps=6)
     lab.page.mouse.up()
 
-    def stored() -> dict[str, float]:
+    def stored() -> float:
         _, saved = server.request("GET", f"projects/{project}")
-        return {node["id"]: node["position"]["y"] for node in saved["ui"]["nodes"]}
+        places: dict[str, float] = {node["id"]: node["position"]["y"] for node in saved["ui"]["nodes"]}
+        return places["subagent:statistician"]
 
-    for _ in range(100):
-        if stored()["subagent:statistician"] != 20:
-            break
-        lab.page.wait_for_timeout(100)
-    assert stored()["subagent:statistician"] < 20
+    until(lab.page, stored, lambda y: y < 20)
 
 
 def test_an_edited_prompt_is_saved_and_runs(lab: Lab, server: LiveServer) -> None:
@@ -155,13 +163,8 @@ def test_an_edited_prompt_is_saved_and_runs(lab: Lab, server: LiveServer) -> Non
     lab.card("agent").click()
     lab.page.get_by_label(re.compile("^Task")).first.fill("Say hello to the tests.")
     lab.page.get_by_role("button", name=re.compile("^Save")).first.click()
-    for _ in range(100):
-        _, saved = server.request("GET", f"projects/{project}")
-        if saved["agent"]["task"] == "Say hello to the tests.":
-            break
-        lab.page.wait_for_timeout(100)
+    saved = lab.stored(project, lambda each: each["version"] == 2)
     assert saved["agent"]["task"] == "Say hello to the tests."
-    assert saved["version"] == 2
 
 
 def test_text_from_a_model_cannot_run_script_in_the_page(lab: Lab, server: LiveServer) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, Lab
 from tests.browser.test_monitor import bash, ended, menu, project, settled
+from tests.browser.waiting import box
 from tests.support.live_server import LiveServer
 
 
@@ -43,6 +44,7 @@ def test_the_status_bar_counts_what_runs_and_leads_to_it(lab: Lab, server: LiveS
     lab.go()
     item = lab.page.locator(".ca-StatusItem")
     expect(item).to_contain_text("1 agent running", timeout=SLOW_MS)
+    assert findings(lab.page, ".ca-StatusItem") == []
     item.get_by_role("button").click()
     expect(lab.page.locator(".ca-Sidebar")).to_contain_text("Counted")
     server.request("POST", f"executions/{execution}/cancel", {})
@@ -82,16 +84,13 @@ def test_an_execution_that_ends_or_waits_out_of_sight_is_told_unless_somebody_do
 
 def drag_in(lab: Lab, name: str) -> None:
     """Drag a file from Lab's file browser onto the canvas, or onto whatever stands before it."""
-    file = lab.page.locator(".jp-DirListing-item", has_text=name)
-    expect(file).to_be_visible()
-    box = file.bounding_box()
-    target = lab.card("agent").bounding_box()
-    assert box
-    assert target
-    lab.page.mouse.move(box["x"] + 40, box["y"] + 8)
+    target = box(lab.card("agent"))
+    file = box(lab.page.locator(".jp-DirListing-item", has_text=name))
+    lab.page.mouse.move(file["x"] + 40, file["y"] + 8)
     lab.page.mouse.down()
-    lab.page.mouse.move(box["x"] + 60, box["y"] + 20, steps=4)
+    lab.page.mouse.move(file["x"] + 60, file["y"] + 20, steps=4)
     lab.page.mouse.move(target["x"] + 30, target["y"] + 30, steps=8)
+    expect(lab.page.locator(".ca-ProjectTab.ca-mod-drop")).to_have_count(1)
     lab.page.mouse.up()
 
 
@@ -147,17 +146,14 @@ def test_a_cell_that_calls_the_project_is_added_to_the_open_notebook_and_runs(
     lab.page.evaluate(run, ["notebook:create-new", {"kernelName": "python3"}])
     notebook = lab.page.locator(".jp-NotebookPanel")
     notebook.locator(".jp-Cell").first.wait_for()
-    indicator = notebook.locator(".jp-Notebook-ExecutionIndicator")
-    expect(indicator).to_have_attribute("data-status", "idle", timeout=SLOW_MS)
+    # Lab says "idle" a moment before the new notebook has its kernel, and then runs nothing.
+    lab.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    )
     lab.page.evaluate(run, ["cloutagent:add-cell", {"id": made}])
     cell = notebook.locator(".jp-Cell").nth(1)
     expect(cell).to_contain_text('connect()["Called"].run()')
-    # Lab says "idle" a moment before the new notebook has its kernel, and then runs nothing.
-    prompt = cell.locator(".jp-InputPrompt")
-    for _ in range(20):
-        cell.locator(".cm-content").press("Shift+Enter")
-        with contextlib.suppress(AssertionError):
-            expect(prompt).not_to_have_text("[ ]:", timeout=2000)
-            break
+    cell.locator(".cm-content").press("Shift+Enter")
+    expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[ ]:")
     assert settled(lab, server, made, 1)[0]["origin"] == "notebook"
     lab.complaints.clear()

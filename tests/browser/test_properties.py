@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, THEMES, Lab
 from tests.support.live_server import LiveServer
 
@@ -83,6 +84,14 @@ def test_a_badge_leads_to_the_field_of_the_problem(lab: Lab, analyst: str) -> No
     expect(task).to_have_attribute("aria-invalid", "true")
     expect(page.locator("[data-field='agent.task']")).to_contain_text("{{flie}} is not declared")
     lab.screenshot("problem-field")
+    # The list of problems leads there, too.
+    page.get_by_role("button", name="Close properties").click()
+    page.locator(".ca-Check").click()
+    problem = page.locator(".ca-Problems li", has_text="{{flie}} is not declared")
+    expect(problem).to_be_visible()
+    assert findings(page, ".ca-Panel") == []
+    problem.get_by_role("button").click()
+    expect(task).to_be_focused()
 
 
 def test_a_model_is_chosen_by_price_and_a_limit_beside_what_a_run_will_cost(
@@ -100,6 +109,7 @@ def test_a_model_is_chosen_by_price_and_a_limit_beside_what_a_run_will_cost(
     model.click()
     expect(page.get_by_role("option").first).to_contain_text("context")
     lab.screenshot("model-picker")
+    assert findings(page, ".ca-Models") == []
     model.press("ArrowDown")
     model.press("Enter")
     expect(model).to_have_value("claude-sonnet-5-5")
@@ -122,8 +132,7 @@ def test_a_model_is_chosen_by_price_and_a_limit_beside_what_a_run_will_cost(
     lab.screenshot("limits-quote")
     page.get_by_role("button", name="Save", exact=True).first.click()
     expect(page.get_by_role("button", name="Save", exact=True).first).to_be_disabled()
-    limits = server.request("GET", f"projects/{project}")[1]["limits"]
-    assert limits["max_cost_usd"] == 0.25
+    lab.stored(project, lambda saved: saved["limits"]["max_cost_usd"] == 0.25)
 
 
 def test_a_server_gets_a_token_from_a_secret_that_is_made_in_place(lab: Lab, server: LiveServer) -> None:
@@ -145,8 +154,8 @@ def test_a_server_gets_a_token_from_a_secret_that_is_made_in_place(lab: Lab, ser
     expect(page.get_by_label("Token")).to_have_value("ISSUES_TOKEN")
     page.get_by_role("button", name="Save", exact=True).first.click()
     expect(page.get_by_role("button", name="Save", exact=True).first).to_be_disabled()
-    _, saved = server.request("GET", f"projects/{project}")
-    assert saved["mcps"][0]["headers"] == {"Authorization": "Bearer {{secret:ISSUES_TOKEN}}"}
+    named = {"Authorization": "Bearer {{secret:ISSUES_TOKEN}}"}
+    lab.stored(project, lambda saved: saved["mcps"][0]["headers"] == named)
     _, secrets = server.request("GET", f"projects/{project}/secrets")
     assert [each["name"] for each in secrets["items"]] == ["ISSUES_TOKEN"]
     assert "s3cret-of-the-test" not in page.content()

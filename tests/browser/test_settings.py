@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import findings
 from tests.browser.lab import THEMES, Lab
+from tests.browser.waiting import box, until
 from tests.support.live_server import LiveServer
 
 
@@ -19,9 +20,8 @@ def open_settings(lab: Lab, project: str) -> None:
     lab.open_project(project)
     lab.hide_sidebars()
     pane = lab.page.locator(".react-flow__pane")
-    box = pane.bounding_box()
-    assert box
-    pane.click(position={"x": box["width"] / 2, "y": box["height"] - 12})
+    room = box(pane)
+    pane.click(position={"x": room["width"] / 2, "y": room["height"] - 12})
     expect(lab.page.get_by_role("tab", name="Secrets")).to_be_visible()
 
 
@@ -34,14 +34,17 @@ def test_a_secret_is_made_replaced_and_deleted_and_never_shown(lab: Lab, server:
     open_settings(lab, made["id"])
     section(lab.page, "Secrets")
     lab.page.get_by_role("button", name="Add a secret").click()
+    expect(lab.page.get_by_label("Name", exact=True)).to_be_focused()
     lab.page.keyboard.type("TIME_TOKEN")
     lab.page.keyboard.press("Tab")
+    expect(lab.page.get_by_label("Value", exact=True)).to_be_focused()
     lab.page.keyboard.type("first-value")
     lab.page.keyboard.press("Enter")
     row = lab.page.locator(".ca-Entry", has_text="TIME_TOKEN")
     expect(row).to_contain_text("kept now")
     expect(row).to_contain_text("not used")
     row.get_by_role("button", name="Replace TIME_TOKEN").click()
+    expect(lab.page.get_by_label("New value of TIME_TOKEN")).to_be_focused()
     lab.page.keyboard.type("second-value")
     lab.page.keyboard.press("Enter")
     expect(row).to_contain_text("replaced now")
@@ -52,7 +55,11 @@ def test_a_secret_is_made_replaced_and_deleted_and_never_shown(lab: Lab, server:
     expect(dialog).to_contain_text("cannot be brought back")
     dialog.get_by_role("button", name="Delete").click()
     expect(row).to_have_count(0)
-    assert server.request("GET", f"projects/{made['id']}/secrets")[1]["items"] == []
+    until(
+        lab.page,
+        lambda: server.request("GET", f"projects/{made['id']}/secrets")[1]["items"],
+        lambda secrets: secrets == [],
+    )
 
 
 def test_a_pasted_program_runs_with_the_key_that_was_made_for_it_until_that_is_revoked(
@@ -73,6 +80,7 @@ def test_a_pasted_program_runs_with_the_key_that_was_made_for_it_until_that_is_r
     expect(program).to_contain_text(re.compile(r"X-API-Key: ca_[0-9a-f]"))
     shell = program.inner_text()
     dialog.get_by_role("button", name="Python").click()
+    expect(program).to_contain_text("import")
     python = program.inner_text()
     assert f"{server.url}cloutagent/api/v1/projects/{made['id']}/execute" in python
 
@@ -122,6 +130,7 @@ def test_settings_look_right_and_are_open_to_everybody(
         open_settings(lab, project)
         lab.theme(dark)
         shown = {
+            "Project": "Variables",
             "Secrets": "LIBRARY_TOKEN",
             "Keys": "Nightly report",
             "Limits": "Queue",

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.lab import SLOW_MS, Lab
+from tests.browser.waiting import next_frame
 from tests.deploy.docs_blocks import blocks
 from tests.support.live_server import LiveServer
 
@@ -145,8 +146,11 @@ def test_a_newcomer_can_do_what_the_tutorial_says(chromium: Browser, server: Liv
         button(panel.get_by_role("toolbar", name="Project"), "Properties").click()
         ground = panel.locator(".react-flow__pane")
         button(panel, "Add Subagent").drag_to(ground, target_position={"x": 150, "y": 420})
+        expect(panel.locator(".react-flow__node[data-id='subagent:subagent']")).to_be_visible()
+        next_frame(page)
         if not panel.get_by_label("Name").first.is_visible():
             button(panel.get_by_role("toolbar", name="Project"), "Properties").click()
+        expect(panel.get_by_label("Name").first).to_have_value("Subagent")
         panel.get_by_label("Name").first.fill("Reader")
         expect(panel.locator(".react-flow__edge")).to_have_count(1)
         lab.screenshot("tutorial-5-drawn")

@@ -10,17 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, THEMES, Lab
+from tests.browser.waiting import at_rest
 from tests.support.live_server import LiveServer
-
-
-def stored(page: Page, server: LiveServer, project: str, holds: Any) -> dict[str, Any]:
-    """The project as the server has it, once `holds` is true of it."""
-    for _ in range(300):
-        _, saved = server.request("GET", f"projects/{project}")
-        if holds(saved):
-            return saved
-        page.wait_for_timeout(100)
-    raise AssertionError(saved)
 
 
 def save(server: LiveServer, project: str, **change: Any) -> None:
@@ -46,9 +37,10 @@ def test_an_edit_is_kept_as_a_draft_by_itself_and_save_makes_a_version_of_it(
     lab.open_project(project)
     lab.hide_sidebars()
     tab = lab.page.locator(".lm-TabBar-tab", has_text="Drafted")
-    write_task(lab.page, lab, "Say hello.")
-    expect(tab).to_have_class(re.compile("jp-mod-dirty"))
-    saved = stored(lab.page, server, project, lambda each: each["agent"]["task"] == "Say hello.")
+    with lab.nothing_saved_yet(project):
+        write_task(lab.page, lab, "Say hello.")
+        expect(tab).to_have_class(re.compile("jp-mod-dirty"))
+    saved = lab.stored(project, lambda each: each["agent"]["task"] == "Say hello.")
     assert saved["version"] == 1
     expect(tab).not_to_have_class(re.compile("jp-mod-dirty"))
     expect(lab.page.get_by_text("draft", exact=True).first).to_be_visible()
@@ -57,39 +49,35 @@ def test_an_edit_is_kept_as_a_draft_by_itself_and_save_makes_a_version_of_it(
     lab.reload()
     lab.card("agent").wait_for()
     lab.page.get_by_role("button", name="Save", exact=True).first.click()
-    stored(lab.page, server, project, lambda each: each["version"] == 2)
+    lab.stored(project, lambda each: each["version"] == 2)
 
 
 def test_a_hidden_page_writes_nothing(lab: Lab, server: LiveServer) -> None:
     project = server.create_project("Hidden", "empty")["id"]
+    lab.page.clock.install()
     lab.open_project(project)
-    lab.page.evaluate(
-        """() => {
-             const hidden = { get: () => window.hiddenForTest, configurable: true };
-             Object.defineProperty(document, 'hidden', hidden);
-             window.hiddenForTest = true;
-           }"""
-    )
+    lab.hide(True)
     sent: list[str] = []
     lab.page.on(
         "request", lambda request: sent.append(request.url) if request.method in ("PUT", "PATCH") else None
     )
     write_task(lab.page, lab, "Say hello.")
-    lab.page.wait_for_timeout(4_000)  # twice the time after which a page in sight saves
+    expect(lab.page.locator(".lm-TabBar-tab.jp-mod-dirty", has_text="Hidden")).to_be_visible()
+    lab.page.clock.fast_forward(10_000)  # a page in sight saves after two seconds
+    lab.page.evaluate("async () => { await fetch('/api/status'); }")  # whatever was to be sent, is by now
     assert not [url for url in sent if project in url]
-    lab.page.evaluate(
-        "() => { window.hiddenForTest = false; document.dispatchEvent(new Event('visibilitychange')); }"
-    )
-    stored(lab.page, server, project, lambda each: each["agent"]["task"] == "Say hello.")
+    lab.hide(False)
+    lab.stored(project, lambda each: each["agent"]["task"] == "Say hello.")
 
 
 def test_closing_with_edits_that_only_the_tab_has_asks(lab: Lab, server: LiveServer) -> None:
     project = server.create_project("Closed", "empty")["id"]
     lab.open_project(project)
-    write_task(lab.page, lab, "Say hello.")
-    lab.page.locator(".lm-TabBar-tab", has_text="Closed").locator(".lm-TabBar-tabCloseIcon").click()
     dialog = lab.page.locator(".jp-Dialog")
-    expect(dialog).to_contain_text("not saved")
+    with lab.nothing_saved_yet(project):
+        write_task(lab.page, lab, "Say hello.")
+        lab.page.locator(".lm-TabBar-tab", has_text="Closed").locator(".lm-TabBar-tabCloseIcon").click()
+        expect(dialog).to_contain_text("not saved")
     dialog.get_by_role("button", name="Save").click()
     expect(lab.card("agent")).to_have_count(0)
     _, saved = server.request("GET", f"projects/{project}")
@@ -109,15 +97,16 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
         lab.hide_sidebars()
         lines = "You study sales.\nLook before you compute.\n"
         # Own edits come first: a tab without any shows what others save as soon as somebody turns to it.
-        write_task(lab.page, lab, "Mine: summarise in one page.")
-        save(
-            server,
-            project,
-            agent=with_prompt(server, project, lines + "Theirs: round to whole euros."),
-            limits={**before["limits"], "max_turns": 9},
-        )
-        prompt = lab.page.get_by_label(re.compile("^System prompt"))
-        prompt.fill(lines + "Mine: round to cents.")
+        with lab.nothing_saved_yet(project):
+            write_task(lab.page, lab, "Mine: summarise in one page.")
+            save(
+                server,
+                project,
+                agent=with_prompt(server, project, lines + "Theirs: round to whole euros."),
+                limits={**before["limits"], "max_turns": 9},
+            )
+            prompt = lab.page.get_by_label(re.compile("^System prompt"))
+            prompt.fill(lines + "Mine: round to cents.")
         dialog = lab.page.get_by_role("dialog")
         expect(dialog).to_contain_text("changed elsewhere", timeout=SLOW_MS)
         expect(dialog).to_contain_text("1 field to choose")
@@ -131,7 +120,7 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
         expect(dialog).to_contain_text("Everything is chosen.")
         lab.tab_to(dialog.get_by_role("button", name="Save what is chosen"))
         lab.page.keyboard.press("Enter")
-        saved = stored(lab.page, server, project, lambda each: "cents" in each["agent"]["system_prompt"])
+        saved = lab.stored(project, lambda each: "cents" in each["agent"]["system_prompt"])
         assert saved["agent"]["task"] == "Mine: summarise in one page."
         assert saved["limits"]["max_turns"] == 9
         assert saved["version"] == 3
@@ -172,7 +161,8 @@ def test_versions_are_compared_labelled_published_and_restored(
         expect(versions.locator(".ca-Marked[data-mark=removed]")).to_have_count(1)
         expect(versions.locator(".ca-Marked[data-mark=changed]")).to_have_count(1)
         expect(versions.locator(".cm-editor").first).to_be_visible()
-        page.wait_for_timeout(300)  # the canvas fits itself once its cards are measured
+        # The canvas fits itself once its cards are measured.
+        at_rest(page, lambda: versions.locator(".react-flow__viewport").get_attribute("style"))
         lab.screenshot(f"versions-{theme}")
         assert findings(page, ".ca-Versions") == []
         label = versions.get_by_label("Label for the project as it is now")
@@ -182,15 +172,16 @@ def test_versions_are_compared_labelled_published_and_restored(
         versions.get_by_role("button", name=re.compile("^v1")).click()
         versions.get_by_role("button", name="Publish", exact=True).click()
         expect(versions.get_by_role("button", name=re.compile("^v1"))).to_contain_text("published")
-        assert server.request("GET", f"projects/{project}")[1]["published_version"] == 1
+        lab.stored(project, lambda each: each["published_version"] == 1)
         # An old version alone is a canvas to look at.
         versions.get_by_label("compare with").select_option("nothing")
         versions.locator(".react-flow__node[data-id='subagent:statistician']").click()
         expect(versions.get_by_role("region", name="Changes")).to_contain_text("Statistician")
         lab.screenshot(f"version-alone-{theme}")
+        assert findings(page, ".ca-Versions") == []
         versions.get_by_role("button", name="Restore", exact=True).click()
         page.locator(".jp-Dialog").get_by_role("button", name="Restore").click()
-        stored(page, server, project, lambda each: not each["hooks"])
+        lab.stored(project, lambda each: not each["hooks"])
         versions.get_by_role("button", name="Close versions").click()
         expect(lab.card("subagent:statistician")).to_be_visible()
         # Beside a notebook there is room for one button where there were three.
@@ -236,7 +227,7 @@ def test_versions_are_looked_through_published_and_restored_by_keyboard_alone(
     lab.tab_to(versions.get_by_role("button", name="Publish", exact=True))
     page.keyboard.press("Enter")
     expect(versions.get_by_role("button", name=re.compile("^v1"))).to_contain_text("published")
-    assert server.request("GET", f"projects/{project}")[1]["published_version"] == 1
+    lab.stored(project, lambda each: each["published_version"] == 1)
     gone = versions.locator(".react-flow__node[data-id='subagent:statistician']")
     lab.tab_to(gone)
     page.keyboard.press("Enter")
@@ -247,7 +238,7 @@ def test_versions_are_looked_through_published_and_restored_by_keyboard_alone(
     page.keyboard.press("Enter")
     expect(page.locator(".jp-Dialog").get_by_role("button", name="Restore")).to_be_focused()
     page.keyboard.press("Enter")
-    stored(page, server, project, lambda each: bool(each["subagents"]))
+    lab.stored(project, lambda each: each["subagents"])
     expect(page.locator(".jp-Dialog")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(versions).to_have_count(0)

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.lab import Lab
 from tests.browser.views import every_view
+from tests.browser.waiting import lasting
 from tests.support.live_server import LiveServer
 
 LOST = """selector => {
@@ -98,7 +99,7 @@ def test_at_two_hundred_per_cent_every_view_can_be_seen_and_reached(
     with Lab.opened(chromium, server, width=640, height=400) as lab:
         for name, selector in every_view(lab, server, "at 200 %"):
             lab.screenshot(f"zoom-{name}".replace(" ", "-"))
-            if found := lab.page.evaluate(LOST, selector):
-                lost[name] = found
+            if found := lasting(lab.page, lambda here=selector: lab.page.evaluate(LOST, here)):
+                lost[name] = list(found)
         lab.expect_quiet_console()
     assert not lost, json.dumps(lost, indent=1, ensure_ascii=False)

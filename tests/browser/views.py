@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from tests.browser.lab import SLOW_MS, Lab
 from tests.browser.test_monitor import bash, ended, menu, project, tab
+from tests.browser.waiting import at_rest, box, next_frame
 from tests.support.live_server import LiveServer
 
 View = tuple[str, str]
@@ -75,27 +76,33 @@ def anew(lab: Lab, made: str) -> None:
 def tool(lab: Lab, name: str) -> None:
     """A tool of the project: a button, or where there is no room an entry of a menu."""
     page = lab.page
-    button = page.get_by_role("button", name=name, exact=True)
-    if button.first.is_visible():
-        button.first.click()
+    button = page.get_by_role("button", name=name, exact=True).first
+    instead = page.get_by_role("button", name="Versions, API, export")
+    expect(button.or_(instead).and_(page.locator(":visible")).first).to_be_visible()
+    if button.is_visible():
+        button.click()
     else:
-        page.get_by_role("button", name="Versions, API, export").click()
+        instead.click()
         page.locator(".lm-Menu-item", has_text=name).click()
 
 
 def properties(lab: Lab, card: str) -> None:
     """Those of a card, by keyboard: it may lie below them."""
     lab.card(card).focus()
+    expect(lab.card(card)).to_be_focused()
     lab.page.keyboard.press("Enter")
     lab.page.locator(".ca-Properties").wait_for()
 
 
 def _of_editing(lab: Lab) -> Iterator[View]:
     page = lab.page
+    page.locator(".ca-Canvas[data-room]").wait_for()
+    at_rest(page, lambda: page.locator(".react-flow__viewport").get_attribute("style"))
     yield "canvas", ".ca-Panel"
     opener = page.get_by_role("button", name="Add to the canvas")
     if opener.is_visible():
         opener.click()
+        page.get_by_role("button", name="Add Subagent").wait_for()
         yield "palette", ".ca-Panel"
         page.keyboard.press("Escape")
     page.keyboard.press("Control+f")
@@ -135,9 +142,8 @@ def _of_editing(lab: Lab) -> Iterator[View]:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Close properties").click()
     pane = page.locator(".react-flow__pane")
-    box = pane.bounding_box()
-    assert box
-    pane.click(position={"x": box["width"] / 2, "y": 6})
+    pane.click(position={"x": box(pane)["width"] / 2, "y": 6})
+    next_frame(page)
     if not page.locator(".ca-Properties").is_visible():
         page.get_by_role("button", name="Properties", exact=True).click()
     for each in ("Project", "Limits", "Secrets", "Keys", "Trust"):
@@ -215,12 +221,13 @@ def _of_versions(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
     versions.get_by_role("button", name="Close versions").click()
     properties(lab, "agent")
     page.locator(".ca-Properties").get_by_role("tab", name="Agent", exact=True).click()
-    page.get_by_label(re.compile("^Task")).first.fill("Mine: summarise in one page.")
-    _, saved = server.request("GET", f"projects/{made}")
     lines = "You study sales.\nLook before you compute.\n"
-    theirs = saved["agent"] | {"system_prompt": lines + "Theirs: round to whole euros."}
-    assert server.request("PUT", f"projects/{made}", saved | {"agent": theirs})[0] == 200
-    page.get_by_label(re.compile("^System prompt")).fill(lines + "Mine: round to cents.")
+    with lab.nothing_saved_yet(made):
+        page.get_by_label(re.compile("^Task")).first.fill("Mine: summarise in one page.")
+        _, saved = server.request("GET", f"projects/{made}")
+        theirs = saved["agent"] | {"system_prompt": lines + "Theirs: round to whole euros."}
+        assert server.request("PUT", f"projects/{made}", saved | {"agent": theirs})[0] == 200
+        page.get_by_label(re.compile("^System prompt")).fill(lines + "Mine: round to cents.")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("changed elsewhere", timeout=SLOW_MS)
     dialog.locator(".cm-editor").first.wait_for()
