@@ -160,15 +160,23 @@ async def test_a_cell_runs_in_the_notebooks_kernel_and_keeps_its_outputs(desk: D
     assert kernel in desk.app.kernel_manager, "it is the user's: the execution's end leaves it running"
 
 
-async def test_what_somebody_else_changes_meanwhile_is_never_lost(desk: Desk) -> None:
+async def test_what_somebody_else_changes_meanwhile_is_never_lost(desk: Desk, tmp_path: Path) -> None:
     """The person edits the same cell while it runs: their text stays, and the call says so."""
     await desk.open()
-    await desk.text(action="replace", cell="sum", source="import time; time.sleep(1.5)")
+    began, gate = tmp_path / "began", tmp_path / "gate"
+    code = (
+        f"import os, time\nopen({str(began)!r}, 'w').close()\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    )
+    await desk.text(action="replace", cell="sum", source=code)
     running = asyncio.create_task(desk.error(action="run", cell="sum"))
-    await asyncio.sleep(0.7)
+    async with asyncio.timeout(90):
+        while not began.exists():
+            await asyncio.sleep(0.02)
     cells = desk.cells()
     cells[1]["source"] = "mine"
     desk.write(*cells)
+    gate.touch()
     assert "by somebody else meanwhile" in await running
     assert desk.cells()[1]["source"] == "mine"
     desk.write(cells[1], cell("new", "new"), cells[0])

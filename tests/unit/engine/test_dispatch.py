@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 
 import pytest
@@ -87,15 +86,16 @@ async def test_a_call_that_must_ask_gets_the_decision(tmp_path):
 
 
 async def test_waiting_for_a_person_stops_the_clock(tmp_path):
-    class Slow(Approvals):
-        async def decide(self, question):
-            await asyncio.sleep(1.5)
-            return Decision(allow=True, by="ada")
-
     async with MessagesApi([Call("echo", {}), Say("end")]) as api, live(api.url, tmp_path) as bench:
+
+        class Slow(Approvals):
+            async def decide(self, question):
+                await bench.clock.sleep(3_000)  # longer than it may run
+                return Decision(allow=True, by="ada")
+
         bench.approvals = Slow()
         outcome = await bench.run(
-            {"agent": {"tools": ["echo"]}, "limits": {"timeout_s": 1}}, tools=[Echo(default="ask")]
+            {"agent": {"tools": ["echo"]}, "limits": {"timeout_s": 600}}, tools=[Echo(default="ask")]
         )
     assert outcome.status == "completed"
     assert bench.log.of("cost_update")[-1]["percent_of_limit"]["time"] < 80

@@ -181,12 +181,12 @@ async def test_a_subagent_s_own_time_stands_while_its_call_waits(tmp_path):
             return Say("done") if len(body["messages"]) > 1 else Call("echo", {}, id="c")
         return Call("agent__helper", {"prompt": "Go."}) if number == 0 else Say("end")
 
-    definition = {"subagents": [subagent("helper", tools=["echo"], limits={"timeout_s": 1})]}
+    definition = {"subagents": [subagent("helper", tools=["echo"], limits={"timeout_s": 600})]}
     async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
         bench.approvals = desk = Desk()
         run = asyncio.create_task(bench.run(definition, tools=[Echo(default="ask")]))
         await desk.until(lambda: desk.questions)
-        await asyncio.sleep(1.3)  # longer than the subagent has: this very passing of time is the subject
+        await bench.clock.sleep(3_000)  # longer than the subagent has
         desk.answers["c"].set_result(ALLOW)
         assert (await run).status == "completed"
     assert not bench.log.of("tool_result", tool="agent__helper")[0]["is_error"]

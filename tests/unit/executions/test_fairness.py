@@ -152,8 +152,13 @@ async def test_what_is_refused_for_want_of_room_leaves_nothing(open_office: Open
         return {path for path in (tmp_path / "data").rglob("*") if "ledger" not in path.name}
 
     await office.until(taken[0].execution_id, "tool_call")
-    await asyncio.sleep(0.5)  # `state.json` of those that were taken is there
-    before = await asyncio.to_thread(files)
+    # Until all is there that those who were taken leave, some of it a moment later.
+    before, alike = await asyncio.to_thread(files), 0
+    async with asyncio.timeout(90):
+        while alike < 5 or not any(path.name == "state.json" for path in before):
+            await asyncio.sleep(0.1)
+            last, before = before, await asyncio.to_thread(files)
+            alike = alike + 1 if before == last else 0
     for _ in range(20):
         with pytest.raises(Unavailable) as caught:
             await office.accept(project, key="again")

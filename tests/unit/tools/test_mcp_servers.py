@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -84,17 +83,9 @@ async def test_a_server_gets_no_capability_that_it_could_wait_for(tmp_path):
 async def test_servers_start_side_by_side(tmp_path):
     async with McpBench(tmp_path) as bench:
         for number in range(5):
-            bench.hostile("well", id=f"s{number}")
-        began = time.monotonic()
+            bench.hostile("in-company", str(tmp_path / "met"), id=f"s{number}")
         tools = await bench.tools(*(f"s{number}" for number in range(5)))
-        together = time.monotonic() - began
         assert len(tools) == 10
-    async with McpBench(tmp_path / "one") as bench:
-        bench.hostile("well")
-        began = time.monotonic()
-        await bench.tools("well")
-        alone = time.monotonic() - began
-    assert together < 4 * alone + 1
 
 
 async def test_calls_of_one_server_run_side_by_side_and_find_their_answers(tmp_path):
