@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import anyio
@@ -24,14 +24,15 @@ from mcp.shared.message import SessionMessage
 
 from ... import handshakes
 from .. import names
+from .mcp_client import TAKEN_S, PatientClient
 from .mcp_link import END_BYTES, MAX_MESSAGE_BYTES, UNREADABLE, id_in
 
 CONNECT_S = 10.0
 SEND_S = 30.0
 SILENCE_S = 3660.0
 """Longest silence of a server: a little more than the longest call may take."""
-TAKEN_S = 1.0
-"""How long a message waits for the one before it to be taken: servers may count on the order."""
+
+C = TypeVar("C", bound=httpx2.AsyncClient)
 
 
 class HttpLink:
@@ -48,8 +49,9 @@ class HttpLink:
     async def __aenter__(self) -> Any:
         """Nothing is sent yet. Raises OSError for an address or a header that cannot be used."""
         try:
-            client = await _client(self._url, self._headers, self._watch)
+            client = await _client(self._url, self._headers, self._watch, PatientClient)
             await self._stack.enter_async_context(client)
+            self._stack.push_async_callback(client.let_go)
             return await self._stack.enter_async_context(
                 streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES)
             )
@@ -92,7 +94,7 @@ class SseLink:
             raise
 
     async def _open(self) -> Any:
-        client = await _client(self._url, self._headers, self._watch)
+        client = await _client(self._url, self._headers, self._watch, httpx2.AsyncClient)
         await self._stack.enter_async_context(client)
         events = await self._stack.enter_async_context(
             sse_within_origin(client, self._url, max_event_size=MAX_MESSAGE_BYTES)
@@ -246,7 +248,7 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-async def _client(url: str, headers: Mapping[str, str], watch: _Watch) -> httpx2.AsyncClient:
+async def _client(url: str, headers: Mapping[str, str], watch: _Watch, kind: type[C]) -> C:
     """Made in a thread: certificates are read from disk. Raises OSError."""
     host = urlsplit(url).hostname or ""
     here = host in ("localhost", "::1") or host.startswith("127.")
@@ -259,8 +261,8 @@ async def _client(url: str, headers: Mapping[str, str], watch: _Watch) -> httpx2
         if any(ord(c) < 32 and c != "\t" for c in value):
             raise OSError(f"the value of the header {name} has a line break in it")
 
-    def make() -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
+    def make() -> C:
+        return kind(
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in sent.items()],
             timeout=httpx2.Timeout(SEND_S, connect=CONNECT_S, read=SILENCE_S),
             trust_env=not here,
