@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     Say = Callable[[dict[str, Any]], None]
     Parts = tuple[str, ...]
 else:
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    # Behind the standard library: no file of this folder ever stands for a module of that.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     import beneath
 
 MAX_FILES = 200_000

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
     from . import outputs, watches
 else:
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    # Behind the standard library: no file of this folder ever stands for a module of that.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     import outputs
     import watches
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from cloutagent_ext.engine.tools import search, search_child
@@ -110,3 +115,21 @@ def test_glob_patterns_mean_what_shells_mean(pattern: str, path: str, expected: 
 def test_a_row_that_the_time_limit_cut_at_a_bracket_is_left_out() -> None:
     rows, notes = search._parsed(b'{"path": "a"}\n{"note": "n"}\n{"path": "b", "text": "f() {}')
     assert (rows, notes) == ([{"path": "a"}], ["n"])
+
+
+@pytest.mark.parametrize("child", ["search_child", "supervisor"])
+def test_no_file_beside_a_child_of_ours_stands_for_the_standard_library(tmp_path: Path, child: str) -> None:
+    """They import what lies beside them; a module that they import later must not come from there."""
+    beside = Path(search_child.__file__).parent
+    ours = {path.stem for path in beside.glob("*.py")}
+    assert not ours & sys.stdlib_module_names, "it would stand before ours"
+    for path in beside.glob("*.py"):
+        shutil.copy(path, tmp_path)
+    for name in sys.stdlib_module_names - {"__main__"}:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed: ' + __name__)")
+    load = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='child'); import csv, encodings.rot_13"
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", load, str(tmp_path / f"{child}.py")],
+        cwd=tmp_path, env={}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
