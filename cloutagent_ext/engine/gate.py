@@ -2,9 +2,9 @@
 
 In this order, each step able to end it: the arguments fit the schema of the tool; the hooks,
 which may change them; deny rules; ask rules; the mode (`step`: every call asks); allow rules; the
-tool's own default. Not here: what a rule means (`permissions`), how a hook is asked (`hooks`), what
-a call would do (`previews`), who is asked and how long that takes (`ports.Approvals`), running the
-call (`dispatch`).
+tool's own default. Arguments that a person changes pass the schema, the deny rules and the hooks once
+more. Not here: what a rule means (`permissions`), how a hook is asked (`hooks`), what a call would do
+(`previews`), who is asked and how long that takes (`ports.Approvals`), running the call (`dispatch`).
 """
 
 from __future__ import annotations
@@ -201,8 +201,38 @@ async def ask(
         return arguments
     edited: JsonObject = clean_json(decision.arguments)
     if (problem := objection(run.checks, scope.rules, tool, edited)) is not None:
-        raise ToolError(f"The arguments as {decision.by} changed them cannot be used: {problem}")
+        raise Refused(f"The arguments as {decision.by} changed them cannot be used: {problem}", decision.by)
+    if edited != arguments:
+        await _guarded(run, scope, question, tool, edited, decision.by)
     return edited
+
+
+async def _guarded(
+    run: Run, scope: Scope, question: Question, tool: Tool, edited: JsonObject, by: str
+) -> None:
+    """Have the hooks judge what a person made of the arguments, too; raises `Refused` where one objects.
+
+    They had judged other arguments, and nobody gets past a guard by changing them. A hook that wants a
+    person to decide has what it wants. One that would change these arguments again is against them: what
+    it would make of them, nobody was shown.
+    """
+    run.hooks.context(scope, question.span)  # what they had to say was about the arguments of before
+    word = await run.hooks.before_call(
+        scope,
+        question.span,
+        tool=tool.name,
+        call_id=question.call_id,
+        arguments=edited,
+        problem=lambda changed: run.checks.problem(tool, changed),
+    )
+    if word.deny is not None:
+        raise Refused(f"{word.deny} (It judged the arguments as {by} changed them.)", by)
+    if word.arguments != edited:
+        raise Refused(
+            f"A hook would change the arguments that {by} wrote, to ones that nobody has allowed, so this "
+            "call was not run. Make it again as you want it: hooks change it first, then a person decides.",
+            by,
+        )
 
 
 def objection(checks: ArgumentChecks, rules: Rules, tool: Tool, arguments: object) -> str | None:
