@@ -21,9 +21,22 @@ from .job import Job
 from .models.catalogue import ModelFacts, facts_of
 from .pace import Pace, Places
 from .past import Past
-from .ports import Ports, Shown, Tool
+from .ports import Ports, Shown, Tool, Wire
 from .stopwatch import Stopwatch
 from .warmup import Warmup
+
+
+@dataclass
+class OpenCall:
+    """A tool call that is announced, and not answered yet."""
+
+    agent: str
+    turn: str
+    """Span of its turn."""
+    use: Wire
+    since: float
+    started: bool = False
+    """It may have had its effect."""
 
 
 @dataclass
@@ -49,6 +62,8 @@ class Run:
     """What earlier sittings left; empty for one that begins."""
     shown: dict[str, Shown] = field(default_factory=dict)
     """What a person was shown of the calls that they allowed, by the calls' spans."""
+    open_calls: dict[str, OpenCall] = field(default_factory=dict)
+    """By their spans."""
     guard: Guard = field(init=False)
     """Notices circles and silence."""
     pace: Pace = field(init=False)

@@ -105,12 +105,13 @@ class Conversation:
         try:
             answer = await self._converse()
         except EndExecution:
-            await self._complete()
+            await self.complete()
             raise
-        await self._complete()
+        await self.complete()
         return answer
 
-    async def _complete(self) -> None:
+    async def complete(self) -> None:
+        """Say that it is over, unless that was said: also for whoever has broken it off."""
         if self._scope.span in self._run.past.told.done:
             return
         await self._run.ports.events.emit(

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from ..failpoints import failpoint
 from ..schema.base import JsonObject
 from ..schema.events import OutputPart, TextPart
-from .context import Run
+from .context import OpenCall, Run
 from .gate import going_in_circles, permitted
 from .ports import EndExecution, Tool, ToolError, Wire
 from .remembered import PastCall
@@ -29,6 +29,7 @@ from .results import masked, tidy, to_wire
 from .scope import Scope
 from .text import clean, clean_json
 from .toolcontext import tool_context
+from .unfinished import AGENT_CUT_OFF, AGENT_NOT_RUN, OUTCOME_UNKNOWN
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +39,15 @@ _PARTS: TypeAdapter[list[OutputPart]] = TypeAdapter(list[OutputPart])
 async def run_calls(run: Run, scope: Scope, span: str, uses: list[Wire]) -> list[Wire]:
     """A `tool_result` block for each `tool_use` block of `uses`, in the same order; then hooks' words."""
     for use in uses:
-        if f"{span}/{use['id']}" in run.past.told.calls:
+        at = f"{span}/{use['id']}"
+        run.open_calls[at] = OpenCall(scope.agent, span, use, run.ports.clock.monotonic())
+        if at in run.past.told.calls:
             continue
         tool = scope.tools.get(use["name"])
         await run.ports.events.emit(
             "tool_call",
             agent=scope.agent,
-            span=f"{span}/{use['id']}",
+            span=at,
             call_id=use["id"],
             tool=clean(use["name"]),
             source=tool.source if tool is not None else "builtin",
@@ -81,7 +84,7 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> list[Wire]:
     call_id, name = use["id"], use["name"]
     past = run.past.call(f"{span}/{call_id}")
     if past is not None and past.result is not None:  # done in an earlier sitting: never again
-        await _tell(run, scope, span, use, past.result, past.output, past.duration_ms)
+        await _tell(run, scope.agent, span, use, past.result, past.output, past.duration_ms)
         return [past.result, *past.added]
     clock = run.ports.clock
     started = clock.monotonic()
@@ -114,21 +117,51 @@ async def _one(run: Run, scope: Scope, span: str, use: Wire) -> list[Wire]:
         kept=kept,
     )
     failpoint("tool.journalled")
-    await _tell(run, scope, span, use, result, output, duration_ms)
+    await _tell(run, scope.agent, span, use, result, output, duration_ms)
     failpoint("tool.told")
     return [result, *added]
 
 
+async def break_off(run: Run, span: str) -> None:
+    """Say of the calls below `span`, whose agent is over and its caller goes on, that they had no end.
+
+    Those of the inner agents first. Nothing of them runs any more.
+    """
+    for at in reversed([each for each in run.open_calls if each.startswith(f"{span}/")]):
+        call = run.open_calls[at]
+        text = AGENT_CUT_OFF if call.started else AGENT_NOT_RUN
+        content = [{"type": "text", "text": text}]
+        result: Wire = {
+            "type": "tool_result", "tool_use_id": call.use["id"], "content": content, "is_error": True,
+        }  # fmt: skip
+        output = [TextPart(text=text).model_dump()]
+        duration_ms = round((run.ports.clock.monotonic() - call.since) * 1000)
+        await run.ports.journal.record(
+            "tool_done",
+            agent=call.agent,
+            span=call.turn,
+            call_id=call.use["id"],
+            tool=call.use["name"],
+            result=result,
+            added=[],
+            output=output,
+            duration_ms=duration_ms,
+            kept={},
+        )
+        await _tell(run, call.agent, call.turn, call.use, result, output, duration_ms)
+
+
 async def _tell(
-    run: Run, scope: Scope, span: str, use: Wire, result: Wire, output: list[JsonObject], duration_ms: int
+    run: Run, agent: str, span: str, use: Wire, result: Wire, output: list[JsonObject], duration_ms: int
 ) -> None:
     """The `tool_result` event, unless the log has it."""
     call_id = use["id"]
+    run.open_calls.pop(f"{span}/{call_id}", None)
     if f"{span}/{call_id}" in run.past.told.results:
         return
     await run.ports.events.emit(
         "tool_result",
-        agent=scope.agent,
+        agent=agent,
         span=f"{span}/{call_id}",
         call_id=call_id,
         tool=clean(use["name"]),
@@ -148,7 +181,7 @@ async def _unknown(run: Run, scope: Scope, span: str, use: Wire) -> ToolError:
         span=f"{span}/{use['id']}",
     )
     return ToolError(
-        "interrupted; outcome unknown. This call was cut off while it ran: it may have done all of its "
+        f"{OUTCOME_UNKNOWN} This call was cut off while it ran: it may have done all of its "
         "work, a part of it or nothing, and it was not run again. Look at how things stand before you "
         "repeat it."
     )
@@ -253,6 +286,7 @@ async def _effect(
             arguments=arguments,
             read_only=tool.read_only,
         )
+        run.open_calls[f"{span}/{call_id}"].started = True
         failpoint("tool.recorded")
         try:
             if tool.source == "subagent":  # what it waits for, it says itself

@@ -18,6 +18,7 @@ from ..schema.project import Subagent
 from .budget import Budget, OwnLimit
 from .context import Run
 from .conversation import Conversation
+from .dispatch import break_off
 from .pace import Places
 from .permissions import Rules
 from .ports import EndExecution, Tool, ToolContext, ToolError
@@ -96,17 +97,19 @@ class Delegation:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
+            await break_off(self._run, scope.span)
+            await conversation.complete()
             raise self._failed(
                 "TIMEOUT", f"It was not done after {timeout_s} s.", conversation.text
             ) from error
-        except OwnLimit as error:
-            if error.owner is not budget:
-                raise
-            raise self._failed(error.code, error.message, conversation.text) from error
         except EndExecution as error:
-            if error.code not in _ITS_OWN:
+            own = error.owner is budget if isinstance(error, OwnLimit) else error.code in _ITS_OWN
+            if not own:
                 raise
-            raise self._failed(error.code, error.message, conversation.text) from error
+            failure = self._failed(error.code, error.message, conversation.text)
+            if isinstance(failure, ToolError):  # else all is over, and whoever ends it says so
+                await break_off(self._run, scope.span)
+            raise failure from error
 
     def _failed(self, code: str, why: str, said: str) -> Exception:
         message = f"The subagent {self._subagent.name} failed ({code}): {why}"

@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.remembered import Spent
 from ..errors import UnreadableFile
 from ..failpoints import failpoint
-from . import failures, history
+from . import failures, history, unanswered
 from .live import Live, Stop
 
 _log = logging.getLogger(__name__)
@@ -55,18 +55,23 @@ async def _unsettled(live: Live) -> float:
         return 0.0
 
 
+async def last(live: Live, type: str, **fields: Any) -> None:
+    """The one ending event; before it, what is known of each tool call that has no result yet."""
+    await live.end(type, results=await unanswered.results(live), **fields)
+
+
 async def failed(live: Live, broken: failures.Broken, known: dict[str, Any]) -> None:
     """End it as failed: `error.json`, then the `error` event with what is known so far."""
     content = broken.as_file(turn=live.state.turns, **_place(live))
     await live.keep_error(content)
     failpoint("end.error_written")
-    await live.end("error", code=broken.code, message=broken.message, details=broken.details, **known)
+    await last(live, "error", code=broken.code, message=broken.message, details=broken.details, **known)
 
 
 async def stopped(live: Live, stop: Stop, known: dict[str, Any]) -> None:
     """End it as somebody wished, or leave it interrupted; one that waits for a person goes on waiting."""
     if stop.ending == "cancelled":
-        await live.end("cancelled", by=stop.by, **known)
+        await last(live, "cancelled", by=stop.by, **known)
     elif live.state.status != "waiting":
         await live.end("interrupted", why=stop.by, unsettled_cost_usd=await _unsettled(live))
     else:

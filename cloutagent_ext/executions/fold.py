@@ -26,6 +26,7 @@ which only the ledger says.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,12 +40,28 @@ from .account import Account
 MAIN = "main"
 
 
+@dataclass(frozen=True)
+class OpenCall:
+    """A tool call that the log tells of, and no result of it."""
+
+    span: str
+    agent: str
+    call_id: str
+    tool: str
+    since: float
+    """By the events' clock."""
+    sitting: int
+    """Which time the execution ran when it was made."""
+
+
 class Folded(ExecutionState):
     """A state that can take the next event: with what the fold remembers and nobody else needs."""
 
     _last_moment: float | None = PrivateAttr(default=None)
     _calls: dict[str, str] = PrivateAttr(default_factory=dict)
     """Open tool calls in the order they started: call id → what the step says."""
+    _unanswered: dict[str, OpenCall] = PrivateAttr(default_factory=dict)
+    """By span, in the order they were made; also those of earlier sittings."""
     _deaths: int = PrivateAttr(default=0)
     _sittings: int = PrivateAttr(default=0)
     _why: str | None = PrivateAttr(default=None)
@@ -79,6 +96,11 @@ class Folded(ExecutionState):
     def open_call(self) -> str | None:
         """Id of the tool call that was started last and has not come back, or None."""
         return next(reversed(self._calls), None)
+
+    @property
+    def unanswered(self) -> Mapping[str, OpenCall]:
+        """Calls without a result, by span, in the order they were made: whoever ends it says one of each."""
+        return self._unanswered
 
 
 def initial(spec: Spec) -> Folded:
@@ -184,11 +206,17 @@ def _text(state: Folded, event: Mapping[str, Any]) -> None:
 
 def _tool_call(state: Folded, event: Mapping[str, Any]) -> None:
     _step(state, event, event["tool"])
-    state._calls[event["call_id"]] = state.current_step or ""
+    call_id = event["call_id"]
+    state._calls[call_id] = state.current_step or ""
+    span = event.get("span", MAIN)
+    state._unanswered[span] = OpenCall(
+        span, event.get("agent", MAIN), call_id, event["tool"], state._last_moment or 0.0, state._sittings
+    )
 
 
 def _tool_result(state: Folded, event: Mapping[str, Any]) -> None:
     state._calls.pop(event["call_id"], None)
+    state._unanswered.pop(event.get("span", MAIN), None)
     if state._calls:
         state.current_step = next(reversed(state._calls.values()))
     else:

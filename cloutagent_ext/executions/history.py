@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.past import Past
-from ..engine.remembered import Spent
+from ..engine.remembered import PastCall, Spent
 from ..errors import Conflict
 from . import journal, logfile
 from .workspace import Workspace
@@ -37,6 +37,11 @@ async def check(past: Past, workspace: Workspace) -> None:
             "The workspace of this execution is gone, and its tools have worked in it. It cannot go on; "
             "cancel it, or run it anew."
         )
+
+
+async def calls(folder: Path) -> dict[str, PastCall]:
+    """The tool calls that its journal knows, by span. Raises as `read` does."""
+    return (await asyncio.to_thread(_fold, folder, ())).calls
 
 
 async def spent(folder: Path) -> list[Spent]:

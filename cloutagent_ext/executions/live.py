@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -159,13 +159,19 @@ class Live:
             self._observers.saw(self, event)
         return int(event["id"])
 
-    async def end(self, type: str, **fields: Any) -> None:
-        """Its last event for now, on the disk when this returns; a full disk has room kept for it."""
+    async def end(self, type: str, *, results: Sequence[JsonObject] = (), **fields: Any) -> None:
+        """Its last event for now, on the disk when this returns; a full disk has room kept for it.
+
+        `results`: fields of `tool_result` events that come before it.
+        """
         said = False
 
         async def last() -> None:
             nonlocal said
             if not said:
+                for result in results:
+                    if result["span"] in self.state.unanswered:  # the disk may take them the second time only
+                        self.say("tool_result", **result)
                 self.say(type, **fields)
                 said = True
                 if type == "complete":

@@ -103,7 +103,7 @@ class EventLog:
         if self.ended:
             raise RuntimeError(f"the log {self.path.parent.name} has ended; nothing can follow")
         event: JsonObject = {
-            "id": self.last_id + 1, "type": type, "ts": timestamp(self._now()),
+            "id": self.last_id + 1, "type": type, "ts": timestamp(self.now()),
             "agent": agent, "span": span, **fields,
         }  # fmt: skip
         record = line(event)[:-1]
@@ -114,7 +114,7 @@ class EventLog:
         self._wake()
         return event
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """The wall's time when this was opened and what has passed since.
 
         So the times of a log never go back and the time between two events is what it took,

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..engine.hooks import moments
 from ..engine.hooks.matchers import Matcher
+from ..engine.unfinished import is_unfinished
 from ..schema.base import JsonObject
 from ..schema.project import Hook
 from . import logfile
@@ -88,10 +89,15 @@ class _Reader:
     # ------------------------------------------------------------ tools
 
     def before_call(self, event: JsonObject) -> Moment | None:
-        if event["type"] != "tool_call":
+        call = event
+        if event["type"] == "approval" and event.get("input") is not None and event["span"] in self._calls:
+            call = self._calls[
+                event["span"]
+            ]  # a person wrote other arguments, which hooks are asked about too
+        elif event["type"] != "tool_call":
             return None
-        fields = moments.call(event["tool"], event["call_id"], event["input"])
-        return Moment(event["id"], event["agent"], fields, event["call_id"], event["tool"])
+        fields = moments.call(call["tool"], event["call_id"], event["input"])
+        return Moment(event["id"], event["agent"], fields, event["call_id"], call["tool"])
 
     def after_call(self, event: JsonObject) -> Moment | None:
         return self._result(event, failed=False)
@@ -106,6 +112,8 @@ class _Reader:
         call = self._calls.get(event["span"])
         if call is None:
             return None
+        if failed and is_unfinished(event["output"]):
+            return None  # no hook was told of it: it has not failed by itself
         said = "\n".join(part.get("text", "") for part in event["output"])
         duration_ms = event["duration_ms"]
         fields = moments.call(event["tool"], event["call_id"], call["input"]) | (

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..engine.unfinished import is_unfinished
 from ..schema.execution import Spec, Usage
 from ..schema.trace import Moment, Span, SpanKind, SpanStatus
 from .spans import Event, Spans, added, earlier, moment, ms_between, short, spent, usage_of
@@ -253,15 +254,17 @@ class TraceFold:
         path = event["span"]
         for ended in [each for each in self._silent if each.startswith(f"{path}/")]:
             self._settle(ended, "SUBAGENT_FAILED" if event["is_error"] else None)
+        cut_off = event["is_error"] and is_unfinished(event["output"])
         if (span := self._open.pop(path, None)) is not None:
             if event["is_error"]:
-                span.attributes["error.type"] = "tool_error"
-            self._spans.end(span, event["ts"], "error" if event["is_error"] else "ok")
+                span.attributes["error.type"] = "interrupted" if cut_off else "tool_error"
+            status: SpanStatus = "interrupted" if cut_off else "error" if event["is_error"] else "ok"
+            self._spans.end(span, event["ts"], status, "It did not come to its end." if cut_off else "")
         agent = self._agents.get(event.get("agent", "main"))
         if agent is None:
             return
         agent.calls.discard(path)
-        if not agent.calls and agent.call is None:
+        if not agent.calls and agent.call is None and not cut_off:  # else it may be the end
             self._ask(agent, event)
 
     def _approval_required(self, event: Event) -> None:

@@ -317,7 +317,7 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
         }
         if outcome.status == "completed":
             known["result"] = known["result"] or Result().model_dump()
-            await live.end("complete", **known)
+            await endings.last(live, "complete", **known)
             failpoint("end.synced")
             return
         broken = failures.of_outcome(outcome)

@@ -164,6 +164,7 @@ def test_a_server_that_is_told_to_end_leaves_no_process_and_each_execution_one_f
                 "a call that had begun is not repeated, and its end is told",
                 events(server, each)[-4:],
             )
+            assert told_of["complete"] == 1, ("nothing keeps it from going on", events(server, each)[-4:])
             ids = [event["id"] for event in events(server, each)]
             assert ids == list(range(1, len(ids) + 1))
         assert not any(processes(executions).values())

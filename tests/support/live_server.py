@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.answered import unanswered
+
 START_S = 100
 STOP_S = 60
 
@@ -162,6 +164,7 @@ def live_server(
         yield server
     finally:
         stop(process)
+    assert unanswered(data) == []
 
 
 def _wait_until_up(server: LiveServer) -> None:

@@ -163,7 +163,8 @@ async def test_limits_of_a_middle_subagent_hold_for_those_below_it(tmp_path):
         outcome = await bench.run(definition, tools=[Echo()])
     assert outcome.result.text == "end"
     ended = [event["span"] for event in bench.log.of("tool_result") if event["is_error"]]
-    assert ended == [f"main/1/{bench.log.of('tool_call')[0]['call_id']}"]
+    outer, inner = (event["span"] for event in bench.log.of("tool_call")[:2])
+    assert ended == [inner, outer], "the delegation below it was broken off with it"
     depths = {event["agent"]: event["span"].count("#") for event in bench.log.of("agent_start")}
     assert depths == {"main": 0, "helper#1": 1, "deep#1": 2}
 
@@ -305,3 +306,40 @@ async def test_two_subagents_side_by_side_queue_in_order_each_for_its_own_places
         assert [event["agent"] for event in mine] == [f"{name}#{n}" for n in range(1, 5)]
         assert [event["prompt"] for event in mine] == [f"{name} {n}" for n in range(4)]
     assert [agent for agent in order if agent.startswith("other")] == [f"other#{n}" for n in range(1, 5)]
+
+
+async def test_what_a_subagent_had_begun_when_its_time_was_over_is_said_to_be_unknown(tmp_path):
+    """Its caller goes on: in the log no call of it and no agent stays open."""
+
+    async def forever(arguments, context):
+        await asyncio.Event().wait()
+
+    def script(body, number):
+        match who(body):
+            case "helper":
+                return Calls([("echo", {}), ("agent__deep", {"prompt": "deeper"})], ids=["e", "d"])
+            case "deep":
+                return Call("echo", {}, id="e")
+        return Call("agent__helper", {"prompt": "go"}, id="h") if number == 0 else Say("end")
+
+    definition = {
+        "subagents": [
+            subagent("helper", tools=["echo"], subagents=["deep"], limits={"timeout_s": 1}),
+            subagent("deep", tools=["echo"]),
+        ]
+    }
+    async with MessagesApi(script) as api, live(api.url, tmp_path) as bench:
+        outcome = await bench.run(definition, tools=[Echo(action=forever)])
+    assert outcome.result.text == "end"
+    calls, results = (
+        [event["span"] for event in bench.log.of(kind)] for kind in ("tool_call", "tool_result")
+    )
+    assert results == calls[::-1], "each once, those of the inner agents first"
+    said = [event["output"][0]["text"] for event in bench.log.of("tool_result")]
+    assert all(text.startswith("interrupted; outcome unknown. Its agent was broken off") for text in said[:3])
+    assert "TIMEOUT" in said[3]
+    done = {
+        f"{each['span']}/{each['call_id']}" for each in bench.journal.records if each["kind"] == "tool_done"
+    }
+    assert done == set(calls), "a resume knows it, too"
+    assert [event["agent"] for event in bench.log.of("agent_complete")] == ["helper#1", "main"]

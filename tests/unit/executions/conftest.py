@@ -16,6 +16,7 @@ from cloutagent_ext.schema.execution import Accepted, ExecuteRequest, ExecutionS
 from cloutagent_ext.schema.project import Agent, Definition
 from cloutagent_ext.services import Services, build
 from cloutagent_ext.settings import Settings
+from tests.support.answered import unanswered
 from tests.support.messages_api import MessagesApi
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ async def open_office(tmp_path: Path) -> AsyncIterator[Opens]:
     yield open_
     for office in offices:
         await office.services.stop(0)
+    assert await asyncio.to_thread(unanswered, tmp_path / "data") == []
 
 
 @pytest.fixture
