@@ -226,7 +226,7 @@ async def test_stop_works_at_once_while_it_waits(office: Office, promised: Promi
         ended = await office.executions.wait(state.execution_id)
     assert (ended.status, ended.approvals, office.executions.running) == ("cancelled", [], 0)
     types = [event["type"] for event in await office.events(state.execution_id)]
-    assert types[-2:] == ["waiting", "cancelled"]
+    assert types[-3:] == ["waiting", "tool_result", "cancelled"]
     with pytest.raises(Conflict):
         await office.executions.decide(state.execution_id, state.approvals[0].call_id, ALLOW)
 
