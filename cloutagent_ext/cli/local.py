@@ -192,10 +192,7 @@ class LocalDesk:
     async def restore(self, backup: str, project: str | None) -> Restored:
         if project is not None and not is_id(project):
             project = await self._services.store.resolve(project)
-
-        async def busy(project_id: str) -> bool:
-            return bool(await self._services.executions.unfinished(project_id))
-
+        busy = self._services.executions.busy
         with self._audited("backup.restore", name=backup, project_id=project or "all"):
             return await self._services.backups.restore(backup, project_id=project, busy=busy)
 

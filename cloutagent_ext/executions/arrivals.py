@@ -98,6 +98,7 @@ class Arrivals:
 
     async def _whole(self, work: Callable[[], Coroutine[Any, Any, _Answer]], name: str) -> _Answer:
         """Do it in a task of ours: a caller that goes away must not leave half an arrival."""
+        await self._fates.settled()
         if self._fates.read_only:
             raise Unavailable(self._fates.read_only, code="READ_ONLY")
         if self._scheduler.stopping:

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from ..errors import Unavailable
+from ..errors import CloutError, Unavailable
 from ..schema.execution import ExecutionState
 from . import recovery
 from .live import Live, Order
 from .records import Records
 from .scheduler import Scheduler
 from .workspace import Workspace
+
+_log = logging.getLogger(__name__)
 
 UNFINISHED = frozenset({"queued", "running", "waiting"})
 """Statuses in which somebody must own an execution."""
@@ -46,13 +49,26 @@ class Fates:
         """What the start had to decide is decided, or is not this process's to decide."""
         self._decided.set()
 
+    async def settled(self) -> None:
+        """Return when the start has decided (or takes too long): before that whatever somebody asks about,
+        or brings, would go before those that have waited for longer."""
+        if not self._decided.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DECISION_S):
+                    await self._decided.wait()
+
     async def give_all(self) -> None:
         """Give everything that nobody owns its fate, oldest first; `pump` starts what may start."""
         found = [(each, self._records.folder(project, each)) for each, project in await self._records.ids()]
         left = [folder for _, folder in await recovery.orphans(found)]
         async with self._taking_over:
-            for live in await recovery.take_over(left, self._adopt):
-                await self._give(live)
+            taken = await recovery.take_over(left, self._adopt)
+            self._scheduler.resting = True  # until all are back: who goes first is decided among all
+            try:
+                for live in taken:
+                    await self._give_or_leave(live)
+            finally:
+                self._scheduler.resting = False
 
     async def state(self, execution_id: str, *, listed: bool = False) -> ExecutionState:
         """How it stands, once it has its fate if nobody owned it. Raises NotFound, UnreadableFile.
@@ -99,6 +115,7 @@ class Fates:
         """`hold`; inside the block nobody else of this process takes over anything. Raises as that."""
         if await self._here(execution_id) is None:
             await self._records.find(execution_id)
+            await self.settled()
         async with self._taking_over:
             yield await self._here(execution_id) or await self._taken(execution_id)
 
@@ -131,6 +148,7 @@ class Fates:
 
     async def _take_over(self, folder: Path) -> bool:
         """Give what nobody owns its fate; whether there was anything to do."""
+        await self.settled()
         if self.read_only:
             return False
         async with self._taking_over:
@@ -140,6 +158,15 @@ class Fates:
             for live in found:
                 await self._give(live)
         return bool(found)
+
+    async def _give_or_leave(self, live: Live) -> None:
+        """One that cannot get its fate, on a full disk say, keeps no other from coming back."""
+        try:
+            await self._give(live)
+        except (CloutError, OSError) as error:
+            _log.error("Execution %s has no fate yet; the next start looks again: %s", live.id, error)
+            with contextlib.suppress(CloutError, OSError):
+                await self._scheduler.release(live)
 
     async def _give(self, live: Live) -> None:
         """What becomes of one whose server is gone."""

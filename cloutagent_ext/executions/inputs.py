@@ -10,6 +10,7 @@ moves them to their places in its workspace before it begins. Not here: how byte
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
@@ -22,8 +23,10 @@ from typing import BinaryIO
 
 from ..engine.tools import beneath
 from ..errors import InvalidRequest, TooLarge
+from ..scarcity import is_scarce
 from ..schema.base import timestamp
 from ..schema.execution import InputFile, Upload
+from .reserve import is_full
 
 KEPT_S = 24 * 3600.0
 MAX_BYTES = 200 * 1024 * 1024
@@ -53,8 +56,7 @@ class Inputs:
 
     async def drop(self, execution_id: str) -> None:
         """Of an execution that was not accepted after all."""
-        folder = self._gathered(execution_id)
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(_forget, self._gathered(execution_id))
 
     async def take_over(self, files: Sequence[InputFile], source_id: str, execution_id: str) -> None:
         """Copy what was gathered for an execution that never began to one that begins in its place."""
@@ -122,10 +124,13 @@ class Inputs:
                 else:
                     self._copy(str(each.contents_path), folder / str(index))
             except (ValueError, beneath.Refused, OSError) as error:
+                if is_full(error) or is_scarce(error):  # the server's want, no fault of what was asked for
+                    _forget(folder)
+                    raise
                 said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 problems.append({"path": f"files.{index}", "message": said})
         if problems:
-            shutil.rmtree(folder, ignore_errors=True)
+            _forget(folder)
             raise InvalidRequest(
                 f"The file {files[int(problems[0]['path'].split('.')[1])].path!r} cannot be given to the "
                 f"execution: {problems[0]['message']}.",
@@ -174,6 +179,12 @@ class Inputs:
             with beneath.located(str(workspace), _parts_of(each.path), make=True) as (directory, name):
                 os.replace(source, name, dst_dir_fd=directory)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # there is more in it than inputs
+        folder.parent.rmdir()
 
 
 def _parts_of(path: str) -> tuple[str, ...]:

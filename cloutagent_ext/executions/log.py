@@ -171,7 +171,8 @@ class EventLog:
 
     async def batches(self, from_event: int = 1) -> AsyncGenerator[list[bytes], None]:
         """Like `cursor`, with all lines at hand at once: for those who send them on in one write."""
-        next_id, offset, pause = max(1, from_event), None, _POLL_S[0]
+        next_id, pause = max(1, from_event), _POLL_S[0]
+        offset: int | None = None
         while True:
             newer = self.last_id - next_id + 1
             if self._live and 0 < newer <= len(self._tail):
@@ -221,12 +222,12 @@ class EventLog:
 
     async def _read(
         self, next_id: int, offset: int | None, limit: int | None = None
-    ) -> tuple[list[bytes], int]:
+    ) -> tuple[list[bytes], int | None]:
         try:
             found = await asyncio.to_thread(logfile.read, self.path, next_id, offset, limit=limit)
         except FileNotFoundError:  # deleted, with its execution: nothing will follow
             self.ended = True
-            return [], offset or 0
+            return [], offset
         if not self._live and found.lines:
             self.last_id = max(self.last_id, next_id + len(found.lines) - 1)
             self.ended = self.ended or found.last_type in ENDINGS

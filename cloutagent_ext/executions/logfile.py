@@ -74,7 +74,8 @@ class Read:
     """Events `first`, `first + 1`, … as JSON, and where the next one begins."""
 
     lines: list[bytes]
-    offset: int
+    offset: int | None
+    """None where the event before the wanted one is not there yet, so that nobody knows."""
     last_type: str | None
     """Type of the last of them."""
 
@@ -91,6 +92,7 @@ def read(path: Path, next_id: int, offset: int | None = None, *, limit: int | No
         searching = offset is None
         if offset is None:
             offset = _find(fd, os.fstat(fd).st_size, next_id)
+        before = 0
         lines: list[bytes] = []
         last_type = None
         while not lines:
@@ -100,8 +102,8 @@ def read(path: Path, next_id: int, offset: int | None = None, *, limit: int | No
             for line in data[:-1].split(b"\n"):
                 if limit is not None and len(lines) >= limit:
                     break
-                if searching and (id_of(line) or 0) < next_id:  # damage before the place is not ours to judge
-                    offset += len(line) + 1
+                if searching and (passed := id_of(line) or 0) < next_id:  # damage there is not ours to judge
+                    offset, before = offset + len(line) + 1, passed
                     continue
                 searching = False
                 try:
@@ -113,7 +115,8 @@ def read(path: Path, next_id: int, offset: int | None = None, *, limit: int | No
                 lines.append(event)
                 last_type = found.get("type")
                 offset += len(line) + 1
-        return Read(lines, offset, last_type)
+        # Who waits for an event further on searches again: others will come before it.
+        return Read(lines, None if searching and before != next_id - 1 else offset, last_type)
     finally:
         os.close(fd)
 

@@ -186,9 +186,11 @@ class Executions:
         """
         self._scheduler.start()
         self.books.start(recover=recover, read_only=self.read_only is not None)
-        if recover and not self.read_only:
-            await self._fates.give_all()
-        self._fates.decided()
+        try:
+            if recover and not self.read_only:
+                await self._fates.give_all()
+        finally:
+            self._fates.decided()
         self._scheduler.pump()
 
     async def stop(self, grace_s: float | None = None) -> None:

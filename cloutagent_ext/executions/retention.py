@@ -127,13 +127,17 @@ class Retention:
         await self._clear_litter()
         if not self._keeps_s:
             return 0
-        gone = 0
+        gone, stuck = 0, list[str]()
         for execution_id in await self._ledger.ended_before(self._now() - self._keeps_s):
             try:
                 async with self.turn(execution_id):
                     gone += await self._let_go(execution_id)
             except (NotFound, Expired):
                 continue  # gone meanwhile: deleted, or another server sweeps
+            except OSError as error:  # its folder is in the way of nobody's that is younger
+                stuck.append(f"{execution_id}: {error}")
+        if stuck:
+            _log.warning("%d old executions could not be removed, the first: %s", len(stuck), stuck[0])
         if gone:
             _log.info("%d executions have expired; the ledger keeps their summaries", gone)
         return gone
@@ -178,8 +182,11 @@ class Retention:
 
     async def _clear_litter(self) -> None:
         """Remove what nobody can find any more: half-removed folders, workspaces without an execution."""
+        folders = await self._records.folders()
+        if not folders:
+            return  # or the disk with the projects is not there: their workspaces may lie on another one
         kept = {each for each, _ in await self._records.ids()}
-        await asyncio.to_thread(self._clear, kept, await self._records.folders(), self._now())
+        await asyncio.to_thread(self._clear, kept, folders, self._now())
 
     def _clear(self, kept: set[str], folders: list[Path], now: float) -> None:
         for executions in folders:

@@ -61,6 +61,8 @@ class Scheduler:
         self._kick = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
         self.stopping = False
+        self.resting = False
+        """Nobody starts for now: those that were left are still coming back."""
 
     @property
     def live(self) -> Mapping[str, Live]:
@@ -192,6 +194,9 @@ class Scheduler:
 
     async def give_up(self, live: Live, message: str) -> None:
         """End an interrupted one that must not go on."""
+        if live.stop is not None:
+            return  # cancelled in the same moment
+        live.stop = Stop("interrupted", "it must not go on")  # a cancel comes too late
         try:
             await endings.failed(live, Broken("INTERRUPTED", message), await endings.known(live))
         finally:
@@ -215,7 +220,7 @@ class Scheduler:
 
     def pump(self) -> None:
         """Start whoever may start, end who has waited too long, and tell the others their place."""
-        if self.stopping:
+        if self.stopping or self.resting:
             return
         now = self._clock.monotonic()
         for execution_id in self._line.overdue(now):

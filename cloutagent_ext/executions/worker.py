@@ -330,6 +330,8 @@ async def _end(live: Live, run: asyncio.Task[Outcome], duration_ms: int, mask: M
             return
         if isinstance(error, CannotGoOn):
             await live.end("interrupted", why=str(error))
+            if live.stop is not None:  # asked for while that was brought to the disk
+                await endings.stopped(live, live.stop, known)
             return
         broken = failures.of_exception(
             error or RuntimeError("the run was cancelled by nobody"), mask, live.id

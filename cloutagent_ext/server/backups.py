@@ -38,8 +38,5 @@ async def read_backup(call: Endpoint, name: str) -> None:
 async def restore_backup(call: Endpoint, name: str, body: RestoreRequest) -> Reply:
     """One project, or all. Keys revoked since stay revoked; nothing starts before somebody trusts it."""
     call.noted["project_id"] = body.project or "all"
-
-    async def busy(project_id: str) -> bool:
-        return bool(await call.services.executions.unfinished(project_id))
-
+    busy = call.services.executions.busy
     return Reply(await call.services.backups.restore(name, project_id=body.project, busy=busy))

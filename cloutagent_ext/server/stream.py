@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..schema.execution import ExecutionState
     from .handler import Endpoint
 
+_LOOK_AGAIN_S = 0.2
+"""Pause before one that was let go of is looked for again."""
+
 
 async def stream_execution(call: Endpoint, execution_id: str, query: StreamQuery) -> Reply | None:
     """From `from_event`, or from the one after `Last-Event-ID`, on and live until the end."""
@@ -121,13 +124,20 @@ class _Watched:
     async def _events(self, execution_id: str, from_event: int) -> None:
         head = b'data: {"execution_id": "%b", "event": ' % execution_id.encode()
         try:
-            log = await self._executions.log(execution_id)
-            async with aclosing(log.batches(from_event)) as batches:
-                async for lines in batches:
-                    await self._next.put(b"".join(head + line + b"}\n\n" for line in lines))
+            while not await self._sent(head, log := await self._executions.log(execution_id), from_event):
+                # Let go of, and not over: whoever goes on with it writes it through another log.
+                from_event = max(from_event, log.last_id + 1)
+                await asyncio.sleep(_LOOK_AGAIN_S)
         except (NotFound, Expired, UnreadableFile) as error:
             # One log that is gone or damaged must not cost the tab all others.
             await self._next.put(_frame({"execution_id": execution_id, **error.envelope()}))
+
+    async def _sent(self, head: bytes, log: EventLog, from_event: int) -> bool:
+        """Send what `log` holds and gets; whether nothing can follow."""
+        async with aclosing(log.batches(from_event)) as batches:
+            async for lines in batches:
+                await self._next.put(b"".join(head + line + b"}\n\n" for line in lines))
+        return log.ended
 
 
 def _state_frame(state: ExecutionState) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..errors import Conflict, NotFound
+from ..errors import NotFound
 from ..schema.query import VersionQuery
 from ..schema.versions import TrustConfirm, VersionCreate
 from .reply import Reply
@@ -44,10 +44,12 @@ async def read_version(call: Endpoint, project_id: str, version: str) -> Reply:
 
 async def restore_version(call: Endpoint, project_id: str, version: str, body: Nothing) -> Reply:
     """A new version that is what `version` was; not while executions run or wait."""
-    if await call.services.executions.unfinished(project_id):
-        raise Conflict("Executions of this project wait or run; let them end or cancel them, then restore.")
     stored = await call.services.store.restore(
-        project_id, _number(version), author=call.caller().author, if_match=call.header("If-Match")
+        project_id,
+        _number(version),
+        author=call.caller().author,
+        busy=call.services.executions.busy,
+        if_match=call.header("If-Match"),
     )
     await call.services.prune_versions(project_id)
     return Reply(stored.project, etag=stored.etag)

@@ -30,7 +30,7 @@ from ..schema.base import timestamp
 from . import backup_file, restore
 from .backup_file import BackupFile
 from .commit import recover
-from .shelf import BACKUPS_LOCK, DELETED, REPLACED, Shelf, is_id
+from .shelf import BACKUPS_LOCK, DELETED, REPLACED, Busy, Shelf, is_id, must_rest
 from .writer import lock_path
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ _NAME = re.compile(BACKUP_NAME)
 _DAILY = re.compile(r"backup-(\d{4}-\d{2}-\d{2})\.zip")
 
 log = logging.getLogger("cloutagent.store")
-Busy = Callable[[str], Awaitable[bool]]
 
 
 def local_now() -> datetime:
@@ -112,23 +111,18 @@ class Backups:
     async def restore(self, name: str, *, project_id: str | None, busy: Busy) -> Restored:
         """Put one project, or all of the backup, back; what that replaces is kept as `replaced-…`.
 
-        `busy` says of a project whether executions of it are unfinished. Raises `NotFound`,
-        `Conflict` (busy; then nothing is changed), `BadArchive` (nothing is changed).
+        `busy` is asked of each project before anything is changed, and once more in the moment of its
+        change: one that begins in between is not put on another ground. Raises `NotFound`, `Conflict`
+        (busy, or what stands in the way), `BadArchive` (nothing is changed).
         """
         # Open to the end: the clock may let go of its name before the last project is back.
         file = await asyncio.to_thread(self._open, name)
         try:
-            ids = await asyncio.to_thread(self._check, file, project_id)
-            for each in ids:
-                if await busy(each):
-                    raise Conflict(
-                        "Executions of a project to be restored wait or run; cancel them first.",
-                        project_id=each,
-                    )
+            ids = await asyncio.to_thread(self._check, file, project_id, busy)
             kept = []
             for each in ids:
                 replaced = await self._store.in_turn(
-                    each, partial(self._restore, os.dup(file.fileno()), each)
+                    each, partial(self._restore, os.dup(file.fileno()), each, busy)
                 )
                 kept += [replaced] if replaced else []
                 try:
@@ -264,7 +258,7 @@ class Backups:
 
     # ------------------------------------------------------------ restoring
 
-    def _check(self, file: BinaryIO, project_id: str | None) -> list[str]:
+    def _check(self, file: BinaryIO, project_id: str | None, busy: Busy) -> list[str]:
         """Ids to restore, after every byte of them was read and nothing is in the way of any."""
         with BackupFile(file) as backup:
             ids = sorted(each for each in backup.projects if is_id(each))
@@ -274,9 +268,10 @@ class Backups:
             for each in ids:
                 backup.verify(each)
                 restore.judge(self._projects / each, backup, each)
+                must_rest(self._projects / each, busy, "restore")
         return ids
 
-    def _restore(self, descriptor: int, project_id: str) -> str | None:
+    def _restore(self, descriptor: int, project_id: str, busy: Busy) -> str | None:
         """Name of the backup of what was replaced; None where nothing was there. Closes `descriptor`."""
         folder = self._projects / project_id
         with (
@@ -290,7 +285,11 @@ class Backups:
                     recover(folder)
                 kept = self._shelf.keep(folder, project_id, REPLACED)
                 self._shelf.forget_counter(project_id)
-                restore.over(folder, backup, project_id)
+                try:
+                    restore.over(folder, backup, project_id, lambda: must_rest(folder, busy, "restore"))
+                except Conflict:  # nothing was replaced
+                    durable.remove(self._folder / kept)
+                    raise
                 return kept
             self._shelf.forget_counter(project_id)
             self._shelf.appear(

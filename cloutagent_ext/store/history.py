@@ -19,6 +19,7 @@ from . import layout, project_files, tree, trust, versions
 from .commit import commit, drop
 from .held import Held
 from .layout import Loaded
+from .shelf import Busy, must_rest
 from .tree import METADATA, VIEW
 from .writer import Writer, check_match, prune_folders
 
@@ -110,16 +111,22 @@ class History:
             return row(made.newest)
 
     def restore(
-        self, project_id: str, number: int, *, author: str | None, if_match: str | None = None
+        self, project_id: str, number: int, *, author: str | None, busy: Busy, if_match: str | None = None
     ) -> Loaded:
         """Make the project what it was in version `number`, as a new version; view state stays.
 
-        What waits to become a version (a draft, a hand edit) becomes one first. Raises `NotFound`,
-        `UnreadableFile` (a digest differs), `PreconditionFailed`, `Conflict` (something that is no
-        project file lies where one must go).
+        What waits to become a version (a draft, a hand edit) becomes one first. `busy` is asked in the
+        moment of the change, too. Raises `NotFound`, `UnreadableFile` (a digest differs),
+        `PreconditionFailed`, `Conflict` (executions are unfinished, or something that is no project file
+        lies where one must go).
         """
+
+        def rest() -> None:
+            must_rest(held.folder, busy, "restore")
+
         with self._writer.held(project_id) as held:
             check_match(held, if_match)
+            rest()
             content = versions.read(held.folder, number)
             versions.files_root(held.folder, number)
             source = versions.record(held.folder, number)
@@ -131,7 +138,7 @@ class History:
             if VIEW in held.loaded.tree:
                 content = content | {VIEW: held.loaded.tree[VIEW]}
             made = self._writer.make_version(
-                held, content, held.loaded.metadata, author=author, source=source
+                held, content, held.loaded.metadata, author=author, source=source, last_look=rest
             )
             for path in held.files.keys() - source.files().keys():
                 prune_folders(held.folder, path)

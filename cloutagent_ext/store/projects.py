@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -226,18 +227,15 @@ class ProjectStore:
         self, project_id: str, *, limit: int = 100, cursor: str | None = None
     ) -> Page[VersionRow]:
         """Its versions, newest first. Raises `NotFound`, `InvalidRequest` (a bad cursor)."""
-        folder = self._folder(project_id)
-        return await asyncio.to_thread(lambda: history.page(folder, limit=limit, cursor=cursor))
+        return await asyncio.to_thread(history.page, self._folder(project_id), limit=limit, cursor=cursor)
 
     async def read_version(self, project_id: str, version: int) -> Version:
         """One version with its definition, checked. Raises `NotFound`, `UnreadableFile`."""
-        folder = self._folder(project_id)
-        return await asyncio.to_thread(lambda: history.read(folder, version))
+        return await asyncio.to_thread(history.read, self._folder(project_id), version)
 
     async def diff(self, project_id: str, before: int, after: int) -> VersionDiff:
         """What differs between two versions. Raises `NotFound`, `UnreadableFile`."""
-        folder = self._folder(project_id)
-        return await asyncio.to_thread(lambda: history.compare(folder, before, after))
+        return await asyncio.to_thread(history.compare, self._folder(project_id), before, after)
 
     async def make_version(
         self, project_id: str, *, label: str | None = None, author: str | None = None
@@ -248,17 +246,20 @@ class ProjectStore:
         )
 
     async def restore(
-        self, project_id: str, version: int, *, author: str | None = None, if_match: str | None = None
+        self,
+        project_id: str,
+        version: int,
+        *,
+        author: str | None = None,
+        busy: Busy = lambda _: False,
+        if_match: str | None = None,
     ) -> Stored:
         """Definition and files of `version` again, as a new version.
 
-        That no execution is unfinished is the caller's check. Raises `NotFound`, `UnreadableFile`,
-        `PreconditionFailed`, `Conflict`.
+        Raises `NotFound`, `UnreadableFile`, `PreconditionFailed`, `Conflict` (executions are `busy`).
         """
-        return await self._changed(
-            project_id,
-            lambda: self._history.restore(str(project_id), version, author=author, if_match=if_match),
-        )
+        restore = partial(self._history.restore, str(project_id), version, author=author, busy=busy)
+        return await self._changed(project_id, lambda: restore(if_match=if_match))
 
     async def publish(self, project_id: str, version: int) -> Stored:
         """From now on calls with a key run `version`. Raises `NotFound`, `UnreadableFile`."""

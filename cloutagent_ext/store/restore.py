@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import durable
@@ -44,8 +45,11 @@ def judge(folder: Path, backup: BackupFile, project_id: str) -> None:
             _must_fit(folder, path)
 
 
-def over(folder: Path, backup: BackupFile, project_id: str) -> None:
-    """Make the existing project in `folder` what the backup says. Raises `Conflict`, `NewerFormat`."""
+def over(folder: Path, backup: BackupFile, project_id: str, last_look: Callable[[], None]) -> None:
+    """Make the existing project in `folder` what the backup says. Raises `Conflict`, `NewerFormat`.
+
+    `last_look` may still refuse, by raising, when all that takes time is done.
+    """
     recover(folder)
     entries = _entries(backup, project_id)
     taken = versions.numbers(folder)
@@ -54,7 +58,7 @@ def over(folder: Path, backup: BackupFile, project_id: str) -> None:
     wanted = _wanted(folder, entries)
     for path in wanted:
         _must_fit(folder, path)
-    with commit(folder) as staging:
+    with commit(folder, last_look) as staging:
         for number in sorted({_number(path) for path in old} - set(taken) - {None}, key=str):
             place = versions.path_of(int(number or 0))
             _fill(staging.batch, staging.place(place), backup, old, f"{place}/")

@@ -50,9 +50,12 @@ Busy = Callable[[Path], bool]
 """Whether any of the executions in a project's folder for them is unfinished. Blocking."""
 
 
-def _must_rest(folder: Path, busy: Busy) -> None:
+def must_rest(folder: Path, busy: Busy, what: str) -> None:
+    """Raise Conflict where executions of the project in `folder` are unfinished; `what` is to be done."""
     if busy(folder / EXECUTIONS):
-        raise Conflict("Executions of this project wait or run; cancel them before you delete it.")
+        raise Conflict(
+            f"Executions of this project wait or run; let them end or cancel them before you {what} it."
+        )
 
 
 def is_id(text: str) -> bool:
@@ -173,12 +176,12 @@ class Shelf:
                 raise NotFound("There is no such project.")
             with suppress(UnreadableFile):  # zipped as it lies there
                 recover(folder)
-            _must_rest(folder, busy)
+            must_rest(folder, busy, "delete")
             kept = self.keep(folder, project_id, DELETED)
             try:
                 durable.rename(folder, nameless)
                 try:
-                    _must_rest(nameless, busy)
+                    must_rest(nameless, busy, "delete")
                 except Conflict:
                     durable.rename(nameless, folder)
                     raise

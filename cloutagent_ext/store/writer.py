@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -233,18 +233,25 @@ class Writer:
         author: str | None,
         label: str | None = None,
         source: versions.Record | None = None,
+        last_look: Callable[[], None] = lambda: None,
     ) -> Held:
         """Commit `content` together with a snapshot of it, as the next version.
 
-        `source`: the version whose project files become the live ones in the same commit.
+        `source`: the version whose project files become the live ones in the same commit. `last_look` may
+        refuse, by raising, when all that takes time is done.
         """
+
+        def look() -> None:
+            held.check()
+            last_look()
+
         folder = held.folder
         definition = layout.parse(content).definition
         # A checkout may bring back an older metadata.json; a number is never given twice.
         taken = versions.numbers(folder)
         version = max(metadata.version, taken[-1]) + 1 if taken else metadata.version
         now = timestamp()
-        with commit(folder, held.check) as staging:
+        with commit(folder, look) as staging:
             metadata = metadata.model_copy(update={"version": version, "updated_at": now, "content": None})
             copied = self._stage_files(staging, version, held, source)
             digest = layout.content_digest(content, copied)

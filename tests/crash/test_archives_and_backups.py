@@ -24,7 +24,7 @@ ARCHIVE = zipped([("files/a.csv", b"1")])
 NAME = "backup-2026-01-01.zip"
 
 
-async def idle(_: str) -> bool:
+def idle(_: Path) -> bool:
     return False
 
 

@@ -99,6 +99,13 @@ async def test_every_wrong_field_is_named_with_its_path(server: Caller) -> None:
     fields = {field["path"]: field["message"] for field in response.json()["error"]["details"]["fields"]}
     assert set(fields) == {"agent.maxTokens", "agent.effort"}
     assert "max_tokens" in fields["agent.maxTokens"]
+    old = {"input": "Go.", "limits": {"maxCost": 1, "timeout": 60}, "temperature": 0}
+    response = await server.call("POST", f"projects/{project['id']}/execute", json=old)
+    fields = {field["path"]: field["message"] for field in response.json()["error"]["details"]["fields"]}
+    new = {"input": "prompt", "limits.maxCost": "max_cost_usd", "limits.timeout": "timeout_s"}
+    new["temperature"] = "effort"
+    assert set(fields) == set(new)
+    assert all(name in fields[path] for path, name in new.items()), fields
 
 
 async def test_server_made_fields_are_never_taken_from_a_body(server: Caller) -> None:
@@ -125,8 +132,12 @@ async def test_query_arguments_are_checked_and_labs_time_stamp_is_not_one(server
     for query in ("limt=5", "limit=five", "limit=0", "limit=1&limit=2", "q=%ff", "cursor=" + "x" * 2000):
         response = await server.call("GET", f"projects?{query}")
         assert (response.status_code, code(response)) == (400, "INVALID_REQUEST"), query
-    clamped = await server.call("GET", "projects?limit=1000000")
-    assert clamped.status_code == 200, "a wish for more is clamped, not refused"
+    project = await server.create()
+    execution = await server.execute(project["id"])
+    await server.ended(execution)
+    for path in ("projects", "executions", f"executions/{execution}/events", f"executions/{execution}/trace"):
+        clamped = await server.call("GET", f"{path}?limit=1000000")
+        assert clamped.status_code == 200, "a wish for more is clamped, not refused"
 
 
 async def test_an_id_that_is_none_is_404_whatever_it_tries(server: Caller) -> None:

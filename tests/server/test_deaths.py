@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import json
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,8 @@ import pytest
 from cloutagent_ext.store.projects import ProjectStore
 from tests.crash.nursery import PROJECT
 from tests.crash.oracles import oracles
-from tests.crash.test_failpoints import RUN, Script
-from tests.support.live_server import LiveServer, live_server
+from tests.crash.test_failpoints import CANCEL, RECOVER, RUN, Script
+from tests.support.live_server import LiveServer, arguments, bare_environment, free_port, live_server
 from tests.support.messages_api import MessagesApi
 from tests.support.messages_thread import messages_api
 from tests.support.patience import Promised
@@ -30,11 +32,14 @@ LONG = [point for point in RUN if not point.startswith("save.") and point not in
 SIGNALLED = ["accept.synced", "model.half", "tool.spawned", "subagent.named", "end.told"]
 
 
+def options(api: MessagesApi) -> list[str]:
+    return [f"--CloutAgent.base_url={api.url}", "--CloutAgent.api_key=test-key"]
+
+
 def served(folder: Path, api: MessagesApi, **more: Any) -> Any:
     return live_server(
         folder / "server",
-        f"--CloutAgent.base_url={api.url}",
-        "--CloutAgent.api_key=test-key",
+        *options(api),
         data_dir=folder / "data",
         interpreter=("-X", "cloutagent_failpoints"),
         **more,
@@ -110,4 +115,71 @@ def test_a_server_told_to_end_at_any_point_ends_well_and_the_next_one_goes_on(
                 _, page = last.request("GET", "executions")
                 assert all(row["status"] != "running" or row["started_at"] for row in page["items"])
             until_all_ended(last)
+        assert oracles(tmp_path, project, script, point) == []
+
+
+def told_at(folder: Path, api: MessagesApi, point: str) -> tuple[int, str]:
+    """Exit code and log of a server that is told to end at `point`, be that before it listens."""
+    place, data = folder / "told", folder / "data"
+    (place / "root").mkdir(parents=True)
+    command = [
+        sys.executable, "-X", "cloutagent_failpoints", "-m", "jupyter_server",
+        *arguments(port=free_port(), token="t", root=place / "root", data=data, options=options(api)),
+    ]  # fmt: skip
+    env = {**bare_environment(place), "CLOUTAGENT_FAILPOINT": f"{point}@SIGTERM"}
+    with (place / "server.log").open("wb") as log:
+        told = subprocess.Popen(
+            command, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=place / "root",
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        code = told.wait(120)
+    finally:
+        told.kill()
+        told.wait()
+    return code, (place / "server.log").read_text(errors="replace")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "point",
+    [
+        "recovery.swept",
+        *[pytest.param(p, marks=pytest.mark.nightly) for p in RECOVER[:5] if p != "recovery.swept"],
+    ],
+)
+def test_a_server_told_to_end_while_it_takes_over_ends_well(tmp_path: Path, point: str) -> None:
+    """It may not listen yet: what it has in its hands then is the next one's."""
+    script = Script()
+    with messages_api(script) as api:
+        project = create(tmp_path)
+        with served(tmp_path, api, env={"CLOUTAGENT_FAILPOINT": "tool.spawned:2"}) as doomed:
+            execute(doomed, project, tmp_path)
+            assert doomed.process.wait(60) == -signal.SIGKILL
+        code, log = told_at(tmp_path, api, point)
+        assert (code, "Traceback" in log) == (0, False), log[-3000:]
+        with served(tmp_path, api) as last:
+            until_all_ended(last)
+        assert oracles(tmp_path, project, script, point) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", CANCEL)
+def test_a_server_told_to_end_while_somebody_cancels_ends_well_and_the_cancel_counts(
+    tmp_path: Path, point: str
+) -> None:
+    script = Script()
+    with messages_api(script) as api:
+        project = create(tmp_path)
+        with served(tmp_path, api, env={"CLOUTAGENT_FAILPOINT": f"{point}@SIGTERM"}) as told:
+            execute(told, project, tmp_path)
+            [execution] = json.loads((tmp_path / "1.accepted").read_text()).values()
+            with contextlib.suppress(OSError, ValueError):  # it may die over the answer
+                told.request("POST", f"executions/{execution}/cancel", {})
+            code = told.process.wait(90)
+        assert (code, "Traceback" in told.log()) == (0, False), told.log()[-3000:]
+        with served(tmp_path, api) as last:
+            [state] = until_all_ended(last)
+        assert state["status"] in ("cancelled", "completed"), state
         assert oracles(tmp_path, project, script, point) == []

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from cloutagent_ext.executions import inputs
 
 from .caller import Caller, code
 
@@ -92,6 +97,29 @@ async def test_what_cannot_be_given_is_refused_before_anything_is_accepted(
     assert (await server.get("executions"))["items"] == []
     temp = server.extension.services.settings.data_dir / "temp"
     assert await asyncio.to_thread(list, temp.glob("*/inputs")) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"), [(errno.ENOSPC, (507, "DISK_FULL")), (errno.EMFILE, (503, "OVERLOADED"))]
+)
+async def test_a_disk_without_room_for_an_input_is_not_told_as_the_callers_fault(
+    server: Caller, monkeypatch: pytest.MonkeyPatch, number: int, answer: tuple[int, str]
+) -> None:
+    project = await server.create(agent=BASH)
+    given = [{"path": "a.bin", "upload_id": await upload(server, project, b"x" * 1000)}]
+    temp = server.extension.services.settings.data_dir / "temp"
+    before = await asyncio.to_thread(lambda: sorted(temp.iterdir()))
+
+    def broken(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inputs.shutil, "copyfile", broken)
+        refused = await server.call("POST", f"projects/{project['id']}/execute", json={"files": given})
+    assert (refused.status_code, code(refused)) == answer
+    assert await asyncio.to_thread(lambda: sorted(temp.iterdir())) == before, "nothing is left of it"
+    assert (await server.get("executions"))["items"] == []
 
 
 async def test_an_upload_goes_after_a_day(server: Caller) -> None:

@@ -127,6 +127,9 @@ class TestWithAModelThatCharges:
         assert cost > 0
         found = await metrics(server, window="30d")
         assert found["cost_usd"] == pytest.approx(cost)
+        page = (await server.call("GET", "/metrics")).text.splitlines()
+        told = [line.rsplit(" ", 1)[1] for line in page if line.startswith("cloutagent_cost_usd_total{")]
+        assert sum(map(float, told)) == pytest.approx(cost), "Prometheus hears of it, too"
         for sums in ("buckets", "by_project", "by_model", "by_agent"):
             assert sum(each["cost_usd"] for each in found[sums]) == pytest.approx(cost), sums
             for name in first["usage"]:

@@ -27,6 +27,12 @@ async def test_a_name_loses_the_blanks_around_it_and_is_measured_with_them(serve
 
 
 async def test_every_template_is_listed_and_makes_a_project_that_validates(server: Caller) -> None:
+    tools = {row["name"]: row for row in (await server.get("tools"))["items"]}
+    assert {"bash", "python", "file_create", "view"} <= set(tools)
+    assert all(row["input_schema"]["type"] == "object" and row["description"] for row in tools.values())
+    for row in (await server.get("models"))["items"]:
+        assert row["context_window"] > 0, row
+        assert row["price"]["input"] < row["price"]["output"], row
     rows = (await server.get("templates"))["items"]
     assert rows[0]["name"] == "Sales analyst"
     for row in rows:

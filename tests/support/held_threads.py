@@ -20,8 +20,8 @@ PATIENCE_S = 60.0
 class Stop:
     """One call that is held: before it begins, or when it is done and nobody knows."""
 
-    def __init__(self, name: str, *, after: bool) -> None:
-        self.name, self.after = name, after
+    def __init__(self, which: str | int, *, after: bool) -> None:
+        self.which, self.after = which, after
         self._loop = asyncio.get_running_loop()
         self._reached = asyncio.Event()
         self._go = threading.Event()
@@ -47,6 +47,8 @@ class HeldThreads(ThreadPoolExecutor):
     def __init__(self) -> None:
         super().__init__(32, thread_name_prefix="held")
         self._stops: list[Stop] = []
+        self.count = 0
+        """Calls so far."""
         asyncio.get_running_loop().set_default_executor(self)
 
     def before(self, name: str) -> Stop:
@@ -57,6 +59,10 @@ class HeldThreads(ThreadPoolExecutor):
         """The next call of a function of this name waits with its result."""
         return self._add(Stop(name, after=True))
 
+    def number(self, number: int, *, after: bool) -> Stop:
+        """That call, counted from now on, waits before it begins or with its result."""
+        return self._add(Stop(self.count + number, after=after))
+
     def _add(self, stop: Stop) -> Stop:
         self._stops.append(stop)
         return stop
@@ -65,7 +71,8 @@ class HeldThreads(ThreadPoolExecutor):
         # `to_thread` runs its function within a context: partial(context.run, function, …).
         function = fn.args[0] if isinstance(fn, partial) and fn.args else fn
         name = getattr(function, "__name__", "")
-        stop = next((each for each in self._stops if each.name == name), None)
+        self.count += 1
+        stop = next((each for each in self._stops if each.which in (name, self.count)), None)
         if stop is None:
             return super().submit(fn, *args, **kwargs)
         self._stops.remove(stop)

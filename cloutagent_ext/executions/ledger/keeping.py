@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 FOLDER = "ledger"
 _PAUSE_S = 0.5
 """Time in which changes are gathered before they are written together."""
-_AGAIN_S = 30.0
-"""Time until what could not be written is tried again."""
+_AGAIN_S = (1.0, 30.0)
+"""Time until what could not be written is tried again: at first, and at most."""
 _AT_ONCE = 20
 """Logs that are added up between two looks at whether to stop."""
 
@@ -78,13 +78,13 @@ class Ledger:
             await asyncio.to_thread(self._book.close)
 
     async def _work(self) -> None:
-        failing = False
+        failing, pause_s = False, _AGAIN_S[0]
         while True:
             try:
                 if self._behind:
                     await self._catch_up()
                 await self.flush()
-                failing = False
+                failing, pause_s = False, _AGAIN_S[0]
             except (CloutError, OSError) as error:
                 if not failing:
                     _log.error("The ledger of executions is not written for now: %s", error)
@@ -94,7 +94,8 @@ class Ledger:
                     _log.exception("The ledger of executions is not written for now.")
                 failing = True
             if failing:
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _AGAIN_S[1])
                 continue
             if not self._behind:
                 await self._due.wait()

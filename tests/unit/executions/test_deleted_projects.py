@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,32 @@ async def test_an_execution_that_begins_while_the_last_state_is_kept_stops_the_d
     assert len(await _kept(office)) == 1
 
 
+async def test_an_execution_that_begins_while_a_project_is_restored_stops_that(open_office: Opens) -> None:
+    """From a version or a backup: it had been asked about before, and was put on another ground."""
+    office = await open_office()
+    project = await office.project(bash("true"))
+    store, backups = office.services.store, office.services.backups
+    kept = await backups.make()
+    changed = (await store.read(project)).project.model_copy(update={"description": "changed"})
+    await store.save(project, changed)
+    asked = list[Path]()
+
+    def busy(folder: Path) -> bool:
+        asked.append(folder)
+        return len(asked) == 2
+
+    with pytest.raises(Conflict, match="restore"):
+        await store.restore(project, 1, busy=busy)
+    asked.clear()
+    with pytest.raises(Conflict, match="restore"):
+        await backups.restore(kept.name, project_id=project, busy=busy)
+    assert (await store.read(project)).project.description == "changed"
+    assert {row.kind for row in await backups.rows()} == {"manual"}
+    assert [row.version for row in (await store.list_versions(project)).items] == [2, 1]
+    await store.restore(project, 1, busy=office.executions.busy)
+    assert (await store.read(project)).project.description == ""
+
+
 async def test_a_project_that_is_gone_accepts_nothing_and_stays_gone(open_office: Opens) -> None:
     office = await open_office()
     project = await office.project(bash("true"))
@@ -51,6 +78,38 @@ async def test_a_project_that_is_gone_accepts_nothing_and_stays_gone(open_office
     with pytest.raises(NotFound):
         await entrance.create(spec, 0)
     assert not (office.services.settings.data_dir / "projects" / project).exists()
+
+
+async def test_while_the_disk_with_the_projects_is_away_their_workspaces_stay(open_office: Opens) -> None:
+    """They may lie on another one: a sweep had taken all that were a day old for nobody's."""
+    first = await open_office()
+    state = await first.run(await first.project(bash("echo a > made")))
+    await first.services.stop(0)
+    data, aside = first.services.settings.data_dir, first.services.settings.data_dir / "aside"
+    (data / "projects").rename(aside)
+    (data / "projects").mkdir()  # where it was mounted
+    away = await open_office(clock=TwoDaysOn(), retention_h=0)
+    await away.executions.books.retention.sweep()
+    await away.services.stop(0)
+    await asyncio.to_thread(shutil.rmtree, data / "projects")
+    aside.rename(data / "projects")
+    again = await open_office(clock=TwoDaysOn(), retention_h=0)
+    assert [row.path for row in await again.executions.results.files(state.execution_id)] == ["made"]
+
+
+async def test_one_that_cannot_be_removed_keeps_none_that_is_younger(
+    open_office: Opens, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = await open_office(retention_h=1e-6)
+    project = await office.project(bash("true"))
+    stays, goes = [(await office.run(project)).execution_id for _ in range(2)]
+    folder = office.services.store.executions_dir(project)
+    (folder / f".deleted-{stays}").write_text("in its way")
+    await asyncio.sleep(0.02)  # so that both are older than that
+    assert await office.executions.books.retention.sweep() == 1
+    assert (await office.executions.state(goes)).expired
+    assert not (await office.executions.state(stays)).expired
+    assert "1 old executions could not be removed" in caplog.text
 
 
 async def _kept(office: Office) -> list[str]:
@@ -82,11 +141,12 @@ async def test_what_has_expired_or_is_pinned_in_another_server_is_so_here_too(op
     office = await open_office()
     project = await office.project(bash("echo a > made"))
     execution_id = (await office.run(project)).execution_id
-    other = await open_office(clock=TwoDaysOn(), retention_h=47)
+    other = await open_office()
     for pinned in (True, False):
         await other.executions.books.retention.pin(execution_id, pinned)
         assert (await office.executions.state(execution_id)).pinned == pinned
-    async with asyncio.timeout(200):  # a ledger that was busy is written to again half a minute later
-        while not await other.executions.books.retention.sweep():  # the ledger hears of it from the first
+    later = await open_office(clock=TwoDaysOn(), retention_h=47)
+    async with asyncio.timeout(200):  # its ledger hears of it from the first one's, or from its log
+        while not (await office.executions.state(execution_id)).expired:
             await asyncio.sleep(0.2)
-    assert (await office.executions.state(execution_id)).expired
+            await later.executions.books.retention.sweep()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cloutagent_ext.executions import logfile
 from cloutagent_ext.executions.log import EventLog
 from cloutagent_ext.executions.logfile import LogDamaged
+from tests.support.held_threads import HeldThreads
 
 END: dict[str, Any] = {"usage": {}, "total_cost_usd": 0.0, "duration_ms": 1, "result": {"text": "x"}}
 
@@ -86,6 +87,25 @@ async def test_a_reader_follows_a_log_that_somebody_else_writes(tmp_path: Path) 
     writer.write("complete", **END)
     assert [event["id"] for event in await following] == [1, 2, 3, 4, 5]
     assert reader.ended
+    await writer.close()
+
+
+async def test_who_waits_for_an_event_further_on_gets_it_though_others_come_before_it(tmp_path: Path) -> None:
+    """A reader of another process's log took the event that came instead for damage."""
+    writer = await a_log(tmp_path, 3, ended=False)
+    reader, threads = await EventLog.reader(tmp_path), HeldThreads()
+    look = threads.after("read")
+    following = [asyncio.create_task(collect(log, 6)) for log in (writer, reader)]
+    for _ in range(4):
+        await look.reached()  # it has seen that its event is not there
+        writer.write("text", content="late")
+        again = threads.after("read")
+        look.go()
+        look = again
+    look.go()
+    writer.write("complete", **END)
+    for each in following:
+        assert [event["id"] for event in await each] == [6, 7, 8]
     await writer.close()
 
 

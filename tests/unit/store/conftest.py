@@ -83,7 +83,7 @@ def backups(store: ProjectStore, wall: Wall) -> Backups:
     return store.backups(now=wall)
 
 
-async def idle(_: str) -> bool:
+def idle(_: Path) -> bool:
     return False
 
 

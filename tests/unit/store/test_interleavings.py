@@ -87,8 +87,8 @@ async def test_a_restore_goes_on_though_the_clock_lets_go_of_its_backup(
     row = await backups.make()
     await store.save(pid, stored.project.model_copy(update={"description": "changed"}))
 
-    async def gone(_: str) -> bool:
-        await asyncio.to_thread((data_dir / "backups" / row.name).unlink)
+    def gone(_: Path) -> bool:
+        (data_dir / "backups" / row.name).unlink(missing_ok=True)
         return False
 
     assert (await backups.restore(row.name, project_id=None, busy=gone)).restored == [pid]

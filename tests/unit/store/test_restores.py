@@ -86,8 +86,8 @@ async def test_unfinished_executions_are_never_restored_over(
     row = await backups.make()
     await store.save(pid, stored.project.model_copy(update={"description": "changed"}))
 
-    async def busy(project_id: str) -> bool:
-        return project_id == pid
+    def busy(executions: Path) -> bool:
+        return executions.parent.name == pid
 
     with pytest.raises(Conflict):
         await backups.restore(row.name, project_id=None, busy=busy)

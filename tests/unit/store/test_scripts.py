@@ -54,7 +54,7 @@ def live(data_dir: Path, hooked: str) -> Path:
     return data_dir / "projects" / hooked / "files"
 
 
-async def idle(_: str) -> bool:
+def idle(_: Path) -> bool:
     return False
 
 

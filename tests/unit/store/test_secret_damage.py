@@ -176,7 +176,7 @@ async def test_a_restore_of_ours_is_no_rollback(safe: Safe, kept: Secrets, delet
     if deleted:
         await store.delete(safe.one)
 
-    async def idle(_: str) -> bool:
+    def idle(_: Path) -> bool:
         return False
 
     await store.backups().restore(row.name, project_id=safe.one, busy=idle)
