@@ -20,6 +20,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from tests.support.live_server import LiveServer, bare_environment, live_server
+from tests.support.mcp_peers import EVERYTHING
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -134,6 +135,28 @@ async def test_a_call_runs_the_project_at_the_running_server_and_reports_progres
     numbers = [done for done, _ in told]
     assert numbers == sorted(set(numbers))
     assert any("bash echo" in (message or "") for _, message in told)
+
+
+async def test_a_client_that_shares_nothing_with_ours_finds_and_calls_a_project(server: LiveServer) -> None:
+    """The TypeScript SDK's, which speaks the protocol of 2025 and checks results by their schemas."""
+    bash = {"name": "bash", "as": "done", "input": {"command": "echo $((6*7)); sleep 0.5"}}
+    make(server, "By another", {"text": "I run it.", "tools": [bash]}, {"text": "It is {{result.done}}."})
+    ours = parameters(server)
+    order = {"command": ours.command, "args": ours.args, "env": ours.env, "cwd": str(ours.cwd)}
+    call = {"tool": "by_another", "arguments": {}}
+    program = Path(__file__).parents[1] / "support" / "mcp_client.mjs"
+    other = await asyncio.create_subprocess_exec(
+        "node", program, EVERYTHING.parents[2] / "package.json", json.dumps(order | call),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await other.communicate()
+    assert other.returncode == 0, err.decode()
+    said = json.loads(out)
+    assert said["server"]["name"] == "cloutagent"
+    assert "by_another" in [tool["name"] for tool in said["tools"]]
+    assert "It is 42" in said["result"]["content"][0]["text"]
+    assert said["result"]["structuredContent"]["status"] == "completed"
+    assert any("bash echo" in (message or "") for _, message in said["progress"])
 
 
 async def test_what_goes_wrong_is_a_tool_error_with_its_code(server: LiveServer) -> None:
