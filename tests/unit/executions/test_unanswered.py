@@ -72,6 +72,9 @@ async def test_a_cancel(office: Office, tmp_path: Path) -> None:
         e["duration_ms"] for e in await office.events(accepted.execution_id) if e["type"] == "tool_result"
     ]
     assert all(ms > 0 for ms in took)
+    spans = (await office.executions.results.trace(accepted.execution_id)).items
+    assert {each.status for each in spans if each.kind in ("tool", "mcp")} == {"interrupted"}
+    assert [each.status for each in spans if each.kind == "model"] == ["ok"], "no model was asked behind them"
 
 
 async def test_a_cancel_before_a_person_has_decided(office: Office) -> None:
