@@ -315,6 +315,12 @@ class ProjectUpdate(Definition):
     trusted: bool | None = None
     updated_at: str | None = None
 
+    @field_validator("id", mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        # Bodies are held to their types, and JSON has no type of its own for an id.
+        return UUID(value) if isinstance(value, str) else value
+
     def definition(self) -> Definition:
         """What is saved: everything that is not read-only."""
         return Definition(**{name: getattr(self, name) for name in Definition.model_fields})

@@ -54,9 +54,29 @@ async def read_model(body: bytes, model: type[Model]) -> Model:
     """`body` as `model`; an empty body counts as `{}`."""
     value = await read_json(body)
     try:
-        return model.model_validate(value)
+        return _typed(value, model)
     except ValidationError as error:
         raise invalid_request(error) from None
+
+
+def _typed(value: Any, model: type[Model]) -> Model:
+    """`value` as `model`, in the types that are published: `"5"` and `true` are no numbers, 1 no boolean."""
+    try:
+        return model.model_validate(value, strict=True)
+    except ValidationError as error:
+        if not any(each["type"] == "int_type" and type(each["input"]) is float for each in error.errors()):
+            raise
+    # JSON has one kind of number, and 5.0 is an integer of it.
+    return model.model_validate(_whole(value), strict=True)
+
+
+def _whole(value: Any) -> Any:
+    """`value`, its numbers without a fraction as integers."""
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 async def read_json(body: bytes) -> Any:

@@ -108,6 +108,35 @@ async def test_every_wrong_field_is_named_with_its_path(server: Caller) -> None:
     assert all(name in fields[path] for path, name in new.items()), fields
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_turns", "5"), ("max_turns", True), ("max_turns", 5.5), ("max_cost_usd", "0.5"),
+        ("max_cost_usd", True), ("timeout_s", False),
+    ],
+)  # fmt: skip
+async def test_a_value_of_another_type_than_published_is_not_made_to_fit(
+    server: Caller, field: str, value: object
+) -> None:
+    address = f"projects/{(await server.create())['id']}/execute"
+    response = await server.call("POST", address, json={"prompt": "Go.", "limits": {field: value}})
+    assert (response.status_code, code(response)) == (400, "INVALID_REQUEST"), response.text
+    assert [each["path"] for each in response.json()["error"]["details"]["fields"]] == [f"limits.{field}"]
+    for flag in (1, "yes"):
+        response = await server.call("POST", address, json={"prompt": "Go.", "wait": flag})
+        assert (response.status_code, code(response)) == (400, "INVALID_REQUEST"), response.text
+
+
+async def test_a_whole_number_may_be_written_with_a_point(server: Caller) -> None:
+    project = await server.create()
+    project.pop("api_key")
+    project["limits"] |= {"max_turns": 7.0, "max_cost_usd": 2}
+    saved = await server.call("PUT", f"projects/{project['id']}", json=project)
+    assert saved.status_code == 200, saved.text
+    limits = (await server.get(f"projects/{project['id']}"))["limits"]
+    assert (limits["max_turns"], limits["max_cost_usd"]) == (7, 2)
+
+
 async def test_server_made_fields_are_never_taken_from_a_body(server: Caller) -> None:
     project = await server.create()
     for field in (
