@@ -140,14 +140,9 @@ def told_at(folder: Path, api: MessagesApi, point: str) -> tuple[int, str]:
     return code, (place / "server.log").read_text(errors="replace")
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "point",
-    [
-        "recovery.swept",
-        *[pytest.param(p, marks=pytest.mark.nightly) for p in RECOVER[:5] if p != "recovery.swept"],
-    ],
-)
+@pytest.mark.parametrize("point", RECOVER[:5])
 def test_a_server_told_to_end_while_it_takes_over_ends_well(tmp_path: Path, point: str) -> None:
     """It may not listen yet: what it has in its hands then is the next one's."""
     script = Script()
