@@ -79,7 +79,11 @@ class Services:
         `recover=False` leaves those alone: for a short-lived process that wants to run
         one execution of its own, not everything that a dead server had accepted.
         """
-        await self.store.open()
+        try:
+            await self.store.open()
+        except BaseException:
+            self.executions.not_started()
+            raise
         self.telemetry.start()
         if why := self.store.read_only:
             self.executions.read_only = why

@@ -53,9 +53,11 @@ class Fates:
         """Return when the start has decided (or takes too long): before that whatever somebody asks about,
         or brings, would go before those that have waited for longer."""
         if not self._decided.is_set():
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(_DECISION_S):
                     await self._decided.wait()
+            except TimeoutError:
+                self.decided()  # nobody else waits as long once more
 
     async def give_all(self) -> None:
         """Give everything that nobody owns its fate, oldest first; `pump` starts what may start."""

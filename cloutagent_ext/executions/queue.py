@@ -193,6 +193,10 @@ class Executions:
             self._fates.decided()
         self._scheduler.pump()
 
+    def not_started(self) -> None:
+        """The data folder cannot be opened: let nobody wait for a start, what can be read is shown."""
+        self._fates.decided()
+
     async def stop(self, grace_s: float | None = None) -> None:
         """Take no more, give the running ones `grace_s` seconds (else the setting's), end the rest.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cloutagent_ext.errors import CloutError
 from cloutagent_ext.executions import recovery
 from cloutagent_ext.schema.project import Queue
 
@@ -96,3 +97,23 @@ async def test_one_that_cannot_get_its_fate_keeps_no_other_from_coming_back(
     third = await open_office()
     state = await third.executions.state(poison)
     assert (state.status, state.error and state.error.code) == ("failed", "INTERRUPTED")
+
+
+async def test_where_the_data_folder_cannot_be_opened_nobody_who_reads_waits_for_a_start(
+    open_office: Opens, tmp_path: Path
+) -> None:
+    first = await open_office()
+    project = await first.project(bash(gated(tmp_path / "gate")), queue=Queue(max_concurrent=1))
+    running, waits = [(await first.accept(project)).execution_id for _ in range(2)]
+    await first.until(running, "tool_call")
+    await first.services.stop(0)
+    await asyncio.to_thread((tmp_path / "data/backups").rmdir)
+    (tmp_path / "data/backups").write_text("no folder")
+    second = Office(tmp_path / "data")
+    with pytest.raises((CloutError, OSError)):
+        await second.services.start()
+    try:
+        async with asyncio.timeout(25):  # a start may take thirty
+            assert {each.execution_id for each in (await second.executions.list()).items} == {running, waits}
+    finally:
+        await second.services.stop(0)
