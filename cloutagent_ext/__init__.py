@@ -1,7 +1,7 @@
 """CloutAgent: draw an agent beside your notebook, run it, and watch every step, token and cent.
 
-For notebooks and programs: `from cloutagent_ext import connect`. The rest of the package
-is the Jupyter Server extension; it is imported when the server asks for it.
+For notebooks and programs: `from cloutagent_ext import connect`, or `aconnect` for code that awaits. The
+rest of the package is the Jupyter Server extension; it is imported when the server asks for it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .client import connect
+    from .client import aconnect, connect
 
-__all__ = ["__version__", "connect"]
+__all__ = ["__version__", "aconnect", "connect"]
 
 
 def __getattr__(name: str) -> Any:
-    """`connect`, imported on first use: a server that only serves needs no client."""
-    if name == "connect":
-        from .client import connect
+    """The client's two functions, imported on first use: a server that only serves needs no client."""
+    if name in ("connect", "aconnect"):
+        from . import client
 
-        return connect
+        return getattr(client, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -96,7 +96,11 @@ def test_importing_the_client_loads_neither_tornado_nor_the_sdk() -> None:
 
 
 def test_every_public_name_exists() -> None:
+    import cloutagent_ext
     import cloutagent_ext.client as client
 
     for name in client.__all__:
         assert getattr(client, name) is not None
+    for name in cloutagent_ext.__all__:
+        assert getattr(cloutagent_ext, name) is not None
+    assert cloutagent_ext.aconnect is client.aconnect
