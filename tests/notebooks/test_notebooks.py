@@ -40,6 +40,8 @@ def test_a_notebook_is_what_its_text_says_and_is_stored_with_outputs(name: str) 
     shown = "\n".join(str(cell.get("outputs", "")) for cell in stored.cells)
     assert not (found := _OF_A_MACHINE.search(shown)), found
     assert "widget-view" not in shown
+    pictures = re.findall(r"!\[[^]]*\]\((?!attachment:)[^)]*\)", shown)
+    assert pictures == [], "a file that is there only once the notebook has run"
     assert all(o.output_type != "error" for c in stored.cells for o in c.get("outputs", []))
 
 
