@@ -222,6 +222,14 @@ class Lab:
         focused = self.page.evaluate("() => document.activeElement?.outerHTML.slice(0, 200)")
         raise AssertionError(f"Tab does not lead to {target} within {most} steps; it is at {focused}")
 
+    def pick(self, select: Locator, value: str) -> None:
+        """Arrow down in a list that has the focus until that is chosen. Typing its name would need letters
+        that follow each other quickly."""
+        expect(select).to_be_focused()
+        while (before := select.input_value()) != value:
+            self.page.keyboard.press("ArrowDown")
+            expect(select).not_to_have_value(before)
+
     def hide_sidebars(self) -> None:
         self.page.evaluate(
             "() => { window.jupyterapp.shell.collapseLeft(); window.jupyterapp.shell.collapseRight(); }"

@@ -88,8 +88,10 @@ def _copy(data: Path, seed: tuple[str, str], ids: Ids, moment: float, chance: ra
     lines = (folder / execution / "events.jsonl").read_text().splitlines()
     events = [{k: v for k, v in json.loads(line).items() if k != "crc"} for line in lines]
     name = _id_at(ids, moment)
-    factor, slower = chance.uniform(2, 60), chance.uniform(3, 90)
-    first = datetime.fromisoformat(events[0]["ts"]).timestamp()
+    factor, lasts_s = chance.uniform(2, 60), chance.uniform(6, 240)
+    first, last = (datetime.fromisoformat(event["ts"]).timestamp() for event in (events[0], events[-1]))
+    # However long it took on a busy machine: its copies take as long as any others.
+    slower = lasts_s / max(last - first, 0.001)
     for event in events:
         after = (datetime.fromisoformat(event["ts"]).timestamp() - first) * slower
         event["ts"] = timestamp(datetime.fromtimestamp(moment + after, UTC))

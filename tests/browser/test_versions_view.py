@@ -54,8 +54,8 @@ def test_an_edit_is_kept_as_a_draft_by_itself_and_save_makes_a_version_of_it(
 
 def test_a_hidden_page_writes_nothing(lab: Lab, server: LiveServer) -> None:
     project = server.create_project("Hidden", "empty")["id"]
-    lab.page.clock.install()
     lab.open_project(project)
+    lab.page.clock.install()  # Lab stands by now: its own timers stay what they are
     lab.hide(True)
     sent: list[str] = []
     lab.page.on(
@@ -222,7 +222,7 @@ def test_versions_are_looked_through_published_and_restored_by_keyboard_alone(
     page.keyboard.press("Enter")
     expect(versions).to_contain_text("v1, as it was")
     lab.tab_to(versions.get_by_label("compare with"))
-    page.keyboard.type("now")
+    lab.pick(versions.get_by_label("compare with"), "now")
     expect(versions).to_contain_text("v1 → now")
     lab.tab_to(versions.get_by_role("button", name="Publish", exact=True))
     page.keyboard.press("Enter")
