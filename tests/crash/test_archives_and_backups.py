@@ -60,7 +60,7 @@ def states(trial: Trial, name: str) -> list[object]:
     if name.startswith("restore"):
         between = Trial((trial.source, trial.pid), trial.data_dir.parent / "between", trial.change)
         backup = os.open(between.data_dir / "backups" / NAME, os.O_RDONLY)
-        between.store.backups()._restore(backup, between.pid)
+        between.store.backups()._restore(backup, between.pid, idle)
         found.append(between.seen())
     assert trial.fail(Disk()) is None
     return [*found, trial.seen()]

@@ -64,7 +64,7 @@ async def _idle(_: str) -> bool:
 async def _back(world: World) -> None:
     backups = world.store.backups()
     backup = os.open(world.data_dir / "backups" / BACKUP, os.O_RDONLY)
-    await world.store.in_turn(world.pid, lambda: backups._restore(backup, world.pid))
+    await world.store.in_turn(world.pid, lambda: backups._restore(backup, world.pid, lambda _: False))
 
 
 async def _label(world: World) -> None:
