@@ -57,14 +57,14 @@ class World:
 Step = Callable[[World], Awaitable[object]]
 
 
-async def _idle(_: str) -> bool:
+def _idle(_: Path) -> bool:
     return False
 
 
 async def _back(world: World) -> None:
     backups = world.store.backups()
     backup = os.open(world.data_dir / "backups" / BACKUP, os.O_RDONLY)
-    await world.store.in_turn(world.pid, lambda: backups._restore(backup, world.pid, lambda _: False))
+    await world.store.in_turn(world.pid, lambda: backups._restore(backup, world.pid, _idle))
 
 
 async def _label(world: World) -> None:
