@@ -50,6 +50,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("scripts", "notebooks"):
         shutil.copytree(REPOSITORY / name, folder / name)
+    config = folder / ".demo/config"
+    config.mkdir(parents=True)
+    at_once = {"CloutAgent": {"simulated_pace": 0}}  # a person is to see it at work, a test is not
+    (config / "jupyter_server_config.json").write_text(json.dumps(at_once))
     env = bare_environment(tmp_path_factory.mktemp("home"))
     for name in [name for name in env if name.startswith("JUPYTER") and name != "JUPYTER_RUNTIME_DIR"]:
         del env[name]
