@@ -16,7 +16,7 @@ from ..engine.assembly import Reply
 from ..engine.past import Past
 from ..engine.ports import Wire
 from ..engine.remembered import PastConversation
-from ..engine.unfinished import NOT_RUN, OUTCOME_UNKNOWN
+from ..engine.unfinished import ENDED_WHILE, NOT_RUN
 from ..errors import Conflict, InvalidRequest
 from ..schema.base import JsonObject, timestamp
 
@@ -187,7 +187,7 @@ def _as_far(span: str, uses: list[Wire], past: Past) -> list[Wire]:
             results.append(call.result)
             added += call.added
         elif call is not None and call.started:
-            text = f"{OUTCOME_UNKNOWN} The execution ended while this call ran."
+            text = f"{ENDED_WHILE} while this call ran."
             results.append({**_result(use["id"], text), "is_error": True})
         else:
             results.append({**_result(use["id"], NOT_RUN), "is_error": True})

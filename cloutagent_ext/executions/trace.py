@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.unfinished import is_unfinished
+from ..engine.unfinished import ended_with_it
 from ..schema.execution import Spec, Usage
 from ..schema.trace import Moment, Span, SpanKind, SpanStatus
 from .spans import Event, Spans, added, earlier, moment, ms_between, short, spent, usage_of
@@ -254,17 +254,17 @@ class TraceFold:
         path = event["span"]
         for ended in [each for each in self._silent if each.startswith(f"{path}/")]:
             self._settle(ended, "SUBAGENT_FAILED" if event["is_error"] else None)
-        cut_off = event["is_error"] and is_unfinished(event["output"])
+        if event["is_error"] and ended_with_it(event["output"]):
+            return  # it is over with all the rest, as the next event says (`_over`)
         if (span := self._open.pop(path, None)) is not None:
             if event["is_error"]:
-                span.attributes["error.type"] = "interrupted" if cut_off else "tool_error"
-            status: SpanStatus = "interrupted" if cut_off else "error" if event["is_error"] else "ok"
-            self._spans.end(span, event["ts"], status, "It did not come to its end." if cut_off else "")
+                span.attributes["error.type"] = "tool_error"
+            self._spans.end(span, event["ts"], "error" if event["is_error"] else "ok")
         agent = self._agents.get(event.get("agent", "main"))
         if agent is None:
             return
         agent.calls.discard(path)
-        if not agent.calls and agent.call is None and not cut_off:  # else it may be the end
+        if not agent.calls and agent.call is None:
             self._ask(agent, event)
 
     def _approval_required(self, event: Event) -> None:

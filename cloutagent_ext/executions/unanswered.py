@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping
 
 from ..engine.remembered import PastCall
-from ..engine.unfinished import NOT_RUN, OUTCOME_UNKNOWN
+from ..engine.unfinished import ENDED_WHILE, NOT_RUN
 from ..errors import UnreadableFile
 from ..schema.base import JsonObject
 from . import history
@@ -21,19 +21,13 @@ from .live import Live
 
 _log = logging.getLogger(__name__)
 
-CUT_OFF = (
-    f"{OUTCOME_UNKNOWN} The execution ended while this call ran: it may have done all of its work, a part of "
-    "it or nothing."
-)
-ONLY_READS = f"{OUTCOME_UNKNOWN} The execution ended while this call ran, which only reads."
+CUT_OFF = f"{ENDED_WHILE} while this call ran: it may have done all of its work, a part of it or nothing."
+ONLY_READS = f"{ENDED_WHILE} while this call ran, which only reads."
 UNHEARD = (
-    f"{OUTCOME_UNKNOWN} The execution ended when this call was over and hooks had not answered yet, so what "
+    f"{ENDED_WHILE} when this call was over and hooks had not answered yet, so what "
     "it gave back was not taken up."
 )
-UNREADABLE = (
-    f"{OUTCOME_UNKNOWN} The execution ended, and its journal, which knew how far this call came, cannot be "
-    "read."
-)
+UNREADABLE = f"{ENDED_WHILE}, and its journal, which knew how far this call came, cannot be read."
 
 
 async def results(live: Live) -> list[JsonObject]:

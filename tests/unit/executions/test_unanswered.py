@@ -73,7 +73,7 @@ async def test_a_cancel(office: Office, tmp_path: Path) -> None:
     ]
     assert all(ms > 0 for ms in took)
     spans = (await office.executions.results.trace(accepted.execution_id)).items
-    assert {each.status for each in spans if each.kind in ("tool", "mcp")} == {"interrupted"}
+    assert {each.status for each in spans if each.kind in ("tool", "mcp")} == {"cancelled"}
     assert [each.status for each in spans if each.kind == "model"] == ["ok"], "no model was asked behind them"
 
 
