@@ -20,7 +20,7 @@ from tests.browser.conftest import CHROMIUM_FLAGS, PANEL
 from tests.browser.lab import Lab
 from tests.support.live_server import LiveServer, live_server
 
-from . import monitor, panel
+from . import flood, monitor, panel
 from .table import Row, median, show
 
 MODULES = Path(__file__).parents[2] / "labextension" / "node_modules"
@@ -244,7 +244,7 @@ MEASURES: dict[str, Callable[[Browser, LiveServer], None]] = {
     "opening": panel.loaded,
     "canvas": _canvas,
     "scroll": monitor.scrolled,
-    "live": monitor.arriving,
+    "live": flood.arriving,
     "painted": monitor.painted,
 }
 PARTS = tuple(MEASURES)

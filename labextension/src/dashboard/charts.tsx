@@ -55,8 +55,35 @@ function Tip({ active, label, payload, series, format }: TipProps): JSX.Element 
 
 /** Room for the numbers beside the axis, in pixels. */
 const AXIS_WIDTH = 56;
+/** Room that a label such as `<$0.001` takes with what parts it from the next, and the height of a line. */
+const LABEL_WIDTH = 56;
+const LINE = 16;
 /** Widest a bar may be. */
 const BAR_WIDTH = 28;
+
+interface TickProps {
+  /** Filled in by recharts. */
+  x?: number;
+  y?: number;
+  index?: number;
+  payload?: { value: string };
+}
+
+/** A label of the axis; every other one a line lower. */
+function LowerTick({ x, y, index = 0, payload }: TickProps): JSX.Element {
+  return (
+    <text
+      x={x}
+      y={y}
+      dy={index % 2 ? 12 + LINE : 12}
+      textAnchor="middle"
+      fill="var(--ca-muted)"
+      fontSize={12}
+    >
+      {payload?.value}
+    </text>
+  );
+}
 
 export function TimeChart(props: ChartProps): JSX.Element {
   const { data, series, kind, format, steps, everyLabel, width, height, title } = props;
@@ -64,6 +91,8 @@ export function TimeChart(props: ChartProps): JSX.Element {
   const marks = steps === 'time' ? timeTicks(largest) : ticks(largest, steps === 'whole');
   const Frame = kind === 'bars' ? BarChart : LineChart;
   const ink = { fill: 'var(--ca-muted)', fontSize: 12 };
+  // Where all labels have no room beside each other, every other one stands a line below.
+  const staggered = everyLabel === true && (width - AXIS_WIDTH) / Math.max(1, data.length) < LABEL_WIDTH;
   return (
     <Frame
       width={width}
@@ -76,7 +105,8 @@ export function TimeChart(props: ChartProps): JSX.Element {
       <CartesianGrid vertical={false} stroke="var(--ca-edge)" />
       <XAxis
         dataKey="label"
-        tick={ink}
+        tick={staggered ? <LowerTick /> : ink}
+        height={staggered ? 30 + LINE : 30}
         tickLine={false}
         axisLine={{ stroke: 'var(--ca-edge)' }}
         minTickGap={16}

@@ -28,10 +28,10 @@ describe('figures as charts want them', () => {
     expect(
       costBins(METRICS, trans).map(({ label, name, values }) => [label, name, values.executions])
     ).toEqual([
-      ['<0.1¢', 'less than $0.001', 1],
-      ['<1¢', '$0.001 to less than $0.01', 0],
-      ['<10¢', '$0.01 to less than $0.1', 2],
-      ['<$1', '$0.1 to less than $1', 5],
+      ['<$0.001', 'less than $0.001', 1],
+      ['<$0.01', '$0.001 to less than $0.01', 0],
+      ['<$0.10', '$0.01 to less than $0.10', 2],
+      ['<$1', '$0.10 to less than $1', 5],
       ['more', '$1 and more', 0]
     ]);
   });

@@ -43,20 +43,15 @@ export function costPoints(metrics: Metrics): Point[] {
   return points(metrics, bucket => ({ cost: bucket.cost_usd }));
 }
 
-/** Dollars as the edge of a bin: `$0.01`, `$10`. */
+/** Dollars as the edge of a bin: `$0.001`, `$0.10`, `$10`. */
 function edge(usd: number): string {
-  return `$${usd}`;
-}
-
-/** The same so short that all bins have room for it, and about equally much: `1¢`, `$10`. */
-function shortEdge(usd: number): string {
-  return usd < 1 ? `${Number((100 * usd).toPrecision(6))}¢` : edge(usd);
+  return `$${Number.isInteger(usd) || usd < 0.1 ? usd : usd.toFixed(2)}`;
 }
 
 /** How many executions cost how much: one place for each bin, named by where it ends. */
 export function costBins(metrics: Metrics, trans: Translation): Point[] {
   return metrics.cost_histogram.map(({ from_usd, to_usd, executions }) => ({
-    label: to_usd === null ? trans.__('more') : `<${shortEdge(to_usd)}`,
+    label: to_usd === null ? trans.__('more') : `<${edge(to_usd)}`,
     name:
       to_usd === null
         ? trans.__('%1 and more', edge(from_usd))

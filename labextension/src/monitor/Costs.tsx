@@ -4,24 +4,29 @@
 import { lazy, Suspense, useMemo } from 'react';
 
 import { costSeries } from '../stores/costs';
-import { useProject, useUi } from '../ui/context';
+import { useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { money } from '../ui/format';
+
+import { TokenKinds } from './TokenKinds';
 
 const CostChart = lazy(() => import('../charts/CostChart').then(module => ({ default: module.CostChart })));
 
 export function Costs(): JSX.Element {
   const { trans } = useUi();
-  const events = useProject(state => state.runs.events);
+  const events = useProjectAtLeisure(state => state.runs.events);
   const definition = useProject(state => state.history?.definition ?? null);
   const cap = useProject(state => state.monitor?.limits?.max_cost_usd ?? null);
   const total = useProject(state => state.monitor?.totalCostUsd ?? null);
   const series = useMemo(() => costSeries(events), [events]);
   if (!series.points.length) {
     return (
-      <div className="ca-Hint">
-        {total === null
-          ? trans.__('No price is known for this model, so there is no cost to draw.')
-          : trans.__('The line begins with the first reply of the model.')}
+      <div className="ca-Costs">
+        <TokenKinds />
+        <div className="ca-Hint">
+          {total === null
+            ? trans.__('No price is known for this model, so there is no cost to draw.')
+            : trans.__('The line begins with the first reply of the model.')}
+        </div>
       </div>
     );
   }
@@ -31,6 +36,7 @@ export function Costs(): JSX.Element {
       : (definition?.subagents.find(each => each.id === agent)?.name ?? agent);
   return (
     <div className="ca-Costs">
+      <TokenKinds />
       <Suspense fallback={<div className="ca-Hint">{trans.__('Loading')}</div>}>
         <CostChart
           points={series.points}

@@ -169,8 +169,9 @@ export function Events(): JSX.Element {
     () => (chosen === null ? -1 : shown.findIndex(event => event.id === chosen)),
     [shown, chosen]
   );
-  const start = events.length ? Date.parse(events[0].ts) : 0;
-  const event = at >= 0 ? shown[at] : null;
+  const begin = events.at(0);
+  const start = begin ? Date.parse(begin.ts) : 0;
+  const event = at >= 0 ? (shown.at(at) ?? null) : null;
 
   useEffect(() => {
     const node = scroller.current;
@@ -185,7 +186,7 @@ export function Events(): JSX.Element {
   }, [at, following]);
 
   const choose = (index: number) => {
-    const next = shown[Math.max(0, Math.min(shown.length - 1, index))];
+    const next = shown.at(Math.max(0, Math.min(shown.length - 1, index)));
     if (next) {
       actions.follow(false);
       setChosen(next.id);
@@ -228,7 +229,7 @@ export function Events(): JSX.Element {
             <div
               role="listbox"
               aria-label={trans.__('Events of the execution')}
-              aria-activedescendant={at >= 0 ? `${base}-${shown[at].id}` : undefined}
+              aria-activedescendant={event ? `${base}-${event.id}` : undefined}
               tabIndex={0}
               onKeyDown={onKeyDown}
               onClick={click => {
@@ -243,18 +244,23 @@ export function Events(): JSX.Element {
                 last={last}
                 count={shown.length}
                 rowHeight={ROW_PX}
-                render={index => (
-                  <EventRow
-                    key={shown[index].id}
-                    id={`${base}-${shown[index].id}`}
-                    event={shown[index]}
-                    index={index}
-                    size={size}
-                    start={start}
-                    selected={index === at}
-                    label={eventLabel(trans, shown[index].type)}
-                  />
-                )}
+                render={index => {
+                  const each = shown.at(index);
+                  return (
+                    each && (
+                      <EventRow
+                        key={each.id}
+                        id={`${base}-${each.id}`}
+                        event={each}
+                        index={index}
+                        size={size}
+                        start={start}
+                        selected={index === at}
+                        label={eventLabel(trans, each.type)}
+                      />
+                    )
+                  );
+                }}
               />
             </div>
             {!shown.length && (

@@ -6,6 +6,8 @@ import { useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { duration, elapsed, money, tokens } from '../ui/format';
 import { useNow } from '../ui/hooks';
 
+import { kindsLine } from './TokenKinds';
+
 /** Share of a limit from which its bar warns. */
 const WARN_PERCENT = 80;
 
@@ -16,6 +18,8 @@ interface Reading {
   text: string;
   /** Label and text as one line. */
   line: string;
+  /** What it consists of, for where there is much room. */
+  more?: string;
   /** Share of the limit that was used, 0 where there is none. */
   percent: number;
 }
@@ -43,12 +47,16 @@ export function useReadings(): Reading[] {
     const share = used === null || limit === null ? 0 : (100 * used) / limit;
     return { id, label, text, line: `${label}: ${text}`, percent: Math.min(100, Math.max(0, share)) };
   };
+  const withKinds = (all: Reading): Reading => {
+    const more = kindsLine(trans, monitor.usage);
+    return { ...all, more, line: `${all.line} (${more})` };
+  };
   const count = (value: number | null) => tokens(value ?? 0);
   const time = (value: number | null) => duration(value ?? 0);
   const running = (value: number | null) => elapsed(value ?? 0);
   return [
     reading('cost', trans.__('Cost'), [monitor.totalCostUsd, limits.max_cost_usd], money),
-    reading('tokens', trans.__('Tokens'), [monitor.tokens, limits.max_tokens], count),
+    withKinds(reading('tokens', trans.__('Tokens'), [monitor.tokens, limits.max_tokens], count)),
     reading('time', trans.__('Time'), [ms, limits.timeout_s * 1_000], time, going ? running : time),
     ...(monitor.context
       ? [
@@ -67,10 +75,13 @@ export function useReadings(): Reading[] {
 export function Meters(): JSX.Element {
   return (
     <div className="ca-Meters">
-      {useReadings().map(({ id, label, text, line, percent }) => (
+      {useReadings().map(({ id, label, text, line, more, percent }) => (
         <div key={id} className="ca-Meter" data-meter={id} title={line}>
           <span className="ca-Meter-label">{label}</span>
-          <span className="ca-Meter-value">{text}</span>
+          <span className="ca-Meter-value">
+            {more && <span className="ca-Meter-more">{more}</span>}
+            {text}
+          </span>
           <span
             className="ca-Meter-bar"
             role="meter"

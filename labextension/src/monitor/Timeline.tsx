@@ -10,6 +10,7 @@ import type { KeyboardEvent } from 'react';
 import type { Bar, Timeline as Bars } from '../stores/bars';
 import { marksOf, timelineOf } from '../stores/bars';
 import { filteredSteps } from '../stores/kinds';
+import { Sections } from '../stores/sections';
 import { toolTitle } from '../stores/select';
 import { useActions, useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { duration, elapsed, money, tokens } from '../ui/format';
@@ -58,6 +59,9 @@ interface RowProps {
   /** Where it begins and ends, as shares of the whole. */
   from: number;
   to: number;
+  /** Where what was made ready for it begins, and how long that took. */
+  ready?: number;
+  preparing: string;
   length: string;
   facts: string;
   selected: boolean;
@@ -65,7 +69,7 @@ interface RowProps {
 }
 
 const BarRow = memo(function BarRow(props: RowProps): JSX.Element {
-  const { bar, id, index, count, name, from, to, length, facts, selected, kind } = props;
+  const { bar, id, index, count, name, from, to, ready, preparing, length, facts, selected, kind } = props;
   const wide = to - from > 0.18;
   const late = to > 0.78;
   const place = wide
@@ -84,8 +88,8 @@ const BarRow = memo(function BarRow(props: RowProps): JSX.Element {
       aria-selected={selected}
       aria-setsize={count}
       aria-posinset={index + 1}
-      aria-label={[name, kind, length, facts].filter(Boolean).join(', ')}
-      title={[`${name} · ${kind}`, length, facts].filter(Boolean).join('\n')}
+      aria-label={[name, kind, length, facts, preparing].filter(Boolean).join(', ')}
+      title={[`${name} · ${kind}`, length, facts, preparing].filter(Boolean).join('\n')}
       data-index={index}
       data-kind={bar.kind}
       data-state={bar.state}
@@ -95,6 +99,12 @@ const BarRow = memo(function BarRow(props: RowProps): JSX.Element {
         {bar.costUsd !== null && bar.costUsd > 0 && <span className="ca-Bar-cost">{money(bar.costUsd)}</span>}
       </span>
       <span className="ca-Bar-track">
+        {ready !== undefined && (
+          <span
+            className="ca-Bar-ready"
+            style={{ left: `${100 * ready}%`, width: `${100 * Math.max(0, from - ready)}%` }}
+          />
+        )}
         <span
           className="ca-Bar-span"
           style={{ left: `${100 * from}%`, width: `${100 * Math.max(0, to - from)}%` }}
@@ -113,7 +123,8 @@ function useBars(): { timeline: Bars; bars: readonly Bar[]; now: number } | null
   const skew = useProjectAtLeisure(state => state.skewMs);
   const going = monitor !== null && monitor.startedAt !== null && monitor.endedAt === null;
   const now = useNow(going) - skew;
-  const timeline = useMemo(() => (monitor ? timelineOf(monitor) : null), [monitor]);
+  const [sections] = useState(() => new Sections<Bar>());
+  const timeline = useMemo(() => (monitor ? timelineOf(monitor, sections) : null), [monitor, sections]);
   const bars = useMemo(() => {
     const only = monitor && filteredSteps(monitor, filter);
     return timeline && only ? timeline.bars.filter(bar => only.has(bar.id)) : (timeline?.bars ?? []);
@@ -263,6 +274,12 @@ export function Timeline({ beside = false }: { beside?: boolean }): JSX.Element 
                     kind={kindWord(trans, bar.kind)}
                     from={Math.max(0, (bar.start - timeline.start) / length)}
                     to={Math.min(1, (end - timeline.start) / length)}
+                    ready={bar.ready === undefined ? undefined : (bar.ready - timeline.start) / length}
+                    preparing={
+                      bar.ready === undefined
+                        ? ''
+                        : trans.__('made ready in %1', duration(bar.start - bar.ready))
+                    }
                     length={bar.end === null ? elapsed(ms) : ms < 100 ? `${Math.round(ms)} ms` : duration(ms)}
                     facts={[
                       bar.tokens ? trans.__('%1 tok', tokens(bar.tokens)) : '',

@@ -3,14 +3,16 @@
  *
  * Follow mode keeps the newest row in view; scrolling up ends it, the button brings it back.
  */
-import { useEffect, useMemo, useRef } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { KeyboardEvent } from 'react';
 import { flushSync } from 'react-dom';
 
 import { hasEnded } from '../api/types';
 import { filteredSteps, isFiltering } from '../stores/kinds';
 import { modelWaits } from '../stores/moments';
+import type { Row } from '../stores/rows';
 import { rowIndex, rowsOf } from '../stores/rows';
+import { Sections } from '../stores/sections';
 import { useActions, useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { elapsed } from '../ui/format';
 import { useNow } from '../ui/hooks';
@@ -129,7 +131,11 @@ export function Tree(): JSX.Element {
   const filter = useProject(state => state.runs.filter);
   const selected = useProject(state => state.runs.step);
   const only = useMemo(() => monitor && filteredSteps(monitor, filter), [monitor, filter]);
-  const rows = useMemo(() => (monitor ? rowsOf(monitor, toggled, only) : []), [monitor, toggled, only]);
+  const [sections] = useState(() => new Sections<Row>());
+  const rows = useMemo(
+    () => (monitor ? rowsOf(monitor, toggled, only, sections) : []),
+    [monitor, toggled, only, sections]
+  );
   const focused = Math.max(0, rowIndex(rows, selected));
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);

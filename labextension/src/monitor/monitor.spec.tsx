@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Sketch } from '../testing/events';
 import { AGENT, call, cost, logOf, result, START, WHOLE_RUN } from '../testing/events';
 import { fold } from '../stores/fold';
+import { Log } from '../stores/log';
 import { emptyMonitor } from '../stores/monitor';
 import { drawerHeight } from '../stores/select';
 import { openTab } from '../testing/tab';
@@ -126,6 +127,25 @@ describe('a run without steps', () => {
   });
 });
 
+describe('what is waited for', () => {
+  /** A log whose last event came so many seconds ago. */
+  const since = (seconds: number, ...sketches: Sketch[]) => {
+    const log = sketches.map(each => ({ ...each, ts: new Date(Date.now() - seconds * 1_000).toISOString() }));
+    return openTab({ log, state: { drawer: { open: true, height: 300, tab: 'steps', file: null } } });
+  };
+
+  it('is said with its time: a server by its name, and the model', () => {
+    const slow = call('main/1/c1', 'mcp__time__now', {}, { source: 'mcp:time' });
+    const { container, unmount } = since(34, START, AGENT, slow).show(<Tree />);
+    expect(container.querySelector('.ca-Row[data-kind=tool]')?.textContent).toMatch(
+      /waiting 3[4-9] s for MCP server time/i
+    );
+    unmount();
+    since(75, START, AGENT).show(<Tree />);
+    expect(screen.getByText(/^waiting 1 min \d+ s for the model$/)).toBeTruthy();
+  });
+});
+
 describe('long outputs', () => {
   it.each([
     ['many lines', 'row\n'.repeat(500), 'Show 489 more lines'],
@@ -156,7 +176,7 @@ describe('the log', () => {
     const grow = (count: number) =>
       act(() =>
         tab.actions.store.setState(({ runs, monitor }) => ({
-          runs: { ...runs, events: log.slice(0, count) },
+          runs: { ...runs, events: Log.of(log.slice(0, count)) },
           monitor: fold(monitor ?? emptyMonitor('e1'), log.slice(0, count))
         }))
       );
@@ -215,7 +235,28 @@ describe('drawer', () => {
   it('says in a tooltip what the meters have no room for', () => {
     openTab({ log: WHOLE_RUN }).show(<Drawer />);
     expect(screen.getAllByRole('status')[0].title).toBe(
-      'Cost: $0.020 / $1.00\nTokens: 120 / 1k\nTime: 9.0 s / 1 min'
+      'Cost: $0.020 / $1.00\n' +
+        'Tokens: 120 / 1k (100 fresh · 0 written · 0 cached · 20 output)\n' +
+        'Time: 9.0 s / 1 min'
+    );
+  });
+
+  it('tells tokens apart by what they cost, at the meter and beside the line of the cost', () => {
+    const usage = {
+      input_tokens: 1_200,
+      cache_creation_input_tokens: 300,
+      cache_read_input_tokens: 64_000,
+      output_tokens: 40
+    };
+    const tab = openTab({
+      log: [START, AGENT, cost('main/1', 0.01, { usage })],
+      state: { drawer: { open: true, height: 200, tab: 'cost', file: null } }
+    });
+    const { container } = tab.show(<Drawer />);
+    const told = [...container.querySelectorAll('.ca-TokenKinds > div')].map(each => each.textContent);
+    expect(told).toEqual(['fresh1.2k tok', 'written300 tok', 'cached64k tok', 'output40 tok']);
+    expect(container.querySelector('[data-meter=tokens]')?.getAttribute('title')).toBe(
+      'Tokens: 1.5k / 1k (1.2k fresh · 300 written · 64k cached · 40 output)'
     );
   });
 

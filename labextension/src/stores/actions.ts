@@ -16,6 +16,7 @@ import type { PreferencesStore } from './preferences';
 import type { MonitorTab, ProjectStore } from './project';
 import { NARROW_PX } from './project';
 import { RunActions } from './runActions';
+import { NO_RUNS } from './runs';
 import { executionToShow, isActive, joined, needsPrompt, variablesToAsk } from './select';
 import { troubleOf } from './tab';
 
@@ -189,7 +190,7 @@ export class ProjectActions extends AidActions {
       numbersGone: false,
       following: this.preferences.getState().follow,
       toggled: new Set(),
-      runs: { ...this.state.runs, events: [], step: null, caughtUp: null },
+      runs: { ...this.state.runs, events: NO_RUNS.events, step: null, caughtUp: null },
       drawer: { ...this.state.drawer, file: null }
     });
     this._unwatch = this.live.watch(executionId, {
@@ -209,7 +210,7 @@ export class ProjectActions extends AidActions {
     const { runs, skewMs } = this.state;
     this.set({
       monitor: after,
-      runs: { ...runs, events: runs.events.concat(events) },
+      runs: { ...runs, events: runs.events.grown(events) },
       ...(Math.abs(skew) < LIVE_MS && Math.abs(skew - skewMs) > SKEW_MS ? { skewMs: skew } : {})
     });
     if (this._lostAt !== null) {

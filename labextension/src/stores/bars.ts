@@ -6,6 +6,12 @@
  */
 import type { AgentStep, Monitor, Step, StepState } from './monitor';
 import { serverOf } from './moments';
+import { delegates } from './rows';
+import type { Read } from './sections';
+import { append, Sections } from './sections';
+
+/** What takes less to be made ready is not worth a word. */
+const READY_MS = 50;
 
 export type BarKind = 'agent' | 'model' | 'tool' | 'mcp' | 'subagent' | 'hook';
 
@@ -18,6 +24,8 @@ export interface Bar {
   /** Server times in milliseconds; the end is null while it goes on. */
   start: number;
   end: number | null;
+  /** When the execution had begun that was made ready until `start`; only of a first bar that came later. */
+  ready?: number;
   state: StepState;
   costUsd: number | null;
   tokens: number | null;
@@ -30,14 +38,11 @@ export interface Timeline {
   end: number;
 }
 
+type Turn = Extract<Step, { kind: 'turn' }>;
+
 /** The bar of a turn's model call: from when its agent could ask, to its reply. */
-function modelBar(
-  step: Extract<Step, { kind: 'turn' }>,
-  asked: number,
-  depth: number,
-  steps: Monitor['steps']
-): Bar {
-  const inside = step.children.map(id => steps.get(id));
+function modelBar(step: Turn, asked: number, depth: number, read: Read): Bar {
+  const inside = step.children.map(read);
   const firstCall = inside.find(each => each?.kind === 'tool')?.startedAt ?? null;
   const going = step.state === 'running' && step.repliedAt === null && firstCall === null;
   const said = inside.reduce(
@@ -59,15 +64,22 @@ function modelBar(
   };
 }
 
-function delegates(monitor: Monitor, step: Step): AgentStep[] {
-  return step.children
-    .map(id => monitor.steps.get(id))
-    .filter((each): each is AgentStep => each?.kind === 'agent');
+/** When the last of a turn had ended, as far as it has. */
+function lastEnd(step: Turn, steps: Monitor['steps']): number {
+  let last = step.repliedAt ?? step.startedAt;
+  for (const child of step.children) {
+    last = Math.max(last, steps.get(child)?.endedAt ?? 0);
+  }
+  return last;
 }
 
-/** Bars in the order of the tree, and the time they span. */
-export function timelineOf(monitor: Monitor): Timeline {
-  const bars: Bar[] = [];
+function agentsIn(step: Step, read: Read): AgentStep[] {
+  return step.children.map(read).filter((each): each is AgentStep => each?.kind === 'agent');
+}
+
+/** Bars in the order of the tree, and the time they span; `sections`: what is kept between two calls. */
+export function timelineOf(monitor: Monitor, sections = new Sections<Bar>()): Timeline {
+  const all: Bar[] = [];
   const { steps } = monitor;
   const common = (step: Step, depth: number) => ({
     id: step.id,
@@ -78,54 +90,72 @@ export function timelineOf(monitor: Monitor): Timeline {
     costUsd: null,
     tokens: null
   });
-  const inAgent = (agent: AgentStep, depth: number): void => {
+  const inTurn = (step: Turn, asked: number, depth: number, bars: Bar[], read: Read): void => {
+    bars.push(modelBar(step, asked, depth, read));
+    step.children.forEach(child => visit(child, depth, bars, read));
+  };
+  const inAgent = (agent: AgentStep, depth: number, bars: Bar[], read: Read): void => {
     let asked = agent.startedAt;
     for (const id of agent.children) {
-      const step = steps.get(id);
-      if (step?.kind === 'turn') {
-        bars.push(modelBar(step, asked, depth, steps));
-        step.children.forEach(child => visit(child, depth));
-        asked = step.children.reduce(
-          (last, child) => Math.max(last, steps.get(child)?.endedAt ?? 0),
-          step.repliedAt ?? step.startedAt
-        );
-      } else {
-        visit(id, depth);
+      const step = read(id);
+      if (step?.kind !== 'turn') {
+        visit(id, depth, bars, read);
+        continue;
       }
+      const own = bars === all ? (sections.find(id, steps, asked) ?? turn(step, asked, depth)) : null;
+      if (own) {
+        append(bars, own);
+      } else {
+        inTurn(step, asked, depth, bars, read);
+      }
+      asked = lastEnd(step, steps);
     }
   };
-  const visit = (id: string, depth: number): void => {
-    const step = steps.get(id);
+  const turn = (step: Turn, asked: number, depth: number) =>
+    delegates(monitor, step)
+      ? null
+      : sections.make(step.id, steps, asked, read => {
+          const made: Bar[] = [];
+          read(step.id);
+          inTurn(step, asked, depth, made, read);
+          return made;
+        });
+  const visit = (id: string, depth: number, bars: Bar[], read: Read): void => {
+    const step = read(id);
     if (step?.kind === 'agent') {
       const kind = step.label === 'main' ? 'agent' : 'subagent';
       const { costUsd, tokens } = step;
       bars.push({ ...common(step, depth), kind, name: step.name, costUsd, tokens });
-      inAgent(step, depth + 1);
+      inAgent(step, depth + 1, bars, read);
     } else if (step?.kind === 'tool') {
-      const agents = step.source === 'subagent' ? delegates(monitor, step) : [];
+      const agents = step.source === 'subagent' ? agentsIn(step, read) : [];
       if (agents.length === 1) {
         const [agent] = agents;
         const { name, costUsd, tokens } = agent;
         bars.push({ ...common(step, depth), kind: 'subagent', name, costUsd, tokens });
-        inAgent(agent, depth + 1);
+        inAgent(agent, depth + 1, bars, read);
       } else {
         const kind = step.source === 'subagent' ? 'subagent' : serverOf(step) ? 'mcp' : 'tool';
         bars.push({ ...common(step, depth), kind, name: step.tool });
-        agents.forEach(agent => visit(agent.id, depth + 1));
+        agents.forEach(agent => visit(agent.id, depth + 1, bars, read));
       }
       step.children
-        .filter(child => steps.get(child)?.kind === 'hook')
-        .forEach(child => visit(child, depth + 1));
+        .filter(child => read(child)?.kind === 'hook')
+        .forEach(child => visit(child, depth + 1, bars, read));
     } else if (step?.kind === 'hook') {
       const start = step.startedAt - step.durationMs;
       bars.push({ ...common(step, depth), kind: 'hook', name: step.hook, start });
     }
   };
-  monitor.roots.forEach(id => visit(id, 0));
-  const start = bars.reduce((least, bar) => Math.min(least, bar.start), monitor.startedAt ?? Infinity);
+  monitor.roots.forEach(id => visit(id, 0, all, each => steps.get(each)));
+  const start = all.reduce((least, bar) => Math.min(least, bar.start), monitor.startedAt ?? Infinity);
   const known = monitor.lastEvent ? Date.parse(monitor.lastEvent.ts) : 0;
-  const end = bars.reduce((most, bar) => Math.max(most, bar.end ?? bar.start), monitor.endedAt ?? known);
-  return { bars, start: Number.isFinite(start) ? start : end, end };
+  const first = all[0];
+  if (first && monitor.startedAt !== null && first.start - monitor.startedAt >= READY_MS) {
+    all[0] = { ...first, ready: monitor.startedAt };
+  }
+  const end = all.reduce((most, bar) => Math.max(most, bar.end ?? bar.start), monitor.endedAt ?? known);
+  return { bars: all, start: Number.isFinite(start) ? start : end, end };
 }
 
 /** Lengths of one interval on the axis, in milliseconds. */

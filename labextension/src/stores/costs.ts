@@ -3,6 +3,8 @@
  */
 import type { ExecutionEvent } from '../api/types';
 
+import type { Listing } from './log';
+
 export interface CostPoint {
   /** Milliseconds since the start. */
   at: number;
@@ -24,7 +26,7 @@ function lineOf(agent: string): string {
 }
 
 /** What each agent had cost after each turn; no points where a price is unknown. */
-export function costSeries(events: readonly ExecutionEvent[]): CostSeries {
+export function costSeries(events: Listing<ExecutionEvent>): CostSeries {
   const start = events.find(event => event.type === 'start');
   const so: Record<string, number> = {};
   const points: CostPoint[] = [];

@@ -5,10 +5,11 @@ import type { ExecutionEvent } from '../api/types';
 import { cardOfAgent } from '../graph/graph';
 
 import type { CardRun, Monitor, ProseStep, Step, StepBase, StepState, ToolStep, TurnStep } from './monitor';
+import type { StepsDraft } from './steps';
 
 /** A monitor that may be written to while one batch is taken in. */
 export interface Draft extends Omit<Monitor, 'steps' | 'roots' | 'cards'> {
-  steps: Map<string, Step>;
+  steps: StepsDraft;
   roots: string[];
   cards: Record<string, CardRun>;
 }
@@ -27,7 +28,7 @@ export function add(draft: Draft, step: Step): void {
   draft.steps.set(step.id, step);
   const parent = step.parent === null ? undefined : draft.steps.get(step.parent);
   if (parent) {
-    draft.steps.set(parent.id, { ...parent, children: [...parent.children, step.id] });
+    draft.steps.grow(parent.id, step.id);
   } else {
     draft.roots.push(step.id);
   }
@@ -91,9 +92,14 @@ export function ensureTurn(draft: Draft, span: string, label: string, at: number
 
 /** A new turn of an agent means that its earlier ones are over. */
 function closeTurns(draft: Draft, agentSpan: string, at: number): void {
-  for (const id of draft.steps.get(agentSpan)?.children ?? []) {
-    if (draft.steps.get(id)?.state === 'running') {
-      update(draft, id, 'turn', { state: 'done', endedAt: at });
+  const children = draft.steps.get(agentSpan)?.children ?? [];
+  for (let place = children.length - 1; place >= 0; place--) {
+    const step = draft.steps.get(children[place]);
+    if (step?.kind === 'turn') {
+      if (step.state !== 'running') {
+        return; // Those before it were over when it began.
+      }
+      update(draft, step.id, 'turn', { state: 'done', endedAt: at });
     }
   }
 }
@@ -110,6 +116,18 @@ export function closeInside(draft: Draft, id: string, state: StepState, at: numb
   step.children.forEach(child => closeInside(draft, child, state, at));
 }
 
+/** The last block of that kind in its turn which still grows. */
+function openProse(draft: Draft, event: Pick<ExecutionEvent, 'type' | 'span'>): ProseStep | undefined {
+  const siblings = draft.steps.get(event.span)?.children ?? [];
+  for (let place = siblings.length - 1; place >= 0; place--) {
+    const step = draft.steps.get(siblings[place]);
+    if (step?.kind === event.type && step.state === 'running') {
+      return step as ProseStep;
+    }
+  }
+  return undefined;
+}
+
 /** A piece of thinking or text: appended to the open block of its turn, or a new one. */
 export function prose(
   draft: Draft,
@@ -117,11 +135,7 @@ export function prose(
   at: number
 ): void {
   ensureTurn(draft, event.span, event.agent, at);
-  const siblings = draft.steps.get(event.span)?.children ?? [];
-  const open = [...siblings]
-    .reverse()
-    .map(id => draft.steps.get(id))
-    .find(step => step?.kind === event.type && step.state === 'running') as ProseStep | undefined;
+  const open = openProse(draft, event);
   const ended = event.final ? { state: 'done' as const, endedAt: at } : {};
   if (open) {
     update<ProseStep>(draft, open.id, event.type, { content: open.content + event.content, ...ended });

@@ -2,7 +2,7 @@
  * From events to what the monitor shows: a pure fold, the panel's counterpart of the server's.
  *
  * `fold(monitor, events)` never changes its argument; steps that a batch does not touch stay the same
- * objects, so that their rows need not be drawn again.
+ * objects, so that their rows need not be drawn again, and what holds them is shared, not copied (`steps.ts`).
  */
 import type { ExecutionEvent, Usage } from '../api/types';
 import { cardOfAgent } from '../graph/graph';
@@ -37,7 +37,7 @@ function plus(a: number | null, b: number | null): number | null {
 export function fold(monitor: Monitor, events: readonly ExecutionEvent[]): Monitor {
   const draft: Draft = {
     ...monitor,
-    steps: new Map(monitor.steps),
+    steps: monitor.steps.edit(),
     roots: [...monitor.roots],
     cards: { ...monitor.cards }
   };
@@ -48,7 +48,7 @@ export function fold(monitor: Monitor, events: readonly ExecutionEvent[]): Monit
       draft.lastEvent = event;
     }
   }
-  return draft;
+  return { ...draft, steps: draft.steps.done() };
 }
 
 /** It waits, for a person or a slot: time goes on without it. */

@@ -3,6 +3,7 @@
  */
 import type { ExecutionEvent } from '../api/types';
 
+import type { Listing } from './log';
 import type { Monitor, Step } from './monitor';
 
 export const KINDS = ['thinking', 'text', 'tool', 'agent', 'hook', 'warning', 'state'] as const;
@@ -54,7 +55,7 @@ function wordsOf(thing: object, make: () => string): string {
 }
 
 /** The events that the filter lets through; the same list when it lets all through. */
-export function filteredEvents(events: readonly ExecutionEvent[], filter: Filter): readonly ExecutionEvent[] {
+export function filteredEvents(events: Listing<ExecutionEvent>, filter: Filter): Listing<ExecutionEvent> {
   if (!isFiltering(filter)) {
     return events;
   }
@@ -68,15 +69,15 @@ export function filteredEvents(events: readonly ExecutionEvent[], filter: Filter
 
 /** What a filter has let through so far. */
 export interface Filtered {
-  events: readonly ExecutionEvent[];
+  events: Listing<ExecutionEvent>;
   filter: Filter;
-  shown: readonly ExecutionEvent[];
+  shown: Listing<ExecutionEvent>;
 }
 
 /** The same for a log that has grown since `before`: only what is new is looked at. */
 export function filteredOn(
   before: Filtered | null,
-  events: readonly ExecutionEvent[],
+  events: Listing<ExecutionEvent>,
   filter: Filter
 ): Filtered {
   const known = before?.events.length ?? 0;
@@ -85,13 +86,13 @@ export function filteredOn(
     before.filter === filter &&
     known > 0 &&
     known <= events.length &&
-    before.events[0] === events[0] &&
-    before.events[known - 1] === events[known - 1];
+    before.events.at(0) === events.at(0) &&
+    before.events.at(known - 1) === events.at(known - 1);
   if (!grown || !isFiltering(filter)) {
     return { events, filter, shown: filteredEvents(events, filter) };
   }
   const fresh = filteredEvents(events.slice(known), filter);
-  return { events, filter, shown: fresh.length ? before.shown.concat(fresh) : before.shown };
+  return { events, filter, shown: fresh.length ? [...before.shown, ...fresh] : before.shown };
 }
 
 function kindOfStep(step: Step): Kind | null {

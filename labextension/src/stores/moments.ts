@@ -3,10 +3,11 @@
  */
 import type { ExecutionEvent } from '../api/types';
 
+import type { Listing } from './log';
 import type { AgentStep, Monitor, Step, ToolStep } from './monitor';
 
 /** The events that a step was made from. */
-export function eventsOf(events: readonly ExecutionEvent[], step: Step): ExecutionEvent[] {
+export function eventsOf(events: Listing<ExecutionEvent>, step: Step): ExecutionEvent[] {
   if (step.kind === 'hook' || step.kind === 'warning') {
     const id = Number(step.id.split(':')[1]);
     return events.filter(event => event.id === id);
@@ -48,7 +49,7 @@ export function mainTurnOf(monitor: Monitor, step: Step): number | null {
 }
 
 /** The event from which a fork takes the turn of `step` anew: the first of that turn, else the first of all. */
-export function forkPoint(events: readonly ExecutionEvent[], monitor: Monitor, step: Step | null): number {
+export function forkPoint(events: Listing<ExecutionEvent>, monitor: Monitor, step: Step | null): number {
   const turn = step && mainTurnOf(monitor, step);
   if (!turn) {
     return 1;
@@ -67,7 +68,7 @@ export function changeableCall(monitor: Monitor, step: Step | null): ToolStep | 
 }
 
 /** Event that holds the result of a call. */
-export function resultEvent(events: readonly ExecutionEvent[], call: ToolStep): number | null {
+export function resultEvent(events: Listing<ExecutionEvent>, call: ToolStep): number | null {
   return events.find(event => event.type === 'tool_result' && event.span === call.id)?.id ?? null;
 }
 
@@ -93,14 +94,14 @@ export function modelWaits(monitor: Monitor): Wait[] {
     return [];
   }
   const waits: Wait[] = [];
-  for (const step of monitor.steps.values()) {
+  monitor.steps.each(step => {
     if (step.kind === 'agent' && isOpen(step) && step.result === null) {
       const since = silentSince(monitor, step);
       if (since !== null) {
         waits.push({ what: 'model', name: step.label, since });
       }
     }
-  }
+  });
   return waits;
 }
 

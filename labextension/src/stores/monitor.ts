@@ -12,6 +12,8 @@ import type {
   Usage
 } from '../api/types';
 
+import { Steps } from './steps';
+
 export type StepState = 'running' | 'done' | 'failed' | 'stopped';
 
 export interface StepBase {
@@ -144,7 +146,7 @@ export interface Monitor {
   error: { code: string; message: string } | null;
   lastEventId: number;
   lastEvent: ExecutionEvent | null;
-  steps: ReadonlyMap<string, Step>;
+  steps: Steps;
   /** Steps without a parent. */
   roots: readonly string[];
   cards: Readonly<Record<string, CardRun>>;
@@ -182,7 +184,7 @@ export function emptyMonitor(executionId: string): Monitor {
     error: null,
     lastEventId: 0,
     lastEvent: null,
-    steps: new Map(),
+    steps: new Steps(),
     roots: [],
     cards: {}
   };

@@ -5,6 +5,8 @@
  * the subagent inside it are the same thing to a reader.
  */
 import type { AgentStep, Monitor, Step, ToolStep } from './monitor';
+import type { Read } from './sections';
+import { append, Sections } from './sections';
 
 export interface Row {
   step: Step;
@@ -19,11 +21,11 @@ export interface Row {
 /** Steps whose folding the reader has changed. */
 export type Toggled = ReadonlySet<string>;
 
-function delegateOf(monitor: Monitor, step: Step): AgentStep | undefined {
+function delegateOf(read: Read, step: Step): AgentStep | undefined {
   if (step.kind !== 'tool' || step.source !== 'subagent') {
     return undefined;
   }
-  const agents = step.children.map(id => monitor.steps.get(id)).filter(each => each?.kind === 'agent');
+  const agents = step.children.map(read).filter(each => each?.kind === 'agent');
   return agents.length === 1 ? (agents[0] as AgentStep) : undefined;
 }
 
@@ -75,16 +77,40 @@ export function rowIndex(rows: readonly Row[], id: string | null): number {
   return id === null ? -1 : rows.findIndex(row => row.step.id === id || row.delegate?.id === id);
 }
 
-/** The rows to draw, in order; `only`: the steps that a filter lets through. */
-export function rowsOf(monitor: Monitor, toggled: Toggled, only: ReadonlySet<string> | null = null): Row[] {
-  const rows: Row[] = [];
+/** Whether somebody else's steps may stand inside this one: a turn that delegates. */
+export function delegates({ steps }: Pick<Monitor, 'steps'>, step: Step): boolean {
+  return step.children.some(id => {
+    const child = steps.get(id);
+    return child?.kind === 'agent' || (child?.kind === 'tool' && child.source === 'subagent');
+  });
+}
+
+/**
+ * The rows to draw, in order; `only`: the steps that a filter lets through; `sections`: what is kept between two
+ * calls, for turns in which nothing changes any more.
+ */
+export function rowsOf(
+  monitor: Monitor,
+  toggled: Toggled,
+  only: ReadonlySet<string> | null = null,
+  sections = new Sections<Row>()
+): Row[] {
+  const all: Row[] = [];
   const hidden = repeated(monitor);
-  const visit = (id: string, depth: number): void => {
-    const step = monitor.steps.get(id);
+  const { steps } = monitor;
+  const visit = (id: string, depth: number, rows: Row[], read: Read): void => {
+    const step = read(id);
     if (!step || id === hidden || (only && !only.has(id))) {
       return;
     }
-    const delegate = delegateOf(monitor, step);
+    if (step.kind === 'turn' && rows === all) {
+      const own = sections.find(id, steps, depth) ?? turn(step, depth);
+      if (own) {
+        append(rows, own);
+        return;
+      }
+    }
+    const delegate = delegateOf(read, step);
     const inside = delegate
       ? [...step.children.filter(child => child !== delegate.id), ...delegate.children]
       : step.children;
@@ -94,9 +120,18 @@ export function rowsOf(monitor: Monitor, toggled: Toggled, only: ReadonlySet<str
     const open = expandable && opensByItself(step) !== toggled.has(id);
     rows.push({ step, depth, expandable, open, delegate });
     if (open) {
-      inside.forEach(child => visit(child, step.kind === 'turn' ? depth : depth + 1));
+      inside.forEach(child => visit(child, step.kind === 'turn' ? depth : depth + 1, rows, read));
     }
   };
-  monitor.roots.forEach(id => visit(id, 0));
-  return rows;
+  const turn = (step: Step, depth: number) =>
+    delegates(monitor, step)
+      ? null
+      : sections.make(step.id, steps, depth, read => {
+          const made: Row[] = [];
+          visit(step.id, depth, made, read);
+          return made;
+        });
+  sections.under([toggled, only, hidden]);
+  monitor.roots.forEach(id => visit(id, 0, all, each => steps.get(each)));
+  return all;
 }

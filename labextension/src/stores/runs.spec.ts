@@ -84,6 +84,15 @@ describe('timeline', () => {
     expect([hook.depth, hook.end! - hook.start]).toEqual([2, 250]);
   });
 
+  it('says what passed before the first bar, where that was worth a word', () => {
+    const { bars, start } = timelineOf(whole);
+    // START is a second before AGENT.
+    expect(bars.map(bar => bar.ready)).toEqual([start, ...bars.slice(1).map(() => undefined)]);
+    expect(bars[0].start - start).toBe(1_000);
+    const agent = { ...AGENT, ts: logOf([START])[0].ts };
+    expect(timelineOf(monitorOf([START, agent])).bars[0]).not.toHaveProperty('ready');
+  });
+
   it('marks its axis at round times', () => {
     expect(marksOf(9_300, 5)).toEqual([0, 2_000, 4_000, 6_000, 8_000]);
     expect(marksOf(90, 5)).toEqual([0, 20, 40, 60, 80]);
@@ -106,13 +115,13 @@ describe('filter', () => {
     })!;
     expect([...only].some(id => whole.steps.get(id)?.kind === 'tool' && !id.includes('c2'))).toBe(false);
     const left = filteredEvents(events, { hidden: ['state', 'tool'], text: '' });
-    expect(new Set(left.map(event => event.type))).toEqual(
+    expect(new Set([...left].map(event => event.type))).toEqual(
       new Set(['agent_start', 'agent_complete', 'thinking', 'text'])
     );
   });
 
   it('finds words anywhere in an event, and lets all through when there is none', () => {
-    expect(filteredEvents(events, { hidden: [], text: 'Sales.csv' }).map(event => event.type)).toEqual([
+    expect([...filteredEvents(events, { hidden: [], text: 'Sales.csv' })].map(event => event.type)).toEqual([
       'tool_call'
     ]);
     expect(filteredEvents(events, NO_FILTER)).toBe(events);

@@ -9,6 +9,7 @@ import type { RunDraft } from './drafts';
 import { EMPTY_DRAFT } from './drafts';
 import type { Filter } from './kinds';
 import { NO_FILTER } from './kinds';
+import { Log } from './log';
 import type { Monitor } from './monitor';
 
 /** Two executions beside each other; a monitor is null until its events are there. */
@@ -19,7 +20,7 @@ export interface Comparison {
 
 export interface RunsState {
   /** Events of the shown execution, in order: that with id n stands at n - 1. */
-  events: readonly ExecutionEvent[];
+  events: Log<ExecutionEvent>;
   /** The step that tree and timeline mark. */
   step: string | null;
   filtering: boolean;
@@ -42,7 +43,7 @@ export interface RunsState {
 }
 
 export const NO_RUNS: RunsState = {
-  events: [],
+  events: Log.of([]),
   step: null,
   filtering: false,
   filter: NO_FILTER,

@@ -6,6 +6,7 @@ import { hasEnded } from '../api/types';
 
 import type { CardRun, Monitor } from './monitor';
 import type { ProjectState } from './project';
+import type { Steps } from './steps';
 
 /** What counts as an edit: all but the view, and where cards stand, which save themselves. */
 function edited(definition: Definition): Record<string, unknown> {
@@ -49,14 +50,24 @@ export function isQueued(state: Pick<ProjectState, 'monitor'>): boolean {
 }
 
 /** How many calls of the shown execution wait for a person. */
-export function openQuestions(state: Pick<ProjectState, 'monitor'>): number {
-  const steps = state.monitor?.steps.values() ?? [];
-  let count = 0;
-  for (const step of steps) {
-    count += step.kind === 'tool' && step.question !== null && step.state === 'running' ? 1 : 0;
+export function openQuestions({ monitor }: Pick<ProjectState, 'monitor'>): number {
+  if (!monitor) {
+    return 0;
+  }
+  let count = QUESTIONS.get(monitor.steps);
+  if (count === undefined) {
+    let open = 0;
+    monitor.steps.each(step => {
+      open += step.kind === 'tool' && step.question !== null && step.state === 'running' ? 1 : 0;
+    });
+    count = open;
+    QUESTIONS.set(monitor.steps, count);
   }
   return count;
 }
+
+/** Counted once for all who ask at each change of the store. */
+const QUESTIONS = new WeakMap<Steps, number>();
 
 /** Milliseconds that an execution has run by the server's time `now`, waiting left out. */
 export function ranMs(monitor: Monitor, now: number): number {

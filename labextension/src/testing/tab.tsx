@@ -11,6 +11,7 @@ import type { Definition } from '../api/types';
 import { begin } from '../graph/history';
 import { ProjectActions } from '../stores/actions';
 import { fold } from '../stores/fold';
+import { Log } from '../stores/log';
 import { emptyMonitor } from '../stores/monitor';
 import { createPreferences } from '../stores/preferences';
 import type { Preferences, PreferencesStore } from '../stores/preferences';
@@ -127,7 +128,7 @@ export function openTab(
     history: begin(definition),
     monitor,
     executionId: monitor ? 'e1' : null,
-    runs: { ...NO_RUNS, events },
+    runs: { ...NO_RUNS, events: Log.of(events) },
     ...options.state
   });
   const host = new FakeHost();

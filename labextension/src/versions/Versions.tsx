@@ -118,6 +118,18 @@ function Doings({ chosen, onDone }: { chosen: number; onDone: () => void }): JSX
   );
 }
 
+/** How many cards differ in one way; where room is short, without the word. */
+function Count({ mark, short, long }: { mark: string; short: string; long: string }): JSX.Element | null {
+  return /[1-9]/.test(short) ? (
+    <span data-mark={mark} title={long}>
+      <span className="ca-Versions-words">{long}</span>
+      <span className="ca-Versions-short" aria-hidden="true">
+        {short}
+      </span>
+    </span>
+  ) : null;
+}
+
 export function Versions({ definition }: { definition: Definition }): JSX.Element {
   const { trans, client } = useUi();
   const actions = useActions();
@@ -185,17 +197,21 @@ export function Versions({ definition }: { definition: Definition }): JSX.Elemen
           <strong>{what}</strong>
           {counts && (
             <span className="ca-Versions-counts">
-              {counts.added > 0 && <span data-mark="added">{trans.__('+%1 added', counts.added)}</span>}
-              {counts.removed > 0 && (
-                <span data-mark="removed">{trans.__('−%1 removed', counts.removed)}</span>
-              )}
-              {counts.changed > 0 && (
-                <span data-mark="changed">{trans.__('~%1 changed', counts.changed)}</span>
-              )}
+              <Count mark="added" short={`+${counts.added}`} long={trans.__('+%1 added', counts.added)} />
+              <Count
+                mark="removed"
+                short={`−${counts.removed}`}
+                long={trans.__('−%1 removed', counts.removed)}
+              />
+              <Count
+                mark="changed"
+                short={`~${counts.changed}`}
+                long={trans.__('~%1 changed', counts.changed)}
+              />
             </span>
           )}
           <label className="ca-Versions-against">
-            {trans.__('compare with')}
+            <span className="ca-Versions-words">{trans.__('compare with')}</span>
             <select
               value={String(against)}
               onChange={event => {
