@@ -21,6 +21,7 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(target.seeds):
         (corpus / f"seed-{number}").write_bytes(seed)
+        target.run(seed)  # what is loaded with the first use is no hang of the first search
     options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=1500"]
     artifacts = f"-artifact_prefix={corpus.parent}/{name}-"
     atheris.Setup([sys.argv[0], *options, artifacts, str(corpus)], target.run)

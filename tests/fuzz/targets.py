@@ -169,7 +169,7 @@ _SPECIFIC = {"hookEventName": "PreToolUse", "permissionDecision": "deny", "permi
              "updatedInput": {"a": 1}, "additionalContext": "x"}  # fmt: skip
 _HOOKS: list[Any] = [
     {"decision": "block", "reason": "no"}, {"continue": False, "stopReason": "enough"}, {"async": True},
-    {"hookSpecificOutput": _SPECIFIC, "systemMessage": "s"},
+    {"hookSpecificOutput": _SPECIFIC, "systemMessage": "s"}, {"decision": ["block"]},
     {"hookSpecificOutput": {"hookEventName": "PostToolUse", "updatedToolOutput": [1]}},
 ]  # fmt: skip
 _ARGUMENTS: list[Any] = [

@@ -222,8 +222,9 @@ def _read_permission(answer: Answer, specific: JsonObject) -> None:
 
 
 def _one_of(said: JsonObject, name: str, known: set[str]) -> None:
-    if said.get(name) is not None and said[name] not in known:
-        raise Unreadable(f"`{name}` is {said[name]!r:.80}, and may be {', '.join(sorted(known))}")
+    value = said.get(name)
+    if value is not None and (not isinstance(value, str) or value not in known):
+        raise Unreadable(f"`{name}` is {repr(value)[:80]}, and may be {', '.join(sorted(known))}")
 
 
 def _text(said: JsonObject, name: str) -> str:

@@ -34,6 +34,11 @@ FAILURES: dict[str, tuple[list[str], str]] = {
     "a folder": (["./folder"], "folder"),
     "bad JSON": (["echo", '{"decision": "allow"'], "begins like JSON and is none"),
     "JSON of another kind": (["echo", '{"decision": "perhaps"}'], "perhaps"),
+    "a decision that is no word": (
+        ["echo", '{"hookSpecificOutput": {"permissionDecision": {"a": 1}}}'],
+        "`permissionDecision` is {'a': 1}",
+    ),
+    "an old decision that is no word": (["echo", '{"decision": ["block"]}'], "`decision` is ['block']"),
     "JSON behind other output": (
         ["printf", 'busy\\n{"decision": "block"}'],
         "does not stand at the beginning",
