@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -137,7 +138,7 @@ def arguments(data: bytes) -> None:
     command = given.get("command")
     if verdict == "allow":  # what is allowed by a pattern is one command that begins with it
         assert isinstance(command, str)
-        assert command.split()[:1] == ["git"]
+        assert re.findall(r"[^\s|&;]+", command)[:1] == ["git"], command
         assert not set(command) & set("`<>")
     shown = previews.call(given, where="a")
     assert len(shown.content.encode()) <= 32 * 1024
