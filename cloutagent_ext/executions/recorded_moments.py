@@ -91,9 +91,8 @@ class _Reader:
     def before_call(self, event: JsonObject) -> Moment | None:
         call = event
         if event["type"] == "approval" and event.get("input") is not None and event["span"] in self._calls:
-            call = self._calls[
-                event["span"]
-            ]  # a person wrote other arguments, which hooks are asked about too
+            # A person wrote other arguments, which hooks are asked about too.
+            call = self._calls[event["span"]]
         elif event["type"] != "tool_call":
             return None
         fields = moments.call(call["tool"], event["call_id"], event["input"])
