@@ -32,6 +32,8 @@ from . import fold, logfile
 from .ids import is_id
 
 SPEC, STATE, ERROR, PIN = "spec.json", "state.json", "error.json", "pinned"
+HALF_MADE_S = 60.0
+"""Age after which a folder without a first event counts as never accepted."""
 _REMEMBERED = 512
 """States of ended executions kept in memory; they never change."""
 _PLACED = 10_000

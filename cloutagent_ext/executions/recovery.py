@@ -31,8 +31,6 @@ _log = logging.getLogger(__name__)
 
 MOST_DEATHS = 3
 """Servers that may die with an execution before it is given up: it may be what kills them."""
-_HALF_MADE_S = 60.0
-"""Age after which a folder without a first event counts as never accepted."""
 
 Adopt = Callable[[Spec, Path, Owner, EventLog, Folded], Live]
 """Makes the owned execution; the service's, so that its changes are seen."""
@@ -171,7 +169,7 @@ async def _forget_half_made(folder: Path, owner: Owner) -> bool:
 
     def remove() -> bool:
         dead = owner.inherited or (folder / records.SPEC).exists()
-        old = dead or time.time() - folder.stat().st_mtime > _HALF_MADE_S
+        old = dead or time.time() - folder.stat().st_mtime > records.HALF_MADE_S
         if old:
             records.remove(folder)
         else:

@@ -181,7 +181,7 @@ class Retention:
         return spec.batch is None and not repeatable
 
     async def _clear_litter(self) -> None:
-        """Remove what nobody can find any more: half-removed folders, workspaces without an execution."""
+        """Remove what nobody can find: folders half-removed or half-made, workspaces of no execution."""
         folders = await self._records.folders()
         if not folders:
             return  # or the disk with the projects is not there: their workspaces may lie on another one
@@ -192,6 +192,8 @@ class Retention:
         for executions in folders:
             for left in executions.glob(".deleted-*"):
                 shutil.rmtree(left, ignore_errors=True)
+            for name in records.names(executions):
+                _remove_unless_begun(executions / name, now)
         before = datetime.fromtimestamp(now, UTC) - _LITTER
         try:
             with os.scandir(self._data_dir / "temp") as entries:
@@ -201,6 +203,13 @@ class Retention:
         for name in names:
             if name not in kept and made_at(name) < before:
                 shutil.rmtree(self._data_dir / "temp" / name, ignore_errors=True)
+
+
+def _remove_unless_begun(folder: Path, now: float) -> None:
+    """A server died between making it and signing it, and no start looks where nobody has signed."""
+    with contextlib.suppress(OSError):  # `rmdir` takes none with anything in it
+        if now - folder.stat().st_mtime > records.HALF_MADE_S:
+            folder.rmdir()
 
 
 def _unpin(folder: Path) -> None:

@@ -45,6 +45,8 @@ LIVES = 2.5
 a second."""
 MOST_OPEN = 4
 """Executions that have not ended; with so many, nothing new is asked for."""
+MADE_WITHIN_S = 120
+"""Longest that the empty folder of one that was never accepted may lie there while servers come and go."""
 _NAME = re.compile(r"work-\d+")
 _DEAD = (OSError, ValueError, http.client.HTTPException)
 """What a caller meets whose server dies."""
@@ -188,7 +190,9 @@ class Chain:
     # ------------------------------------------------------------ what must hold
 
     def folders(self) -> list[Path]:
-        return folders_of(self.data, self.project)
+        """Those of executions, and what a death in the making of one has left too long."""
+        folders = folders_of(self.data, self.project)
+        return [each for each in folders if (each / records.SPEC).exists() or _age_s(each) > MADE_WITHIN_S]
 
     def wrong(self) -> list[str]:
         """Between two servers: of what has ended since, and of what was told of the others."""
@@ -231,6 +235,13 @@ class Chain:
         if missing := self.asked - set(names):
             wrong.append(f"asked for until it was answered, and not there: {missing}")
         return wrong + left_of({each.name for each in self.folders()})
+
+
+def _age_s(folder: Path) -> float:
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0
 
 
 @contextlib.contextmanager

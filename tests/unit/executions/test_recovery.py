@@ -260,6 +260,23 @@ async def test_a_half_made_execution_was_never_accepted(open_office: Opens, trac
         await again.services.stop()
 
 
+async def test_a_folder_that_a_death_left_empty_goes_and_one_in_the_making_stays(open_office: Opens) -> None:
+    office = await open_office()
+    executions = office.services.store.executions_dir(await office.project(bash("true")))
+    old, fresh, begun = (executions / f"019ab000-0000-7000-8000-00000000000{each}" for each in (1, 2, 3))
+
+    def leave() -> None:
+        for folder in (old, fresh, begun):
+            folder.mkdir(parents=True)
+        (begun / "spec.json").write_text("{")
+        for folder in (old, begun):
+            os.utime(folder, (0, 0))
+
+    await asyncio.to_thread(leave)
+    await office.executions.books.retention.sweep()
+    assert [each.exists() for each in (old, fresh, begun)] == [False, True, True]
+
+
 def test_an_owner_keeps_others_out_until_it_lets_go_or_dies(tmp_path: Path) -> None:
     owner = Owner.take(tmp_path)
     assert owner is not None
