@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
+from cloutagent_ext.failpoints import POINTS
 from cloutagent_ext.store.projects import ProjectStore
 from tests.crash.nursery import PROJECT
-from tests.crash.oracles import oracles
+from tests.crash.oracles import left_of, oracles
 from tests.crash.test_failpoints import CANCEL, RECOVER, RUN, Script
 from tests.support.live_server import LiveServer, arguments, bare_environment, free_port, live_server
 from tests.support.messages_api import MessagesApi
@@ -118,14 +119,14 @@ def test_a_server_told_to_end_at_any_point_ends_well_and_the_next_one_goes_on(
         assert oracles(tmp_path, project, script, point) == []
 
 
-def told_at(folder: Path, api: MessagesApi, point: str) -> tuple[int, str]:
+def told_at(folder: Path, api: MessagesApi, point: str, *more: str) -> tuple[int, str]:
     """Exit code and log of a server that is told to end at `point`, be that before it listens."""
     place, data = folder / "told", folder / "data"
     (place / "root").mkdir(parents=True)
-    command = [
-        sys.executable, "-X", "cloutagent_failpoints", "-m", "jupyter_server",
-        *arguments(port=free_port(), token="t", root=place / "root", data=data, options=options(api)),
-    ]  # fmt: skip
+    given = arguments(
+        port=free_port(), token="t", root=place / "root", data=data, options=[*options(api), *more]
+    )
+    command = [sys.executable, "-X", "cloutagent_failpoints", "-m", "jupyter_server", *given]
     env = {**bare_environment(place), "CLOUTAGENT_FAILPOINT": f"{point}@SIGTERM"}
     with (place / "server.log").open("wb") as log:
         told = subprocess.Popen(
@@ -178,3 +179,48 @@ def test_a_server_told_to_end_while_somebody_cancels_ends_well_and_the_cancel_co
             [state] = until_all_ended(last)
         assert state["status"] in ("cancelled", "completed"), state
         assert oracles(tmp_path, project, script, point) == []
+
+
+ENDS_BADLY = {"limits": {"max_turns": 1}}
+OTHER = [
+    *[point for point in POINTS if point.startswith("save.")],
+    "accept.copied", "end.error_written", "expire.kept", "expire.removed",
+]  # fmt: skip
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", OTHER)
+def test_a_server_told_to_end_at_what_is_no_run_of_its_own_ends_well_and_loses_nothing(
+    tmp_path: Path, point: str
+) -> None:
+    """A save, what goes on from an earlier execution, one that fails, and one whose time is over."""
+    script = Script()
+    with messages_api(script) as api:
+        project = create(tmp_path)
+        with served(tmp_path, api) as first:
+            execute(first, project, tmp_path)
+            [before] = until_all_ended(first)
+            _, saved = first.request("GET", f"projects/{project}")
+        wanted = {**saved, "description": "Another one."}
+        if point.startswith("expire."):
+            code, log = told_at(tmp_path, api, point, "--CloutAgent.retention_h=0.0001")
+        else:
+            with served(tmp_path, api, env={"CLOUTAGENT_FAILPOINT": f"{point}@SIGTERM"}) as told:
+                with contextlib.suppress(OSError, ValueError):  # it may die over the answer
+                    if point.startswith("save."):
+                        told.request("PUT", f"projects/{project}", wanted)
+                    else:
+                        more = {"continue_from": before["execution_id"], "prompt": "Go on."}
+                        body = more if point == "accept.copied" else ENDS_BADLY
+                        told.request("POST", f"projects/{project}/execute", body)
+                code = told.process.wait(90)
+            log = told.log()
+        assert (code, "Traceback" in log) == (0, False), log[-3000:]
+        with served(tmp_path, api) as last:
+            until_all_ended(last)
+            _, found = last.request("GET", f"projects/{project}")
+            assert found["description"] in (saved["description"], wanted["description"])
+            status, kept = last.request("GET", f"executions/{before['execution_id']}")
+            assert status in ((200, 410) if point.startswith("expire.") else (200,)), kept
+        assert left_of({before["execution_id"]}) == []
