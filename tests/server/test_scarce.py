@@ -9,7 +9,7 @@ import json
 import resource
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,18 @@ def told(server: LiveServer, method: str, path: str, body: str | None) -> tuple[
         connection.close()
 
 
-async def test_a_project_that_is_deleted_on_the_disk_under_a_run_hurts_no_other(server: Caller) -> None:
+def _deleted(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def _renamed(folder: Path) -> None:
+    folder.rename(folder.with_name("old-doomed"))
+
+
+@pytest.mark.parametrize("taken", [_deleted, _renamed])
+async def test_a_project_that_is_taken_from_the_disk_under_a_run_hurts_no_other(
+    server: Caller, taken: Callable[[Path], None]
+) -> None:
     doomed, other = await server.create("Doomed", **BASH), await server.create("Other", **BASH)
     runs = []
     for project in (doomed, other):
@@ -185,7 +196,7 @@ async def test_a_project_that_is_deleted_on_the_disk_under_a_run_hurts_no_other(
     folder = server.extension.services.settings.data_dir / "projects" / doomed["id"]
     async with server.stream(f"executions/{runs[0]}/stream") as (_, found):
         await anext(found)
-        await asyncio.to_thread(shutil.rmtree, folder)
+        await asyncio.to_thread(taken, folder)
         cancelled = await server.call("POST", f"executions/{runs[0]}/cancel")
         assert cancelled.status_code in (200, 404), cancelled.text
         async with asyncio.timeout(DEADLINE_S):
