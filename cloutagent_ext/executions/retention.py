@@ -206,7 +206,7 @@ class Retention:
 
 
 def _remove_unless_begun(folder: Path, now: float) -> None:
-    """A server died between making it and signing it, and no start looks where nobody has signed."""
+    """Remove it if it is empty: a server died between making and signing it, and no start looks there."""
     with contextlib.suppress(OSError):  # `rmdir` takes none with anything in it
         if now - folder.stat().st_mtime > records.HALF_MADE_S:
             folder.rmdir()

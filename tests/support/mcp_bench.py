@@ -93,8 +93,26 @@ class McpBench:
     def warnings(self, code: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["code"] == code]
 
+    async def hears_of_changes(self, server: str, *, gone: str) -> None:
+        """Call a server that then changes its tools: that is told once, and this conversation keeps its own.
+
+        Its `echo` is another one then, the tool `gone` is no more, and there is a `new` one.
+        """
+        tools = await self.tools(server)
+        echo = tools[f"mcp__{server}__echo"]
+        assert await self.text(echo, text="changed") == "changed"
+        await self.until(lambda: bool(self.warnings("MCP_TOOLS_CHANGED")))
+        (warning,) = self.warnings("MCP_TOOLS_CHANGED")
+        assert warning["details"]["changes"] == [
+            f"added: mcp__{server}__new",
+            f"removed: mcp__{server}__{gone}",
+            f"changed: mcp__{server}__echo",
+        ]
+        assert echo.description == "Says it again."
+        assert f"no longer has the tool {gone}" in await self.error(tools[f"mcp__{server}__{gone}"])
+
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait (at most 20 s) until `condition` holds; looked at after each event."""
+        """Wait (at most 60 s) until `condition` holds; looked at after each event."""
         async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()

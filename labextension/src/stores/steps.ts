@@ -15,6 +15,16 @@ const PIECE = 1 << BITS;
 /** Null where a step was taken away. */
 type Piece = (Step | null)[];
 
+function* stepsIn(pieces: readonly Piece[]): IterableIterator<Step> {
+  for (const piece of pieces) {
+    for (const step of piece) {
+      if (step) {
+        yield step;
+      }
+    }
+  }
+}
+
 export class Steps {
   /**
    * `places`: of each id, in order of appearance; shared by all versions of one log, of which the newest adds to
@@ -39,14 +49,8 @@ export class Steps {
   }
 
   /** In order of appearance. */
-  *values(): IterableIterator<Step> {
-    for (const piece of this._pieces) {
-      for (const step of piece) {
-        if (step) {
-          yield step;
-        }
-      }
-    }
+  values(): IterableIterator<Step> {
+    return stepsIn(this._pieces);
   }
 
   /** The same without an iterator: whoever looks through all of them many times a second makes no garbage. */
@@ -86,14 +90,8 @@ export class StepsDraft {
     return this.get(id) !== undefined;
   }
 
-  *values(): IterableIterator<Step> {
-    for (const piece of this._pieces) {
-      for (const step of piece) {
-        if (step) {
-          yield step;
-        }
-      }
-    }
+  values(): IterableIterator<Step> {
+    return stepsIn(this._pieces);
   }
 
   set(id: string, step: Step): void {

@@ -317,18 +317,7 @@ async def test_ten_thousand_tools_are_cut_to_what_a_model_can_be_told(tmp_path, 
 async def test_tools_that_change_are_told_and_frozen(tmp_path):
     async with McpBench(tmp_path) as bench:
         bench.hostile("changes")
-        tools = await bench.tools("changes")
-        echo, pid = tools["mcp__changes__echo"], tools["mcp__changes__pid"]
-        assert await bench.text(echo, text="x") == "x"
-        await bench.until(lambda: bool(bench.warnings("MCP_TOOLS_CHANGED")))
-        (warning,) = bench.warnings("MCP_TOOLS_CHANGED")
-        assert warning["details"]["changes"] == [
-            "added: mcp__changes__new",
-            "removed: mcp__changes__pid",
-            "changed: mcp__changes__echo",
-        ]
-        assert echo.description == "Says it again."
-        assert "no longer has the tool pid" in await bench.error(pid)
+        await bench.hears_of_changes("changes", gone="pid")
         # A conversation that begins now gets what there is now.
         assert set(await bench.tools("changes")) == {"mcp__changes__echo", "mcp__changes__new"}
 

@@ -171,18 +171,7 @@ async def test_a_stream_that_ends_at_once_is_not_opened_without_end(tmp_path, ho
 async def test_tools_that_change_are_told_and_frozen(tmp_path):
     async with hostile_http("changes") as peer, McpBench(tmp_path) as bench:
         bench.add("peer", transport="http", url=peer.url)
-        tools = await bench.tools("peer")
-        echo, count = tools["mcp__peer__echo"], tools["mcp__peer__count"]
-        assert await bench.text(echo, text="changed") == "changed"
-        await bench.until(lambda: bool(bench.warnings("MCP_TOOLS_CHANGED")))
-        [warning] = bench.warnings("MCP_TOOLS_CHANGED")
-        assert warning["details"]["changes"] == [
-            "added: mcp__peer__new",
-            "removed: mcp__peer__count",
-            "changed: mcp__peer__echo",
-        ]
-        assert echo.description == "Says it again."
-        assert "no longer has the tool count" in await bench.error(count)
+        await bench.hears_of_changes("peer", gone="count")
 
 
 async def test_the_credentials_and_the_session_go_with_every_message(tmp_path):
