@@ -22,6 +22,7 @@ from .table import Row, median, show
 CALLS = 300
 EVENTS = 10_000
 TRIALS = 500
+ROUNDS = 3
 AT_ONCE = 3
 """Executions of the project that run at the same time."""
 
@@ -95,29 +96,39 @@ def experiment(server: LiveServer, client: Client, project: str) -> list[Row]:
     """500 trials; the ideal is the same executions asked for by bare HTTP, as many as the queue runs."""
     handle = client[project]
     url = f"{server.api}/projects/{handle.id}/execute"
-    with httpx2.Client(headers={"Authorization": f"token {server.token}"}, timeout=120) as http:
 
-        def one(number: int) -> None:
-            answer = http.post(url, json={"prompt": f"Ideal {number}", "wait": True})
-            assert answer.json()["status"] == "completed", answer.text
+    def ideal() -> float:
+        with httpx2.Client(headers={"Authorization": f"token {server.token}"}, timeout=120) as http:
 
+            def one(number: int) -> None:
+                answer = http.post(url, json={"prompt": f"Ideal {number}", "wait": True})
+                assert answer.json()["status"] == "completed", answer.text
+
+            began = time.perf_counter()
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(one, range(TRIALS)))
+            return time.perf_counter() - began
+
+    def ours() -> float:
+        made = handle.experiment([{"n": n} for n in range(TRIALS)], {"plain": {"prompt": "Trial {{n}}"}})
         began = time.perf_counter()
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(one, range(TRIALS)))
-        ideal = time.perf_counter() - began
-    made = handle.experiment([{"n": n} for n in range(TRIALS)], {"plain": {"prompt": "Trial {{n}}"}})
-    began = time.perf_counter()
-    made.run(progress=False)
-    ours = time.perf_counter() - began
-    assert sum(trial.ended for trial in made.trials) == TRIALS
+        made.run(progress=False)
+        took = time.perf_counter() - began
+        assert sum(trial.ended for trial in made.trials) == TRIALS
+        return took
+
+    # In turns: what else this machine does meets both alike.
+    rounds = [(ideal(), ours()) for _ in range(ROUNDS)]
+    bare, made = (median(each) for each in zip(*rounds, strict=True))
+    ratio = median(of_ours / of_ideal for of_ideal, of_ours in rounds)
     return [
-        Row(f"{TRIALS} executions through the queue, bare HTTP", f"{ideal:.1f} s", "1"),
+        Row(f"{TRIALS} executions through the queue, bare HTTP", f"{bare:.1f} s", "1"),
         Row(
             f"an experiment of {TRIALS} rows",
-            f"{ours:.1f} s",
-            f"{ours / ideal:.2f} × the queue's ideal",
+            f"{made:.1f} s",
+            f"{ratio:.2f} × the queue's ideal",
             "≤ 1.3 ×",
-            ours <= 1.3 * ideal,
+            ratio <= 1.3,
         ),
     ]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +23,26 @@ from .conftest import Office, Opens, agent, bash
 def gated(gate: Path) -> str:
     """A command that runs until `gate` exists."""
     return f"while [ ! -e '{gate}' ]; do sleep 0.02; done"
+
+
+_opened: list[str] | None = None
+
+
+def _note(event: str, given: tuple[Any, ...]) -> None:
+    if event == "open" and _opened is not None:
+        _opened.append(str(given[0]))
+
+
+@contextmanager
+def opened_files() -> Iterator[list[str]]:
+    """Paths that this process opens meanwhile, as the interpreter tells them."""
+    global _opened
+    sys.addaudithook(_note)
+    _opened = []
+    try:
+        yield _opened
+    finally:
+        _opened = None
 
 
 def program(project: str) -> Principal:
@@ -173,6 +196,23 @@ async def test_an_idempotency_key_survives_a_restart(open_office: Opens) -> None
     second = await open_office()
     again = await second.accept(project, key="order-7")
     assert again.execution_id == accepted.execution_id
+
+
+async def test_many_keys_at_once_after_a_restart_look_at_each_earlier_execution_once(
+    open_office: Opens,
+) -> None:
+    first = await open_office()
+    project = await first.project(bash("true"))
+    before = [await first.accept(project, key=f"order-{number}") for number in range(8)]
+    for each in before:
+        await first.executions.wait(each.execution_id)
+    await first.services.stop()
+    second = await open_office()
+    with opened_files() as opened:
+        again = await asyncio.gather(*[second.accept(project, key=f"order-{n}") for n in range(8)])
+    assert [each.execution_id for each in again] == [each.execution_id for each in before]
+    specs = [path for path in opened if path.endswith("spec.json")]
+    assert len(specs) == len(set(specs)) == 8
 
 
 async def test_a_key_whose_server_died_before_the_first_event_begins_anew_and_what_is_answered_is_there(
