@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from ..schema.execution import ExecutionState
+from ..schema.execution import ENDED, ExecutionState
 from ..schema.project import ProjectRow
 
 _MARKS = {
@@ -73,19 +73,37 @@ def prose(text: str) -> str:
     return _STYLED.sub(styled, escape(text))
 
 
-def run_text(kind: str, execution_id: str, project: str | None, state: ExecutionState | None) -> str:
-    """One line for consoles."""
+def run_text(
+    kind: str, execution_id: str, project: str | None, state: ExecutionState | None, seen_at: str = ""
+) -> str:
+    """One line for consoles. `seen_at`: when it stood so, which matters until it has ended."""
     about = f"{project!r}, " if project else ""
-    known = f" · {' · '.join(facts(state))}" if state else ""
+    known = f" · {' · '.join([*facts(state), *_as_of(state, seen_at)])}" if state else ""
     return f"<{kind} {about}{execution_id}{known}>"
 
 
-def run_html(execution_id: str, project: str | None, state: ExecutionState | None) -> str:
-    """A card: name, figures, and the result or the error once there is one."""
+def _as_of(state: ExecutionState, seen_at: str) -> list[str]:
+    return [f"as of {seen_at}"] if seen_at and state.status not in ENDED else []
+
+
+def run_html(
+    execution_id: str,
+    project: str | None,
+    state: ExecutionState | None,
+    seen_at: str = "",
+    live: str = "",
+) -> str:
+    """A card: name, figures, and the result or the error once there is one.
+
+    `seen_at`: as in `run_text`; `live`: the call that shows it as it goes on.
+    """
     title = f"<b>{escape(project or 'Execution')}</b>"
     if state is None:
         return f'<div class="{AS_IT_IS}">{title} <code>{escape(execution_id)}</code></div>'
-    line = f"{_MARKS.get(state.status, '●')} {escape(' · '.join(facts(state)))}"
+    as_of = _as_of(state, seen_at)
+    line = f"{_MARKS.get(state.status, '●')} {escape(' · '.join([*facts(state), *as_of]))}"
+    if as_of and live:
+        line += f"; <code>{escape(live)}</code> follows it"
     body = ""
     if state.error is not None:
         body = f"<p><b>{escape(state.error.code)}</b> {escape(state.error.message)}</p>"

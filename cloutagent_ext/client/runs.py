@@ -88,10 +88,18 @@ class AsyncRun:
         self.id = execution_id
         """Its id for ever."""
         self.last = last
-        """The state as last seen, or None; nothing is asked."""
         self.tools: Toolset | None = None
         """Functions of this notebook that answer its calls."""
         self._serving: Serving | None = None
+
+    @property
+    def last(self) -> ExecutionState | None:
+        """The state as last seen, or None; nothing is asked."""
+        return self._last
+
+    @last.setter
+    def last(self, state: ExecutionState | None) -> None:
+        self._last, self.seen_at = state, time.strftime("%H:%M:%S")
 
     async def state(self) -> ExecutionState:
         """Its state now: status, usage, cost, result. Once it has ended, nothing is asked any more."""
@@ -336,10 +344,10 @@ class AsyncRun:
             await asyncio.sleep(0.02)
 
     def __repr__(self) -> str:
-        return display.run_text(type(self).__name__, self.id, self.project_name, self.last)
+        return display.run_text(type(self).__name__, self.id, self.project_name, self.last, self.seen_at)
 
     def _repr_html_(self) -> str:
-        return display.run_html(self.id, self.project_name, self.last)
+        return display.run_html(self.id, self.project_name, self.last, self.seen_at)
 
 
 async def latest(

@@ -143,8 +143,10 @@ class Run(Plain[AsyncRun]):
             _ = self.state
 
     def __repr__(self) -> str:
-        return display.run_text(type(self).__name__, self.id, self._awaited.project_name, self._awaited.last)
+        known = self._awaited
+        return display.run_text(type(self).__name__, self.id, known.project_name, known.last, known.seen_at)
 
     def _repr_html_(self) -> str:
         self._seen()
-        return display.run_html(self.id, self._awaited.project_name, self._awaited.last)
+        known = self._awaited
+        return display.run_html(self.id, known.project_name, known.last, known.seen_at, ".monitor()")

@@ -5,11 +5,14 @@ Nothing here changes what an execution does. Not here: what the cards stand for 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from .base import Model, Slug
+
+if TYPE_CHECKING:
+    from .project import Definition
 
 
 class Position(Model):
@@ -58,3 +61,11 @@ class UiPatch(Model):
     viewport: Viewport | None = None
     snap: bool | None = None
     folded: list[str] | None = None
+
+
+def cards(definition: Definition) -> set[str]:
+    """Ids of the cards that its canvas has."""
+    found = {"agent", *(f"note:{note.id}" for note in definition.ui.notes)}
+    for kind in ("subagent", "hook", "mcp"):
+        found |= {f"{kind}:{item.id}" for item in getattr(definition, f"{kind}s")}
+    return found

@@ -1,10 +1,10 @@
-"""Where cards stand on the canvas when nobody has placed them. Pure."""
+"""Where cards stand on the canvas: when nobody has placed them, and when some of them have gone. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..schema.canvas import Node, Position
+from ..schema.canvas import Node, Position, cards
 from ..schema.project import Definition
 
 
@@ -23,3 +23,12 @@ def arrange(definition: Definition) -> list[Node]:
         x = 300 * (column - (width - 1) / 2)
         nodes.append(Node(id=f"subagent:{item.id}", position=Position(x=x, y=320 + 200 * row)))
     return nodes
+
+
+def without_strays(definition: Definition) -> Definition:
+    """`definition` without the positions of cards that it does not have (any more)."""
+    there = cards(definition)
+    nodes = [node for node in definition.ui.nodes if node.id in there]
+    if len(nodes) == len(definition.ui.nodes):
+        return definition
+    return definition.model_copy(update={"ui": definition.ui.model_copy(update={"nodes": nodes})})

@@ -178,8 +178,8 @@ class ProjectStore:
     ) -> Stored:
         """Replace the definition in one commit, as a new version unless only view state changed or `draft`.
 
-        What did not change keeps its bytes. `if_match`: the value of an `If-Match` header; raises
-        `PreconditionFailed` where the project has changed since.
+        What did not change keeps its bytes; positions of cards that are gone do not stay. `if_match`: the
+        value of an `If-Match` header; raises `PreconditionFailed` where the project has changed since.
         """
         wanted = plain(definition)
         return await self._changed(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from ..schema.project import Definition, Project
 from . import layout
+from .arrange import without_strays
 from .layout import Loaded
 
 
@@ -22,10 +23,11 @@ class Stored:
 
 
 def plain(definition: Definition) -> Definition:
-    """`definition` without what a subclass adds: a stored project may be handed back as it was read."""
-    if type(definition) is Definition:
-        return definition
-    return Definition(**{name: getattr(definition, name) for name in Definition.model_fields})
+    """`definition` without what a subclass adds, as a stored project that is handed back has, and without
+    positions of cards that it does not have (any more)."""
+    if type(definition) is not Definition:
+        definition = Definition(**{name: getattr(definition, name) for name in Definition.model_fields})
+    return without_strays(definition)
 
 
 def stored(project_id: str, loaded: Loaded, trusted: bool) -> Stored:

@@ -6,6 +6,8 @@ import pytest
 
 from .caller import Caller, code
 
+ECHO = {"type": "command", "command": ["echo"]}
+
 
 async def test_a_new_project_is_where_its_location_says_and_brings_its_first_key(server: Caller) -> None:
     response = await server.call("POST", "projects", json={"name": "Sales"})
@@ -102,6 +104,20 @@ async def test_view_state_is_kept_outside_versions_and_etag(server: Caller) -> N
     after = await server.call("GET", path)
     assert after.json()["ui"]["viewport"] == {"x": 5, "y": 6, "zoom": 2}
     assert after.headers["ETag"] == before.headers["ETag"]
+
+
+async def test_a_card_that_a_put_leaves_out_leaves_no_position_behind(server: Caller) -> None:
+    hooks = [{"id": each, "name": each, "event": "Stop", "action": ECHO} for each in ("stays", "goes")]
+    nodes = [{"id": f"hook:{each}", "position": {"x": 7, "y": 8}} for each in ("stays", "goes")]
+    note = {"id": "note:todo", "position": {"x": 1, "y": 2}}
+    project = await server.create(hooks=hooks, ui={"notes": [{"id": "todo"}], "nodes": [*nodes, note]})
+    assert project["ui"]["nodes"] == [*nodes, note]
+    del project["api_key"], project["hooks"][1]
+    for draft in ("?draft=true", ""):  # the canvas saves so, and a notebook so
+        saved = await server.call("PUT", f"projects/{project['id']}{draft}", json=project)
+        assert saved.json()["ui"]["nodes"] == [nodes[0], note], saved.text
+    checked = await server.call("POST", f"projects/{project['id']}/validate", json={})
+    assert "NO_SUCH_CARD" not in checked.text
 
 
 async def test_a_deleted_project_is_gone_and_its_zip_is_kept(server: Caller) -> None:

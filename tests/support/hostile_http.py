@@ -8,13 +8,13 @@ that call is answered. It knows who is connected, what it was sent, and what was
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-TEXT = {"type": "object", "properties": {"text": {"type": "string"}}}
+from .hostile_peer import HostilePeer, deep
+
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 """An answer as a stream of events, until the connection ends."""
 NEVER_READY = {
@@ -41,49 +41,26 @@ NEVER_READY = {
 """Vices with which no connection comes about, and what is said of each."""
 
 
-class HostileHttp:
+class HostileHttp(HostilePeer):
+    path = "/mcp"
+
     def __init__(self, how: str) -> None:
-        self.how = how
-        self.url = ""
-        self.here = 0
-        """Connections that are open now."""
-        self.sent: list[dict[str, Any]] = []
-        """Messages that came, in their order."""
-        self.headers: list[dict[str, str]] = []
-        self.verbs: list[str] = []
-        self.endless = 0
-        """Bytes without an end that somebody took."""
-        self.calls = 0
+        super().__init__(how)
         self.forgotten = False
         """The session is no longer known."""
         self.session = 0
 
-    def methods(self) -> list[str]:
-        return [str(message.get("method")) for message in self.sent]
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.here += 1
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                while not writer.is_closing():
-                    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                    first, *rows = head.strip().split("\r\n")
-                    named = {k.lower(): v.strip() for k, _, v in (row.partition(":") for row in rows)}
-                    self.headers.append(named)
-                    self.verbs.append(first.split()[0])
-                    body = await reader.readexactly(int(named.get("content-length", 0)))
-                    if first.startswith("POST"):
-                        await self._posted(json.loads(body), reader, writer)
-                    elif first.startswith("GET"):
-                        await self._streaming(reader, writer)
-                    elif self.how == "hangs-on-delete":
-                        await reader.read()
-                    else:
-                        self._plain(writer, b"", "200 OK")
-                    await writer.drain()
-        finally:
-            self.here -= 1
-            writer.close()
+    async def answer(
+        self, verb: str, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if verb == "POST":
+            await self._posted(json.loads(body), reader, writer)
+        elif verb == "GET":
+            await self._streaming(reader, writer)
+        elif self.how == "hangs-on-delete":
+            await reader.read()
+        else:
+            self._plain(writer, b"", "200 OK")
 
     # ------------------------------------------------------------ how an answer is given
 
@@ -102,15 +79,6 @@ class HostileHttp:
         writer.write(EVENTS + b"".join(f"event: message\ndata: {each}\n\n".encode() for each in data))
         if close:
             writer.close()
-
-    async def _without_end(self, writer: asyncio.StreamWriter, block: bytes, pause_s: float = 0) -> None:
-        with contextlib.suppress(OSError):
-            while not writer.is_closing():
-                writer.write(block)
-                await writer.drain()
-                self.endless += len(block)
-                if pause_s:
-                    await asyncio.sleep(pause_s)
 
     # ------------------------------------------------------------ the stream for what nobody asked
 
@@ -150,11 +118,7 @@ class HostileHttp:
             await self._call(message, reader, writer)
 
     async def _initialize(self, message: dict[str, Any], reader: Any, writer: asyncio.StreamWriter) -> None:
-        result = {
-            "protocolVersion": message["params"]["protocolVersion"],
-            "capabilities": {"tools": {"listChanged": True}},
-            "serverInfo": {"name": "hostile", "version": "1"},
-        }
+        result = self.welcome(message)
         json_head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         match self.how:
             case "hangs-on-initialize":
@@ -164,21 +128,21 @@ class HostileHttp:
                 await reader.read()
             case "drips-head":
                 writer.write(json_head)
-                await self._without_end(writer, b"X", 0.02)
+                await self.without_end(writer, b"X", 0.02)
             case "drips-body":
                 writer.write(json_head + b"Content-Length: 100000\r\n\r\n")
-                await self._without_end(writer, b" ", 0.02)
+                await self.without_end(writer, b" ", 0.02)
             case "ends":
                 writer.close()
             case "endless-head":
-                await self._without_end(writer, json_head + b"X: " + b"x" * 60_000 + b"\r\n")
+                await self.without_end(writer, json_head + b"X: " + b"x" * 60_000 + b"\r\n")
             case "endless-json":
                 writer.write(json_head + b"\r\n")
-                await self._without_end(writer, b" " * 65_000)
+                await self.without_end(writer, b" " * 65_000)
             case "endless-line" | "endless-event":
                 writer.write(EVENTS)
                 line_end = b"\n" if self.how == "endless-event" else b""
-                await self._without_end(writer, b"data: " + b"x" * 65_000 + line_end)
+                await self.without_end(writer, b"data: " + b"x" * 65_000 + line_end)
             case "binary":
                 writer.write(bytes(range(256)) * 400)
                 writer.close()
@@ -206,18 +170,11 @@ class HostileHttp:
         if self.how == "hangs-on-list":
             await reader.read()
             return
-        echo = {"name": "echo", "description": "Says it again.", "inputSchema": TEXT}
-        tools = [echo, {"name": "count", "inputSchema": {"type": "object"}}]
-        if self.how == "changes" and self.calls:
-            tools = [
-                {**echo, "description": "Now says something else."},
-                {"name": "new", "inputSchema": TEXT},
-            ]
-        result: dict[str, Any] = {"tools": tools}
+        result: dict[str, Any] = {"tools": self.tools()}
         if self.how == "pages-without-end":
             number = len(self.sent)
             result = {
-                "tools": [{**echo, "name": f"t{number}-{n}"} for n in range(50)],
+                "tools": [{**self.tools()[0], "name": f"t{number}-{n}"} for n in range(50)],
                 "nextCursor": f"{number}",
             }
         self._json(writer, _answer(message, result))
@@ -241,17 +198,14 @@ class HostileHttp:
                 self._plain(writer, b"", "404 Not Found")
             case "endless json":
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
-                await self._without_end(writer, b" " * 65_000)
+                await self.without_end(writer, b" " * 65_000)
             case "endless events":
                 writer.write(EVENTS)
-                await self._without_end(writer, b"data: " + b"x" * 65_000)
+                await self.without_end(writer, b"data: " + b"x" * 65_000)
             case "deep json":
-                deep = '{"a":' * 5000 + "1" + "}" * 5000
-                data = f'{{"jsonrpc":"2.0","id":{message["id"]},"result":{deep}}}'
-                self._plain(writer, data.encode(), "200 OK", "application/json")
+                self._plain(writer, deep(message).encode(), "200 OK", "application/json")
             case "deep events":
-                deep = '{"a":' * 5000 + "1" + "}" * 5000
-                self._events(writer, f'{{"jsonrpc":"2.0","id":{message["id"]},"result":{deep}}}')
+                self._events(writer, deep(message))
             case "nothing":
                 self._plain(writer, b"", "200 OK", "application/json")
             case "another's":
@@ -289,9 +243,5 @@ def _answer(message: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
 @asynccontextmanager
 async def hostile_http(how: str = "well") -> AsyncIterator[HostileHttp]:
     peer = HostileHttp(how)
-    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0, limit=2**20)
-    peer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp"
-    try:
+    async with peer.listening():
         yield peer
-    finally:
-        server.close()

@@ -7,14 +7,15 @@ tools, `echo` and `count`. It knows who is connected, what it was sent, and what
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-TEXT = {"type": "object", "properties": {"text": {"type": "string"}}}
+from .hostile_peer import HostilePeer, deep
+
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+ENDLESS = b"data: " + b"x" * 65_000
 NEVER_READY = {
     "silent": "not ready within",
     "no-endpoint": "not ready within",
@@ -32,43 +33,24 @@ NEVER_READY = {
 """Vices with which no connection comes about, and what is said of each."""
 
 
-class HostileSse:
+class HostileSse(HostilePeer):
+    path = "/sse"
+
     def __init__(self, how: str) -> None:
-        self.how = how
-        self.url = ""
-        self.here = 0
-        """Connections that are open now."""
+        super().__init__(how)
         self.streams = 0
         """Streams that were ever opened."""
         self.opened_at: list[float] = []
-        self.sent: list[dict[str, Any]] = []
-        """Messages that came, in their order."""
-        self.headers: list[dict[str, str]] = []
-        self.endless = 0
-        """Bytes of an endless line that somebody took."""
-        self.calls = 0
         self._stream: asyncio.StreamWriter | None = None
 
-    def methods(self) -> list[str]:
-        return [str(message.get("method")) for message in self.sent]
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.here += 1
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                while True:
-                    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                    first, *rows = head.strip().split("\r\n")
-                    named = {k.lower(): v.strip() for k, _, v in (row.partition(":") for row in rows)}
-                    self.headers.append(named)
-                    body = await reader.readexactly(int(named.get("content-length", 0)))
-                    if first.startswith("GET"):
-                        await self._streaming(reader, writer)
-                        return
-                    await self._posted(json.loads(body), reader, writer)
-        finally:
-            self.here -= 1
+    async def answer(
+        self, verb: str, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if verb == "GET":
+            await self._streaming(reader, writer)
             writer.close()
+        else:
+            await self._posted(json.loads(body), reader, writer)
 
     async def _streaming(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.streams += 1
@@ -97,7 +79,7 @@ class HostileSse:
                 await asyncio.sleep(0.02)
         elif self.how in ("endless-line", "endless-event"):
             writer.write(STREAM)
-            await self._without_end(writer, lines=self.how == "endless-event")
+            await self.without_end(writer, ENDLESS + (b"\n" if self.how == "endless-event" else b""))
         elif self.how == "binary":
             writer.write(STREAM + bytes(range(256)) * 400)
         elif self.how == "other-origin":
@@ -106,14 +88,6 @@ class HostileSse:
             writer.write(STREAM + (b"" if self.how == "no-endpoint" else endpoint))
             self._stream = writer
         await writer.drain()
-
-    async def _without_end(self, writer: asyncio.StreamWriter, *, lines: bool = False) -> None:
-        block = b"data: " + b"x" * 65_000 + (b"\n" if lines else b"")
-        with contextlib.suppress(OSError):
-            while not writer.is_closing():
-                writer.write(block)
-                await writer.drain()
-                self.endless += len(block)
 
     # ------------------------------------------------------------ messages
 
@@ -134,13 +108,9 @@ class HostileSse:
     async def _answer(self, message: dict[str, Any], said: str) -> None:
         method = message["method"]
         if method == "initialize" and self.how != "hangs-on-initialize":
-            result: Any = {
-                "protocolVersion": message["params"]["protocolVersion"],
-                "capabilities": {"tools": {"listChanged": True}},
-                "serverInfo": {"name": "hostile", "version": "1"},
-            }
+            result: Any = self.welcome(message)
         elif method == "tools/list":
-            result = {"tools": self._tools()}
+            result = {"tools": self.tools()}
         elif method == "tools/call":
             self.calls += 1
             if said == "hang":
@@ -149,11 +119,10 @@ class HostileSse:
                 self.writer.close()
                 return
             if said == "endless":
-                await self._without_end(self.writer)
+                await self.without_end(self.writer, ENDLESS)
                 return
             if said == "deep":
-                deep = '{"a":' * 5000 + "1" + "}" * 5000
-                self.event(f'{{"jsonrpc":"2.0","id":{message["id"]},"result":{deep}}}')
+                self.event(deep(message))
                 return
             if self.how == "garbage":
                 self._garbage(message["id"])
@@ -177,12 +146,6 @@ class HostileSse:
     def event(self, data: str) -> None:
         self.writer.write(f"event: message\ndata: {data}\n\n".encode())
 
-    def _tools(self) -> list[dict[str, Any]]:
-        echo = {"name": "echo", "description": "Says it again.", "inputSchema": TEXT}
-        if self.how == "changes" and self.calls:
-            return [{**echo, "description": "Now says something else."}, {"name": "new", "inputSchema": TEXT}]
-        return [echo, {"name": "count", "inputSchema": {"type": "object"}}]
-
     def _garbage(self, number: int) -> None:
         write = self.writer.write
         write(b": a comment\n\nretry: 1\n\nid: 7\n\nevent: nonsense\ndata: x\n\n\xff\xfe\x00\x80\n\n")
@@ -198,11 +161,9 @@ class HostileSse:
 @asynccontextmanager
 async def hostile_sse(how: str = "well") -> AsyncIterator[HostileSse]:
     peer = HostileSse(how)
-    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0, limit=2**20)
-    peer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/sse"
     try:
-        yield peer
+        async with peer.listening():
+            yield peer
     finally:
-        server.close()
         if peer._stream is not None:
             peer._stream.close()

@@ -29,6 +29,9 @@ from tests.support.answered import unanswered
 
 START_S = 100
 STOP_S = 60
+OTHERS = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
+"""Extensions that are installed with ours. A server without a window does without them: loading them takes
+longer than all the rest of its start."""
 
 
 @dataclass
@@ -113,14 +116,22 @@ def free_port() -> int:
 
 
 def arguments(
-    *, port: int, token: str, root: Path, data: Path, options: Iterable[str] = (), base_url: str = "/"
+    *,
+    port: int,
+    token: str,
+    root: Path,
+    data: Path,
+    options: Iterable[str] = (),
+    base_url: str = "/",
+    others: bool = False,
 ) -> list[str]:
-    """The command line of such a server, without the program."""
+    """The command line of such a server, without the program. `others`: with the other extensions."""
+    extensions = {"cloutagent_ext": True} | dict.fromkeys(() if others else OTHERS, False)
     return [
         "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
         f"--ServerApp.base_url={base_url}", f"--ServerApp.root_dir={root}",
         f"--IdentityProvider.token={token}", f"--CloutAgent.data_dir={data}", "--allow-root",
-        "--ServerApp.jpserver_extensions={'cloutagent_ext': True}", *options,
+        f"--ServerApp.jpserver_extensions={extensions}", *options,
     ]  # fmt: skip
 
 
@@ -152,7 +163,10 @@ def live_server(
         process = subprocess.Popen(
             [
                 *before, sys.executable, *interpreter, "-m", program,
-                *arguments(port=port, token=token, root=root, data=data, options=options, base_url=base_url),
+                *arguments(
+                    port=port, token=token, root=root, data=data, options=options, base_url=base_url,
+                    others=app == "lab",
+                ),
             ],
             env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=root,
             start_new_session=True,

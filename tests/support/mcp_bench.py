@@ -24,6 +24,8 @@ from cloutagent_ext.engine.tools.mcp import McpServers, Reach
 from cloutagent_ext.engine.tools.mcp_process import Sandbox
 from cloutagent_ext.schema.project import McpServer
 
+from .hostile_peer import WAITS_S, HostilePeer
+
 HOSTILE = Path(__file__).with_name("hostile_mcp.py")
 
 
@@ -110,6 +112,29 @@ class McpBench:
         ]
         assert echo.description == "Says it again."
         assert f"no longer has the tool {gone}" in await self.error(tools[f"mcp__{server}__{gone}"])
+
+    async def cancels_one_of_two(self, peer: HostilePeer, *, hangs: str, most: int | None) -> None:
+        """Cancel a call whose text is `hangs` beside another: `peer` is told, and goes on answering.
+
+        `most`: connections that are kept then; None where it does not matter.
+        """
+        self.add("peer", transport="http" if peer.path == "/mcp" else "sse", url=peer.url)
+        echo = (await self.tools("peer"))["mcp__peer__echo"]
+        hung = asyncio.create_task(self.run(echo, text=hangs))
+        async with asyncio.timeout(WAITS_S):
+            while peer.methods()[-1] != "tools/call":
+                await asyncio.sleep(0.01)
+            assert await self.text(echo, text="beside it") == "beside it"
+            number = next(each["id"] for each in peer.sent if each.get("method") == "tools/call")
+            hung.cancel()
+            await asyncio.wait({hung})
+            while "notifications/cancelled" not in peer.methods():
+                await asyncio.sleep(0.01)
+            told = next(each for each in peer.sent if each.get("method") == "notifications/cancelled")
+            assert told["params"]["requestId"] == number
+            assert await self.text(echo, text="after it") == "after it"
+        if most is not None:
+            await peer.left(most=most)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait (at most 60 s) until `condition` holds; looked at after each event."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...schema.canvas import cards
 from ...schema.project import Definition, Problem
 from .findings import info, repeated
 
 
 def check(definition: Definition) -> Iterator[Problem]:
-    cards = {"agent", *(f"note:{note.id}" for note in definition.ui.notes)}
-    for kind in ("subagent", "hook", "mcp"):
-        cards |= {f"{kind}:{item.id}" for item in getattr(definition, f"{kind}s")}
+    there = cards(definition)
     nodes = [node.id for node in definition.ui.nodes]
     for index, node in enumerate(nodes):
-        if node not in cards:
+        if node not in there:
             message = f"A position is kept for {node}, which is not there: make the card, or save once."
             yield info("NO_SUCH_CARD", None, f"ui.nodes.{index}", message)
     for index, node in repeated(nodes):

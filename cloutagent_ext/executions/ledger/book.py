@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 NAME = "ledger.sqlite"
 _FORMAT = 1
 """Other formats are set aside and written again: nothing in them is found nowhere else."""
-_PATIENCE_S = 10.0
+PATIENCE_S = 10.0
 """Longest wait for another server that writes."""
 _SIDES = ("", "-wal", "-shm")
 
@@ -132,7 +132,7 @@ class Book:
         import sqlite3
 
         # Its own lock orders the threads; autocommit off is `with connection`.
-        connection = sqlite3.connect(path, timeout=_PATIENCE_S, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=PATIENCE_S, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")  # derived: a power cut may cost the newest rows

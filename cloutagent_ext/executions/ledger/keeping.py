@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ...errors import CloutError
+from ...errors import CloutError, Unavailable
 from ...schema.execution import ExecutionState
 from .. import records
 from .book import NAME, Book
@@ -50,6 +50,8 @@ class Ledger:
         self._departed = Departed(self._folder)
         self._records = records
         self._dirty: dict[str, Live] = {}
+        self._owed: dict[str, Entry] = {}
+        """Summaries of deleted ones that `departed` has and the file could not take."""
         self._due = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._worker: asyncio.Task[None] | None = None
@@ -112,15 +114,19 @@ class Ledger:
     async def flush(self) -> None:
         """Return when all that has changed is written. Raises Unavailable."""
         async with self._flushing:
-            if not self._dirty:
+            if not self._dirty and not self._owed:
                 return
             changed, self._dirty = self._dirty, {}
+            owed, self._owed = self._owed, {}
             entries = [entry_of(live.snapshot(), live.state.account, live.spec) for live in changed.values()]
             folders = [live.folder for live in changed.values()]
             try:
-                await self._run(partial(_put_those_there, entries=entries, folders=folders))
+                await self._run(
+                    partial(_put_those_there, entries=entries, folders=folders, gone=[*owed.values()])
+                )
             except BaseException:
                 self._dirty = changed | self._dirty
+                self._owed = owed | self._owed
                 raise
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -189,10 +195,25 @@ class Ledger:
         await self._run(partial(mark, ids=[execution_id], gone=gone))
 
     async def leave(self, execution_id: str, project_id: str) -> None:
-        """Somebody deletes it: what it cost stays, if that can be written (not on a full disk)."""
+        """Somebody deletes it: what it cost stays, if that can be written (not on a full disk).
+
+        Where another server holds the file for too long, it is written there once that lets go.
+        """
+        folder = self._records.folder(project_id, execution_id)
+
+        def note() -> Entry | None:
+            if (entry := _read(folder)) is not None:
+                entry.row["gone"] = "deleted"
+                self._departed.append([entry])
+            return entry
+
         try:
-            folder = self._records.folder(project_id, execution_id)
-            await self.depart(execution_id, folder, "deleted")
+            try:
+                await self.depart(execution_id, folder, "deleted")
+            except Unavailable:
+                if (entry := await asyncio.to_thread(note)) is not None:
+                    self._owed[execution_id] = entry
+                    self._due.set()
         except (CloutError, OSError) as error:
             _log.warning("What execution %s cost may be forgotten: %s", execution_id, error)
 
@@ -282,10 +303,13 @@ def _read_all(folders: list[Path]) -> list[Entry]:
     return [entry for entry in map(_read, folders) if entry is not None]
 
 
-def _put_those_there(connection: sqlite3.Connection, *, entries: list[Entry], folders: list[Path]) -> None:
-    """Nothing is written of one that was refused after all, or has gone since."""
+def _put_those_there(
+    connection: sqlite3.Connection, *, entries: list[Entry], folders: list[Path], gone: Iterable[Entry] = ()
+) -> None:
+    """Nothing is written of one that was refused after all, or has gone since; `gone` are known to have."""
     connection.execute("BEGIN IMMEDIATE")  # nobody else writes between the look at a folder and its row
     put(connection, (entry for entry, folder in zip(entries, folders, strict=True) if folder.is_dir()))
+    put(connection, gone)
 
 
 def _is_whole(connection: sqlite3.Connection) -> bool:

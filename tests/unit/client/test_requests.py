@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -234,6 +235,18 @@ def test_handles_show_themselves_without_markup_from_outside(server: ScriptedHtt
     assert "&lt;script&gt;" in html
     assert "completed" in repr(run)
     assert "$0.0100" in repr(run)
+
+
+def test_a_handle_that_still_runs_says_when_it_stood_so(server: ScriptedHttp) -> None:
+    """Beside a live canvas the cell's output would look like a contradiction."""
+    goes_on = Answer(200, state("running"))
+    server.routes[f"GET {API}/executions/{RUN}"] = [goes_on, goes_on, Answer(200, state())]
+    with connect(server.url) as client:
+        run = client.execution(RUN)
+        html = run._repr_html_()
+        assert re.search(r"running · .* · as of \d\d:\d\d:\d\d; <code>\.monitor\(\)</code> follows it", html)
+        assert re.search(r"as of \d\d:\d\d:\d\d>$", repr(run))
+        assert "as of" not in run._repr_html_() + repr(run), "it has ended: nothing changes any more"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from cloutagent_ext.executions import records
 from cloutagent_ext.executions.account import SLOT_S, Account
-from cloutagent_ext.executions.ledger import Ledger
+from cloutagent_ext.executions.ledger import Ledger, book
 from cloutagent_ext.executions.ledger.figures import Asked, most_at_once, percentile
 from cloutagent_ext.executions.records import Records
 from cloutagent_ext.executions.retention import Retention
@@ -273,8 +273,14 @@ async def test_one_that_expires_while_another_server_starts_keeps_its_summary(
     assert (kept.expired, kept.usage) == (True, state.usage)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for another server that writes."""
+    monkeypatch.setattr(book, "PATIENCE_S", 0.3)
+
+
 async def test_a_ledger_that_cannot_be_written_holds_up_no_execution(
-    office: Office, caplog: pytest.LogCaptureFixture
+    impatient: None, office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = office.services.settings.data_dir / "ledger/ledger.sqlite"
     await caught_up(office)
@@ -287,6 +293,35 @@ async def test_a_ledger_that_cannot_be_written_holds_up_no_execution(
         ]
         other.rollback()
     assert (await metrics(office)).executions.completed == 1
+
+
+async def test_what_is_deleted_while_another_server_holds_the_ledger_is_still_paid_for(
+    impatient: None, office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    data_dir, records = office.services.settings.data_dir, Records(office.services.store)
+    await caught_up(office)
+    await office.executions.books.ledger.stop()  # so that it is not in the file yet
+    project = await office.project(bash("echo a"))
+    state = await office.run(project)
+    ledger = Ledger(data_dir, records)
+    with closing(sqlite3.connect(data_dir / "ledger/ledger.sqlite")) as other, other:
+        other.execute("BEGIN EXCLUSIVE")
+        await ledger.leave(state.execution_id, project)
+        await records.delete(state.execution_id)
+        other.rollback()
+    assert (await metrics(office)).executions.completed == 0
+    await ledger.flush()
+    assert (await metrics(office)).executions.completed == 1
+    await ledger.stop()
+    (data_dir / "ledger/ledger.sqlite").unlink()  # and of what is written anew
+    again = Ledger(data_dir, records)
+    again.start(catch_up=True)
+    async with asyncio.timeout(90):
+        while not await again.complete():
+            await asyncio.sleep(0.01)
+    await again.stop()
+    assert [each for (each,) in rows(data_dir, "SELECT gone FROM executions")] == ["deleted"]
+    assert "may be forgotten" not in caplog.text
 
 
 async def test_a_long_list_opens_only_what_it_shows(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,11 @@ import time
 
 import pytest
 
-from tests.support.hostile_http import NEVER_READY, HostileHttp, hostile_http
+from tests.support.hostile_http import NEVER_READY, hostile_http
 from tests.support.mcp_bench import McpBench
 from tests.support.patience import Promised
 
 WAITS_S = 60
-
-
-async def left(peer: HostileHttp, *, most: int = 0) -> None:
-    """Nobody (or no more than `most`) is connected any more."""
-    async with asyncio.timeout(WAITS_S):
-        while peer.here > most:
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("how", NEVER_READY)
@@ -38,7 +31,7 @@ async def test_a_server_that_never_gets_ready_keeps_nobody(tmp_path, how):
             assert tools == {}
             [warning] = bench.warnings("MCP_FAILED")
             assert re.search(why, warning["message"]), warning["message"]
-        await left(peer)
+        await peer.left()
         assert peer.endless < 64 * 2**20
         assert peer.methods().count("initialize") < 30
 
@@ -93,27 +86,12 @@ async def test_an_answer_to_another_call_is_no_answer_and_the_call_ends_in_time(
 @pytest.mark.parametrize("notices", ["well", "hangs-on-notices", "drops-notices"])
 @pytest.mark.parametrize("hangs", ["hang", "stream hangs"])
 async def test_a_call_that_is_cancelled_is_told_to_the_server_and_holds_up_no_other(tmp_path, hangs, notices):
+    # The stream for what nobody asked, and one connection for posts: that of the call is given back.
+    most = 2 if notices == "well" else None
     async with hostile_http(notices) as peer, McpBench(tmp_path) as bench:
-        bench.add("peer", transport="http", url=peer.url)
-        echo = (await bench.tools("peer"))["mcp__peer__echo"]
-        hung = asyncio.create_task(bench.run(echo, text=hangs))
-        async with asyncio.timeout(WAITS_S):
-            while peer.methods()[-1] != "tools/call":
-                await asyncio.sleep(0.01)
-            assert await bench.text(echo, text="beside it") == "beside it"
-            number = next(each["id"] for each in peer.sent if each.get("method") == "tools/call")
-            hung.cancel()
-            await asyncio.wait({hung})
-            while "notifications/cancelled" not in peer.methods():
-                await asyncio.sleep(0.01)
-            told = next(each for each in peer.sent if each.get("method") == "notifications/cancelled")
-            assert told["params"]["requestId"] == number
-            assert await bench.text(echo, text="after it") == "after it"
-        if notices == "well":
-            # The stream for what nobody asked, and one connection for posts: that of the call is given back.
-            await left(peer, most=2)
+        await bench.cancels_one_of_two(peer, hangs=hangs, most=most)
     assert bench.events == []
-    await left(peer)
+    await peer.left()
 
 
 async def test_a_hundred_calls_that_hang_do_not_use_up_the_connections(tmp_path):
@@ -123,7 +101,7 @@ async def test_a_hundred_calls_that_hang_do_not_use_up_the_connections(tmp_path)
         for _ in range(3):
             said = await asyncio.gather(*(bench.error(echo, text="hang") for _ in range(40)))
             assert all("within 1 s" in each for each in said)
-        await left(peer, most=30)  # some are kept for the next calls
+        await peer.left(most=30)  # some are kept for the next calls
         assert await bench.text(echo, text="after them") == "after them"
     assert bench.events == []
 
@@ -209,4 +187,4 @@ async def test_stopping_leaves_no_connection_whatever_it_waits_for(tmp_path, how
                 assert "went away" in await hung
             else:
                 assert await connecting == {}
-            await left(peer)
+            await peer.left()

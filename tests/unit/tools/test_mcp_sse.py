@@ -8,20 +8,13 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.hostile_sse import NEVER_READY, HostileSse, hostile_sse
+from tests.support.hostile_sse import NEVER_READY, hostile_sse
 from tests.support.mcp_bench import McpBench
 from tests.support.patience import Promised
 
 from .test_web_waits import left_by_all, strangers
 
 WAITS_S = 60
-
-
-async def left(peer: HostileSse) -> None:
-    """Nobody is connected any more."""
-    async with asyncio.timeout(WAITS_S):
-        while peer.here:
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("how", NEVER_READY)
@@ -34,7 +27,7 @@ async def test_a_server_that_never_gets_ready_keeps_nobody(tmp_path, how):
             assert await bench.tools("peer") == {}
         [warning] = bench.warnings("MCP_FAILED")
         assert re.search(why, warning["message"]), warning["message"]
-        await left(peer)
+        await peer.left()
         assert peer.endless < 64 * 2**20
     assert peer.streams == 1
 
@@ -72,23 +65,7 @@ async def test_an_answer_that_cannot_be_read_fails_its_call_at_once(tmp_path):
 @pytest.mark.parametrize("hangs", ["hang", "post hangs"])
 async def test_a_call_that_is_cancelled_is_told_to_the_server_and_holds_up_no_other(tmp_path, hangs):
     async with hostile_sse() as peer, McpBench(tmp_path) as bench:
-        bench.add("peer", transport="sse", url=peer.url)
-        echo = (await bench.tools("peer"))["mcp__peer__echo"]
-        hung = asyncio.create_task(bench.run(echo, text=hangs))
-        async with asyncio.timeout(WAITS_S):
-            while peer.methods()[-1] != "tools/call":
-                await asyncio.sleep(0.01)
-            assert await bench.text(echo, text="beside it") == "beside it"
-            number = next(each["id"] for each in peer.sent if each.get("method") == "tools/call")
-            hung.cancel()
-            await asyncio.wait({hung})
-            while "notifications/cancelled" not in peer.methods():
-                await asyncio.sleep(0.01)
-            told = next(each for each in peer.sent if each.get("method") == "notifications/cancelled")
-            assert told["params"]["requestId"] == number
-            assert await bench.text(echo, text="after it") == "after it"
-            while peer.here > 2:  # the stream, and one connection for posts
-                await asyncio.sleep(0.01)
+        await bench.cancels_one_of_two(peer, hangs=hangs, most=2)  # the stream, and one for posts
     assert (peer.streams, bench.events) == (1, [])
 
 
@@ -143,7 +120,7 @@ async def test_stopping_leaves_no_connection_whatever_it_waits_for(tmp_path, how
                 assert "went away" in await hung
             else:
                 assert await connecting == {}
-            await left(peer)
+            await peer.left()
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
