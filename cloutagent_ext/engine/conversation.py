@@ -14,6 +14,7 @@ from ..failpoints import failpoint
 from ..schema.execution import EndCode
 from .arguments import describe, validator_for
 from .assembly import Reply
+from .budget import WARN_AT
 from .compaction import Compaction
 from .context import Run, Totals
 from .dispatch import run_calls
@@ -177,6 +178,7 @@ class Conversation:
         while True:
             if reply is None:
                 span = self._next_turn()
+                await self._warn_of_turns()
                 reply = await self._reply(span, room)
                 if reply.stop_reason == "max_tokens" and _ends_in_a_call(reply):
                     room = self._more_room(room)
@@ -253,6 +255,12 @@ class Conversation:
             self._run.ports.servers.check()
         self.totals.turns += 1
         return f"{self._scope.span}/{self.totals.turns}"
+
+    async def _warn_of_turns(self) -> None:
+        """One warning when most of the turns are used. A subagent's own limit is its caller's to hear of."""
+        used, most = self.totals.turns - self._turns_before - 1, self._scope.max_turns
+        if self._scope.call_id is None and used >= WARN_AT * most:
+            await self._run.warn_once("TURNS_80", f"{used} of the limit of {most} turns are used.")
 
     def _more_room(self, room: int) -> int:
         """Twice the room for a reply that was cut in a call, once; `EndExecution` where that cannot help."""

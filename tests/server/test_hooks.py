@@ -19,7 +19,6 @@ from .caller import Caller
 
 GUARD = """\
 import json, sys
-from tests.support.patience import Promised
 told = json.load(sys.stdin)
 command = told["tool_input"].get("command", "")
 if "rm " in command:
@@ -161,7 +160,7 @@ async def test_a_cancel_while_a_hook_runs_leaves_no_process(server: Caller, prom
     assert survivors(execution) == []
 
 
-async def test_a_hooks_sandbox_is_its_own_and_the_network_is_the_projects(server: Caller) -> None:
+async def test_a_hooks_sandbox_is_its_own(server: Caller) -> None:
     """Where this machine has one; the agent's commands cannot see a hook that runs, nor its environment."""
     script = "import os; print(len([p for p in os.listdir('/proc') if p.isdigit()]), file=open('seen', 'w'))"
     pid = await guarded(server, bash("sleep 0.2 & ls", "a"), script=script)

@@ -85,6 +85,15 @@ async def test_what_cannot_pass_ends_the_run_at_once(tmp_path, failure, word):
     assert "test-key" not in json.dumps(outcome.details) + outcome.message
 
 
+async def test_of_all_refusals_only_408_409_and_429_may_pass(tmp_path):
+    async with MessagesApi([]) as api, live(api.url, tmp_path) as bench:
+        for status in sorted({*range(400, 452), 499} - {408, 409, 429}):
+            api.play([Failure(status, "invalid_request_error")])
+            outcome = await bench.run()
+            assert (outcome.code, len(api.requests)) == ("MODEL_ERROR", 1), status
+        assert bench.clock.slept == []
+
+
 async def test_it_gives_up_after_eight_tries(tmp_path):
     api = MessagesApi(lambda body, number: Failure(529, "overloaded_error"))
     async with api, live(api.url, tmp_path) as bench:

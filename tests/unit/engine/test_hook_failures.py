@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,16 @@ async def test_exit_code_2_blocks_whatever_the_output_says(tmp_path: Path, outpu
 
 
 async def test_exit_code_2_with_100_mb_of_errors_still_blocks_with_their_beginning(tmp_path: Path) -> None:
-    answer = await ask(
-        tmp_path, script("guard", "echo because >&2; head -c 100000000 /dev/zero | tr '\\0' x >&2; exit 2")
-    )
+    tracemalloc.start()
+    try:
+        answer = await ask(
+            tmp_path,
+            script("guard", "echo because >&2; head -c 100000000 /dev/zero | tr '\\0' x >&2; exit 2"),
+        )
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10_000_000
     assert answer.permission == "deny"
     assert answer.reason.startswith("because\n")
     assert "100,000,008 bytes" in answer.reason

@@ -35,6 +35,8 @@ async def test_a_subagent_has_its_own_conversation_and_its_answer_is_the_result(
     assert outcome.result.text == "It is 42"
     inner = api.requests[1]
     assert inner["model"] == "claude-haiku-5-5"
+    own = [event["turn_cost_usd"] for event in bench.log.of("cost_update", agent="helper#1")]
+    assert own == [bench.prices.cost("claude-haiku-5-5", usage) for usage in api.told[1:3]], "at its price"
     assert inner["messages"] == [{"role": "user", "content": [{"type": "text", "text": "What is it?"}]}]
     assert [tool["name"] for tool in inner["tools"]] == ["echo"]
     assert api.requests[-1]["messages"][-1]["content"][0]["content"] == [

@@ -226,13 +226,22 @@ async def test_a_reply_cut_inside_a_tool_call_twice_fails(tmp_path):
     assert (outcome.code, outcome.details["max_tokens"]) == ("MODEL_ERROR", 2000)
 
 
-async def test_the_turn_limit_ends_the_run_and_keeps_what_was_said(tmp_path):
-    api = MessagesApi(lambda body, number: Call("echo", {}, text=f"turn {number}"))
+async def test_the_turn_limit_warns_once_ends_the_run_and_keeps_what_was_said(tmp_path):
+    api = MessagesApi(lambda body, number: Call("echo", {"text": str(number)}, text=f"turn {number}"))
+    definition = {"agent": {"tools": ["echo"]}, "limits": {"max_turns": 6}}
     async with api, live(api.url, tmp_path) as bench:
-        outcome = await bench.run({"agent": {"tools": ["echo"]}, "limits": {"max_turns": 3}}, tools=[Echo()])
-    assert (outcome.code, outcome.turns) == ("TURN_LIMIT_EXCEEDED", 3)
-    assert outcome.result.text == "turn 2"
-    assert len(api.requests) == 3
+        outcome = await bench.run(definition, tools=[Echo()])
+    assert (outcome.code, outcome.turns) == ("TURN_LIMIT_EXCEEDED", 6)
+    assert outcome.result.text == "turn 5"
+    assert len(api.requests) == 6
+    [warning] = bench.log.of("warning")
+    assert (warning["code"], warning["message"]) == ("TURNS_80", "5 of the limit of 6 turns are used.")
+    results = [event["id"] for event in bench.log.of("tool_result")]
+    assert results[4] < warning["id"] < results[5], "before the turn that may be the last"
+    api = MessagesApi(lambda body, number: Call("echo", {"text": str(number)}) if number < 4 else Say("Done"))
+    async with api, live(api.url, tmp_path) as bench:
+        assert (await bench.run(definition, tools=[Echo()])).status == "completed"
+    assert bench.log.warnings() == [], "five turns of six were enough"
 
 
 async def test_the_time_limit_ends_the_run_and_closes_the_connection(tmp_path, promised: Promised):

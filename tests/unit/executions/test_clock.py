@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -91,6 +92,28 @@ async def test_an_idempotency_key_counts_its_day_whatever_the_wall_says(
     with jumped(by + (timedelta(hours=1) if by > timedelta() else timedelta())):
         again = await office.accept(project, key="order-7")
     assert again.execution_id == first.execution_id
+
+
+async def test_an_idempotency_key_is_good_for_a_day_and_no_longer(
+    open_office: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = await open_office()
+    project = await office.project(bash("true"))
+    first = await office.accept(project, key="order-7")
+    await office.executions.wait(first.execution_id)
+    with monkeypatch.context() as later:  # by the steady clock of the server that took it
+        day_on = SimpleNamespace(monotonic=lambda: time.monotonic() + 24 * 3600)
+        later.setattr("cloutagent_ext.executions.repeats.time", day_on)
+        second = await office.accept(project, key="order-7")
+        assert second.execution_id != first.execution_id
+        await office.executions.wait(second.execution_id)
+    for hours, same in ((23, True), (25, False)):  # by the wall for one that was not there
+        await office.services.stop(0)
+        with jumped(timedelta(hours=hours)):
+            office = await open_office()
+            again = await office.accept(project, key="order-7")
+            assert (again.execution_id == second.execution_id) == same, hours
+            await office.executions.wait(again.execution_id)
 
 
 async def test_ids_and_the_order_of_starting_are_those_of_coming_though_the_clock_goes_back(

@@ -312,17 +312,22 @@ os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", "-f", conn
 """
 
 
+def started_by(script: str, *arguments: str, folder: Path) -> None:
+    """A kernelspec in `folder` that starts Python kernels so."""
+    spec = folder / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (spec / "start.py").write_text(script)
+    argv = [sys.executable, str(spec / "start.py"), "{connection_file}", *arguments]
+    about = {"argv": argv, "display_name": "Python", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(about))
+
+
 @pytest.mark.parametrize("kind", ["local", "server"])
 @pytest.mark.parametrize("taken", [1, 9])
 async def test_a_kernel_whose_port_somebody_else_has_got_is_started_anew_a_few_times(
     make_box: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, taken: int
 ) -> None:
-    spec = tmp_path / "jupyter" / "kernels" / "python3"
-    spec.mkdir(parents=True)
-    (spec / "start.py").write_text(TAKEN)
-    argv = [sys.executable, str(spec / "start.py"), "{connection_file}", str(tmp_path / "starts"), str(taken)]
-    about = {"argv": argv, "display_name": "Python", "language": "python"}
-    (spec / "kernel.json").write_text(json.dumps(about))
+    started_by(TAKEN, str(tmp_path / "starts"), str(taken), folder=tmp_path / "jupyter")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     manager = AsyncMappingKernelManager()
     kernels = LocalKernels() if kind == "local" else ServerKernels(manager)
@@ -335,6 +340,33 @@ async def test_a_kernel_whose_port_somebody_else_has_got_is_started_anew_a_few_t
     assert (tmp_path / "starts").read_text() == "x" * min(taken + 1, 3)
     assert manager.list_kernels() == []
     assert survivors(box.context.execution_id) == []
+
+
+SLOW = """
+import os, sys, time
+time.sleep(float(sys.argv[2]))
+os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", "-f", sys.argv[1]])
+"""
+
+
+@pytest.mark.parametrize(("kind", "pause_s"), [("local", 2), ("server", 600)])
+async def test_a_kernel_that_starts_slowly_is_waited_for_and_one_that_never_answers_is_given_up(
+    make_box: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, pause_s: int
+) -> None:
+    started_by(SLOW, str(pause_s), folder=tmp_path / "jupyter")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    manager = AsyncMappingKernelManager()
+    box = make_box(
+        LocalKernels() if kind == "local" else ServerKernels(manager), isolation=Isolation(mode="off")
+    )
+    async with box.toolbox:
+        if pause_s < 60:
+            assert "42" in await box.text("python", code="6 * 7")
+        else:
+            monkeypatch.setattr("cloutagent_ext.jupyter.kernel.READY_S", 1.0)  # a minute otherwise
+            assert "started but does not answer" in await box.error("python", code="6 * 7")
+            assert manager.list_kernels() == []
+            assert survivors(box.context.execution_id) == []
 
 
 async def test_a_kernel_that_cannot_start_is_a_sentence(make_box: Callable[..., Box], tmp_path: Path) -> None:
