@@ -30,7 +30,7 @@ export interface ShellProps {
 
 /** What the card did in the execution that is shown, undefined when nothing. */
 export function useRun(id: string): CardRun | undefined {
-  return useProject(state => cardRun(state, id));
+  return useProjectAtLeisure('canvas', state => cardRun(state, id));
 }
 
 /** What the card does or did, in a word. */
@@ -93,9 +93,9 @@ export function toolGlyph(tool: string): GlyphName {
 function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
   const { trans } = useUi();
   const skew = useProject(state => state.skewMs);
-  const total = useProjectAtLeisure(state => (id === 'agent' ? state.monitor : null));
+  const total = useProjectAtLeisure('canvas', state => (id === 'agent' ? state.monitor : null));
   const going = run.endedAt === null;
-  const now = useNow(going) - skew;
+  const now = useNow(going, 'canvas') - skew;
   const used = total ? total.tokens : run.tokens;
   const cost = total ? total.totalCostUsd : run.costUsd;
   const many = run.instances > 1 ? ` · ×${run.instances}` : '';
@@ -128,7 +128,7 @@ function RunLine({ id, run }: { id: string; run: CardRun }): JSX.Element {
 
 /** How much of its tightest limit the execution has used, drawn along the agent's lower edge. */
 function Progress(): JSX.Element | null {
-  const most = useProject(state => {
+  const most = useProjectAtLeisure('canvas', state => {
     const percent = state.monitor && state.monitor.endedAt === null ? state.monitor.percent : null;
     return percent ? Math.max(percent.cost ?? 0, percent.tokens ?? 0, percent.time ?? 0) : null;
   });

@@ -19,12 +19,12 @@ export function RunPill(): JSX.Element | null {
   const queued = useProject(isQueued);
   const status = useProject(state => state.monitor?.status);
   // Time and money tick; what can be pressed changes at once.
-  const monitor = useProjectAtLeisure(state => state.monitor);
+  const monitor = useProjectAtLeisure('canvas', state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const cancelling = useProject(
     state => state.executions.find(each => each.execution_id === state.executionId)?.cancelling ?? false
   );
-  const now = useNow(active) - skew;
+  const now = useNow(active, 'canvas') - skew;
   if (monitor && (status === 'interrupted' || status === 'failed')) {
     return (
       <Panel position="bottom-center" className="ca-Pill">

@@ -10,6 +10,7 @@ import type { Point, Series } from './series';
 
 const TimeChart = lazy(() => import('./charts').then(module => ({ default: module.TimeChart })));
 
+/** Least height of a chart, in CSS pixels: beside a card with a longer legend it takes the room that is left. */
 const HEIGHT = 168;
 /** Width before it has been measured. */
 const WIDTH = 360;
@@ -29,22 +30,27 @@ export interface ChartFrameProps {
   nothing: string;
 }
 
-/** The width of an element in CSS pixels, as it changes. */
-function useWidth(): [React.RefObject<HTMLDivElement>, number] {
+/** The size of an element in CSS pixels, as it changes. */
+function useSize(): [React.RefObject<HTMLDivElement>, { width: number; height: number }] {
   const element = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(WIDTH);
+  const [size, setSize] = useState({ width: WIDTH, height: HEIGHT });
   useEffect(() => {
     const node = element.current;
     if (!node) {
       return;
     }
-    const measure = () => node.clientWidth && setWidth(node.clientWidth);
+    const measure = () => {
+      const { clientWidth: width, clientHeight: height } = node;
+      if (width && height) {
+        setSize(before => (before.width === width && before.height === height ? before : { width, height }));
+      }
+    };
     const observer = new ResizeObserver(measure);
     observer.observe(node);
     measure();
     return () => observer.disconnect();
   }, []);
-  return [element, width];
+  return [element, size];
 }
 
 function Numbers({ trans, title, data, series, format }: ChartFrameProps): JSX.Element {
@@ -82,7 +88,7 @@ function Numbers({ trans, title, data, series, format }: ChartFrameProps): JSX.E
 export function Chart(props: ChartFrameProps): JSX.Element {
   const { trans, title, sum, data, series, kind, format, steps, everyLabel, nothing } = props;
   const [numbers, setNumbers] = useState(false);
-  const [element, width] = useWidth();
+  const [element, { width, height }] = useSize();
   const empty = data.every(point => series.every(each => !point.values[each.key]));
   return (
     <figure className="ca-Chart" aria-label={title}>
@@ -108,19 +114,21 @@ export function Chart(props: ChartFrameProps): JSX.Element {
         ) : numbers ? (
           <Numbers {...props} />
         ) : (
-          <Suspense fallback={null}>
-            <TimeChart
-              title={title}
-              data={data}
-              series={series}
-              kind={kind}
-              format={format}
-              steps={steps}
-              everyLabel={everyLabel}
-              width={width}
-              height={HEIGHT}
-            />
-          </Suspense>
+          <div className="ca-Chart-drawing">
+            <Suspense fallback={null}>
+              <TimeChart
+                title={title}
+                data={data}
+                series={series}
+                kind={kind}
+                format={format}
+                steps={steps}
+                everyLabel={everyLabel}
+                width={width}
+                height={height}
+              />
+            </Suspense>
+          </div>
         )}
       </div>
       {series.length > 1 && !empty && !numbers && (

@@ -12,6 +12,11 @@ interface Tile {
   aside?: string;
 }
 
+/** A figure that stays on one line with its unit, where a narrow tile breaks what stands beside it. */
+function whole(figure: string): string {
+  return figure.replace(/ /g, '\u00a0');
+}
+
 function tilesOf(trans: Translation, metrics: Metrics): Tile[] {
   const { usage, disk } = metrics;
   const input =
@@ -29,7 +34,7 @@ function tilesOf(trans: Translation, metrics: Metrics): Tile[] {
     {
       label: trans.__('Tokens'),
       value: tokens(input + (usage.output_tokens ?? 0)),
-      aside: trans.__('%1 in, %2 out', tokens(input), tokens(usage.output_tokens ?? 0))
+      aside: trans.__('%1\u00a0in, %2\u00a0out', tokens(input), tokens(usage.output_tokens ?? 0))
     },
     {
       label: trans.__('Duration'),
@@ -37,7 +42,7 @@ function tilesOf(trans: Translation, metrics: Metrics): Tile[] {
       aside:
         metrics.duration.p95_ms === null
           ? trans.__('median')
-          : trans.__('median · p95 %1', duration(metrics.duration.p95_ms ?? 0))
+          : trans.__('median · p95\u00a0%1', whole(duration(metrics.duration.p95_ms ?? 0)))
     },
     {
       label: trans.__('Now'),
@@ -61,7 +66,7 @@ function tilesOf(trans: Translation, metrics: Metrics): Tile[] {
     tiles.push({
       label: trans.__('Disk'),
       value: size(disk.used_bytes),
-      aside: trans.__('%1 free', size(disk.free_bytes))
+      aside: trans.__('%1 free', whole(size(disk.free_bytes)))
     });
   }
   return tiles;

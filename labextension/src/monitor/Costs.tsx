@@ -13,7 +13,7 @@ const CostChart = lazy(() => import('../charts/CostChart').then(module => ({ def
 
 export function Costs(): JSX.Element {
   const { trans } = useUi();
-  const events = useProjectAtLeisure(state => state.runs.events);
+  const events = useProjectAtLeisure('timeline', state => state.runs.events);
   const definition = useProject(state => state.history?.definition ?? null);
   const cap = useProject(state => state.monitor?.limits?.max_cost_usd ?? null);
   const total = useProject(state => state.monitor?.totalCostUsd ?? null);

@@ -6,7 +6,7 @@ import type { KeyboardEvent, PointerEvent } from 'react';
 
 import type { MonitorTab } from '../stores/project';
 import { LEAST_DRAWER, drawerHeight, fittingDrawer, isListed, isSimulated } from '../stores/select';
-import { useActions, useProject, useUi } from '../ui/context';
+import { useActions, useProject, useProjectAtLeisure, useUi } from '../ui/context';
 import { Icon } from '../ui/Icon';
 import { statusLabel } from '../ui/labels';
 import { StateDot } from '../ui/StateDot';
@@ -74,7 +74,7 @@ function Status(): JSX.Element | null {
   const { trans } = useUi();
   const status = useProject(state => state.monitor?.status);
   const readings = useReadings();
-  const turn = useProject(state => state.monitor?.cards.agent?.turn ?? 0);
+  const turn = useProjectAtLeisure('figures', state => state.monitor?.cards.agent?.turn ?? 0);
   if (!status) {
     return null;
   }

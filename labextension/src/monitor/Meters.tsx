@@ -27,7 +27,7 @@ interface Reading {
 /** What the shown execution has used of its limits and its window; none before it has started. */
 export function useReadings(): Reading[] {
   const { trans } = useUi();
-  const monitor = useProjectAtLeisure(state => state.monitor);
+  const monitor = useProjectAtLeisure('figures', state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const going = monitor !== null && monitor.startedAt !== null && monitor.endedAt === null;
   const now = useNow(going) - skew;

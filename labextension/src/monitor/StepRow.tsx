@@ -25,7 +25,7 @@ import { inputLine, inputText, outputLine } from './summary';
 function Time({ step }: { step: Step }): JSX.Element {
   const going = step.endedAt === null;
   const skew = useProject(state => (going ? state.skewMs : 0));
-  const now = useNow(going) - skew;
+  const now = useNow(going, 'rows') - skew;
   const exact = step.kind === 'tool' ? step.durationMs : null;
   const text = going
     ? elapsed(now - step.startedAt)
@@ -37,7 +37,7 @@ function Time({ step }: { step: Step }): JSX.Element {
 function Waiting({ step, server }: { step: ToolStep; server: string }): JSX.Element {
   const { trans } = useUi();
   const skew = useProject(state => state.skewMs);
-  const now = useNow(true) - skew;
+  const now = useNow(true, 'rows') - skew;
   return (
     <span className="ca-Row-time ca-mod-going">
       {trans.__('waiting %1 for MCP server %2', elapsed(now - step.startedAt), server)}
@@ -61,7 +61,7 @@ function stateWords(trans: Translation, state: StepState): string {
 /** Tokens and money of an agent, those of the whole run for the main one. */
 function Price({ agent, depth }: { agent: AgentStep; depth: number }): JSX.Element {
   const { trans } = useUi();
-  const whole = useProjectAtLeisure(state => (depth === 0 ? state.monitor : null));
+  const whole = useProjectAtLeisure('rows', state => (depth === 0 ? state.monitor : null));
   const used = whole ? whole.tokens : agent.tokens;
   const cost = whole ? whole.totalCostUsd : agent.costUsd;
   return <span className="ca-Row-price">{[trans.__('%1 tok', tokens(used)), money(cost)].join(' · ')}</span>;

@@ -118,11 +118,11 @@ const BarRow = memo(function BarRow(props: RowProps): JSX.Element {
 });
 
 function useBars(): { timeline: Bars; bars: readonly Bar[]; now: number } | null {
-  const monitor = useProjectAtLeisure(state => state.monitor);
+  const monitor = useProjectAtLeisure('timeline', state => state.monitor);
   const filter = useProject(state => state.runs.filter);
-  const skew = useProjectAtLeisure(state => state.skewMs);
+  const skew = useProjectAtLeisure('timeline', state => state.skewMs);
   const going = monitor !== null && monitor.startedAt !== null && monitor.endedAt === null;
-  const now = useNow(going) - skew;
+  const now = useNow(going, 'timeline') - skew;
   const [sections] = useState(() => new Sections<Bar>());
   const timeline = useMemo(() => (monitor ? timelineOf(monitor, sections) : null), [monitor, sections]);
   const bars = useMemo(() => {

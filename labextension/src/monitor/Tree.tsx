@@ -103,10 +103,10 @@ function Calm(): JSX.Element | null {
 /** Agents that wait for their model, and how long. */
 function Waits(): JSX.Element | null {
   const { trans } = useUi();
-  const monitor = useProjectAtLeisure(state => state.monitor);
+  const monitor = useProjectAtLeisure('rows', state => state.monitor);
   const skew = useProject(state => state.skewMs);
   const waits = monitor && monitor.roots.length ? modelWaits(monitor) : [];
-  const now = useNow(waits.length > 0) - skew;
+  const now = useNow(waits.length > 0, 'rows') - skew;
   const long = waits.filter(wait => now - wait.since >= 1_000);
   return long.length ? (
     <div className="ca-Waits">

@@ -7,8 +7,9 @@ import { createContext, useCallback, useContext, useSyncExternalStore } from 're
 import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
 
-import { BATCH_MS } from '../api/batches';
 import type { Client } from '../api/client';
+import { inTurn } from '../api/frames';
+import type { Part } from '../api/frames';
 import type { ProjectActions } from '../stores/actions';
 import type { Preferences, PreferencesStore } from '../stores/preferences';
 import type { ProjectState, ProjectStore } from '../stores/project';
@@ -78,34 +79,40 @@ export function useProject<T>(select: (state: ProjectState) => T): T {
 /** How often a view is drawn that nobody reads word by word, in milliseconds. */
 const LEISURE_MS = 250;
 
-/** The same for a view of the whole: while something runs, drawn again some times a second and no more. */
-export function useProjectAtLeisure<T>(select: (state: ProjectState) => T): T {
+/**
+ * The same for a view of the whole: while something runs, drawn again some times a second and no more, and of a
+ * flood when it is the turn of its part of the page.
+ */
+export function useProjectAtLeisure<T>(part: Part, select: (state: ProjectState) => T): T {
   const { store } = useTab();
   const subscribe = useCallback(
     (tell: () => void) => {
       let last = -Infinity;
-      let timer: ReturnType<typeof setTimeout> | undefined;
+      let callOff: (() => void) | null = null;
       const now = () => {
-        clearTimeout(timer);
-        timer = undefined;
+        callOff?.();
+        callOff = null;
         last = performance.now();
         tell();
+      };
+      const later = (pause: number) => {
+        const timer = setTimeout(() => (callOff = inTurn(part, now)), pause);
+        return () => clearTimeout(timer);
       };
       const stop = store.subscribe(state => {
         const pause = isActive(state) ? last + LEISURE_MS - performance.now() : 0;
         if (pause <= 0) {
           now();
         } else {
-          // The next news is drawn anyway, and this with it; only where none comes it has a drawing of its own.
-          timer ??= setTimeout(now, pause + BATCH_MS);
+          callOff ??= later(pause);
         }
       });
       return () => {
-        clearTimeout(timer);
+        callOff?.();
         stop();
       };
     },
-    [store]
+    [store, part]
   );
   return useSyncExternalStore(subscribe, () => select(store.getState()));
 }

@@ -4,16 +4,18 @@
 import { useEffect, useRef, useState } from 'react';
 
 import { BATCH_MS } from '../api/batches';
+import { inTurn } from '../api/frames';
+import type { Part } from '../api/frames';
 
-/** Everybody who shows seconds hears of them in the same moment: the page is drawn once for all. */
-const tickers = new Set<(now: number) => void>();
+/** Everybody who shows seconds hears of them in the same moment: each part of the page is drawn once for all. */
+const tickers = new Map<(now: number) => void, Part>();
 let ticking: ReturnType<typeof setInterval> | undefined;
 
-function onTick(tell: (now: number) => void): () => void {
-  tickers.add(tell);
+function onTick(part: Part, tell: (now: number) => void): () => void {
+  tickers.set(tell, part);
   ticking ??= setInterval(() => {
     const now = Date.now();
-    tickers.forEach(each => each(now));
+    tickers.forEach((part, tell) => inTurn(part, () => tickers.has(tell) && tell(now)));
   }, 1_000);
   return () => {
     tickers.delete(tell);
@@ -24,16 +26,16 @@ function onTick(tell: (now: number) => void): () => void {
   };
 }
 
-/** The time now in milliseconds, told every second while `active`. */
-export function useNow(active: boolean): number {
+/** The time now in milliseconds, told every second while `active`, when it is the turn of `part`. */
+export function useNow(active: boolean, part: Part = 'figures'): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
     if (!active) {
       return;
     }
     setNow(Date.now());
-    return onTick(setNow);
-  }, [active]);
+    return onTick(part, setNow);
+  }, [active, part]);
   return now;
 }
 
