@@ -2,8 +2,8 @@
  * The cards as a tree: all that the canvas shows and can do, as lines. For whoever reads rather than draws,
  * works by keyboard, or listens.
  */
-import { memo, useEffect, useMemo, useRef, useState } from 'react';
-import type { KeyboardEvent } from 'react';
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import type { FocusEvent, KeyboardEvent } from 'react';
 
 import type { Definition } from '../api/types';
 import { titleOf } from '../graph/find';
@@ -174,6 +174,32 @@ function useTreeKeys(
   };
 }
 
+/**
+ * Keeps the focus in the outline when the line or button that had it is taken away: the line in its place has it
+ * then. Left to the browser it would fall to the page, where no key means anything.
+ */
+function useKeptFocus(seen: readonly Row[], at: Row | undefined, give: (row: Row | undefined) => void) {
+  const held = useRef<Element | null>(null);
+  const place = useRef(0);
+  useLayoutEffect(() => {
+    if (held.current && !held.current.isConnected && document.activeElement === document.body) {
+      held.current = null;
+      give(seen[Math.min(place.current, seen.length - 1)]);
+    }
+    place.current = at ? seen.indexOf(at) : 0;
+  });
+  return {
+    onFocus: ({ target }: FocusEvent) => void (held.current = target),
+    // Of an element that goes the browser tells the same as of one that is left, or nothing.
+    onBlur: ({ target }: FocusEvent) =>
+      queueMicrotask(() => {
+        if (held.current === target && target.isConnected && document.hasFocus()) {
+          held.current = null;
+        }
+      })
+  };
+}
+
 export function Outline({ definition }: { definition: Definition }): JSX.Element {
   const { trans } = useUi();
   const actions = useActions();
@@ -218,11 +244,12 @@ export function Outline({ definition }: { definition: Definition }): JSX.Element
   useEffect(() => setConnecting(false), [focus]);
   const onTreeKey = useTreeKeys(seen, at, fold, move);
   const { onKeyDown, ...clipboard } = useKeys(at?.card.id);
+  const keptFocus = useKeptFocus(seen, at, row => move(row, false));
   const chosen = new Set(picked);
   return (
     // The keys of the canvas hold for the whole view.
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions
-    <div className="ca-Outline" {...clipboard} onKeyDown={onKeyDown}>
+    <div className="ca-Outline" {...clipboard} {...keptFocus} onKeyDown={onKeyDown}>
       <div className="ca-Outline-tools">
         <ViewButtons />
         {!frozen && (

@@ -95,6 +95,7 @@ describe('outline', () => {
     act(() => line(/No deletes/).focus());
     fireEvent.keyDown(line(/No deletes/), { key: 'Delete' });
     expect(tab.state().history!.definition.hooks).toEqual([]);
+    expect(document.activeElement, 'the focus fell to the page').toBe(line(/Time/));
     fireEvent.keyDown(line(/Sales/), { key: 'z', ctrlKey: true });
     expect(tab.state().history!.definition.hooks).toHaveLength(1);
     fireEvent.click(screen.getByRole('button', { name: 'Add Note' }));

@@ -44,7 +44,7 @@ describe('dashboard', () => {
     expect(tile('Cost')).toBe('Cost$1.75$0.17 per execution');
     expect(tile('Executions')).toBe('Executions1087.5 % succeeded');
     expect(tile('Tokens')).toBe('Tokens19.7k19.3k in, 450 out');
-    expect(tile('Duration')).toBe('Duration12 smedian · p95 1 min 1 s');
+    expect(tile('Duration')).toBe('Duration12 smedian, p95 1 min 1 s');
     // In a narrow tile a figure does not part from its unit.
     expect(text('Duration')).toMatch(/ p95\u00a01\u00a0min\u00a01\u00a0s$/);
     expect(tile('Now')).toBe('Now3 running4 in the queue');

@@ -42,7 +42,7 @@ function tilesOf(trans: Translation, metrics: Metrics): Tile[] {
       aside:
         metrics.duration.p95_ms === null
           ? trans.__('median')
-          : trans.__('median · p95\u00a0%1', whole(duration(metrics.duration.p95_ms ?? 0)))
+          : trans.__('median, p95\u00a0%1', whole(duration(metrics.duration.p95_ms ?? 0)))
     },
     {
       label: trans.__('Now'),
