@@ -8,7 +8,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Nothing here may meet an account: the simulated model plays, tests talk to loopback only.
 STRIP := $(shell env | sed -n 's/^\(\(ANTHROPIC\|CLAUDE\|OPENAI\)_[A-Z0-9_]*\)=.*/-u \1/p')
-CLEAN_ENV := env $(STRIP)
+# Bytecode is kept: what pytest makes of its modules serves its other worker, and the part that comes after.
+CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE $(STRIP)
 
 PANEL_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/.yarn/*' -not -path '*/lib/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 
@@ -76,10 +77,10 @@ test-panel:
 	cd labextension && jlpm test
 
 test-python:
-	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not nightly"
+	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not nightly" --ignore=tests/browser
 
 test-browser:
-	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not nightly"
+	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not nightly" tests/browser
 
 screenshots: setup-test
 	$(CLEAN_ENV) CLOUTAGENT_SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser -k "screenshots and not contrast"

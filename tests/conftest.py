@@ -11,7 +11,9 @@ import ipaddress
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,11 @@ _CREDENTIALS = ("ANTHROPIC_", "CLAUDE_", "OPENAI_")
 # Before anything of ours is imported: no test, and no child of one, ever sees them.
 for _name in [name for name in os.environ if name.startswith(_CREDENTIALS)]:
     del os.environ[_name]
+
+# What is started here, and this process, build no parsers that nobody uses (`support/lean`).
+_LEAN = str(Path(__file__).parent / "support" / "lean")
+sys.path.insert(0, _LEAN)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_LEAN, os.environ.get("PYTHONPATH"))))
 
 # A shell's background job ignores Ctrl-C, one under `nohup` a closed terminal, and so would every server
 # and command started from it.

@@ -21,6 +21,7 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
+from tests.support.children import with_tree
 from tests.support.live_server import LiveServer, arguments, bare_environment, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ class Delivery:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.delivery"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=with_tree(os.environ),
         )  # fmt: skip
 
     def serve(self, folder: Path, *options: str, data_dir: Path) -> LiveServer:

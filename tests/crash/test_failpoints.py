@@ -24,6 +24,7 @@ import pytest
 from cloutagent_ext.engine.models.prices import ListPrices
 from cloutagent_ext.failpoints import POINTS
 from tests.crash.oracles import events_of, folders_of, ledger_of, oracles
+from tests.support.children import with_tree
 from tests.support.messages_api import Calls, Failure, MessagesApi, Reply, Say
 from tests.support.messages_thread import messages_api
 
@@ -104,7 +105,7 @@ class Nursery:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.nursery"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=with_tree(os.environ),
         )  # fmt: skip
 
     def live(self, folder: Path, **order: Any) -> tuple[int, dict[str, Any]]:
@@ -283,7 +284,7 @@ def test_every_point_has_one_place_in_the_code_and_a_death() -> None:
 
 def test_an_environment_alone_arms_nothing() -> None:
     program = "from cloutagent_ext.failpoints import failpoint; failpoint('run.begun'); print('lived')"
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "CLOUTAGENT_FAILPOINT": "run.begun"}
+    env = with_tree(os.environ, CLOUTAGENT_FAILPOINT="run.begun")
     for options, code in (([], 0), (["-X", "cloutagent_failpoints"], -9)):
         ran = subprocess.run([sys.executable, *options, "-c", program], env=env, cwd=ROOT, check=False)
         assert ran.returncode == code

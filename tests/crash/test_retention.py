@@ -15,6 +15,7 @@ from cloutagent_ext import failpoints
 from cloutagent_ext.errors import Expired
 from cloutagent_ext.schema.query import MetricsQuery
 from cloutagent_ext.services import SystemClock
+from tests.support.children import with_tree
 from tests.unit.executions.conftest import Office, bash
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ async def test_a_death_in_the_middle_of_letting_go_leaves_all_of_it_or_its_summa
 
     # The same interpreter options as every death of these tests.
     command = [sys.executable, "-X", "cloutagent_failpoints", "-m", __name__, str(tmp_path / "data")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = with_tree(os.environ)
     ran = await asyncio.to_thread(
         subprocess.run, [*command, point or ""], env=environment, cwd=ROOT, check=False, capture_output=True
     )

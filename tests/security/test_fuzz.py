@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS
+from tests.support.children import with_tree
 
 ROOT = Path(__file__).parents[2]
 SECONDS = int(os.environ.get("CLOUTAGENT_FUZZ_S", "600"))
@@ -55,7 +56,7 @@ def test_a_search_finds_no_bytes_that_break_a_promise(tmp_path: Path, name: str)
     pytest.importorskip("atheris", reason="pip install 'cloutagent-ext[fuzz]' (Linux on x86-64)")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.fuzz", name, str(tmp_path / "corpus"), str(SECONDS)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=with_tree(os.environ), capture_output=True, text=True, check=False,
     )  # fmt: skip
     broken = {path.name: path.read_bytes()[:500] for path in tmp_path.glob(f"{name}-*")}
     assert (done.returncode, broken) == (0, {}), done.stderr[-4000:]

@@ -88,7 +88,10 @@ async def server(
     address = f"http://127.0.0.1:{http_server_port[1]}{jp_base_url}"
     # No cookies kept: Jupyter gives one to whoever shows its token, and "nobody" must stay nobody.
     forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=30, cookies=forgetful) as http:
+    # No certificates: reading them takes longer than many a test, and this is plain HTTP.
+    async with httpx2.AsyncClient(
+        base_url=address, trust_env=False, timeout=30, cookies=forgetful, verify=False
+    ) as http:
         yield Caller(http, jp_serverapp)
     await jp_serverapp._cleanup()
     jp_serverapp.kernel_manager.context.destroy()

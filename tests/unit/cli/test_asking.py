@@ -20,6 +20,7 @@ import pytest
 from cloutagent_ext.cli.asking import rules_of
 from cloutagent_ext.engine.ports import Decision
 from cloutagent_ext.errors import InvalidRequest
+from tests.support.children import with_tree
 from tests.support.live_server import bare_environment
 from tests.unit.executions.conftest import Office, agent, bash
 
@@ -61,7 +62,7 @@ class Terminal:
 @contextlib.asynccontextmanager
 async def terminal(folder: Path, *options: str) -> AsyncIterator[Terminal]:
     main, side = pty.openpty()
-    environment = {**bare_environment(folder), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    environment = with_tree(bare_environment(folder), TERM="xterm")
     command = [*COMMAND, "--data-dir", str(folder / "data"), *options]
     process = subprocess.Popen(
         command, stdin=side, stdout=side, stderr=side, env=environment, cwd=folder, start_new_session=True
@@ -142,7 +143,7 @@ async def test_without_a_terminal_only_rules_answer(tmp_path: Path, options: lis
     ran = await asyncio.to_thread(
         subprocess.run,
         [*COMMAND, "--data-dir", str(tmp_path / "data"), *options],
-        env={**bare_environment(tmp_path), "PYTHONPATH": str(ROOT)},
+        env=with_tree(bare_environment(tmp_path)),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=tmp_path,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr

@@ -16,6 +16,7 @@ from cloutagent_ext.engine.ports import Decision, Question
 from cloutagent_ext.errors import Conflict, NotFound
 from cloutagent_ext.executions.questions import PATIENCE_S
 from cloutagent_ext.schema.project import Queue, Subagent
+from tests.support.children import with_tree
 
 from .conftest import Opens, Turn, agent, bash
 from .test_approvals import ALLOW, DENY, SCENARIO, Stepping, asking, decided, waiting
@@ -49,7 +50,7 @@ async def killed_while_waiting(data: Path) -> str:
     """Id of an execution whose process was killed while it waited for two answers."""
     victim = await asyncio.create_subprocess_exec(
         sys.executable, "-c", VICTIM, str(data), stdout=asyncio.subprocess.PIPE, cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=with_tree(os.environ),
     )  # fmt: skip
     assert victim.stdout is not None
     async with asyncio.timeout(60):

@@ -16,6 +16,7 @@ import pytest
 from cloutagent_ext.errors import Conflict, NotFound
 from cloutagent_ext.executions.owner import Owner
 from cloutagent_ext.schema.project import Queue
+from tests.support.children import with_tree
 from tests.support.patience import Promised
 
 from .conftest import Office, Opens, bash
@@ -111,7 +112,7 @@ async def test_after_a_kill_the_running_is_interrupted_the_waiting_run_and_nothi
     gate = tmp_path / "gate"
     victim = await asyncio.create_subprocess_exec(
         sys.executable, "-c", VICTIM, str(tmp_path / "data"), str(gate),
-        stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE, cwd=ROOT, env=with_tree(os.environ),
     )  # fmt: skip
     assert victim.stdout is not None
     ids: list[str] = []

@@ -16,6 +16,7 @@ import pytest
 from cloutagent_ext.errors import Conflict
 from cloutagent_ext.executions import journal
 from cloutagent_ext.schema.project import Queue
+from tests.support.children import with_tree
 from tests.support.patience import Promised
 
 from .conftest import Opens, bash
@@ -45,7 +46,7 @@ async def server(data: Path, *project: str) -> asyncio.subprocess.Process:
     """A process that serves the data folder, to be killed; it says the id of what it began."""
     return await asyncio.create_subprocess_exec(
         sys.executable, "-c", VICTIM, str(data), *project,
-        stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE, cwd=ROOT, env=with_tree(os.environ),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from cloutagent_ext.engine.masking import Mask
 from cloutagent_ext.schema.trace import Moment, Span
 from cloutagent_ext.telemetry.meters import METRICS, OTHER, Meters
 from cloutagent_ext.telemetry.otlp import _MAX_WAITING, Exporter, shown
+from tests.support.children import with_tree
 from tests.support.otlp_receiver import receiver
 from tests.support.patience import Promised
 
@@ -45,7 +46,7 @@ def run(folder: Path, before: str = "", **settings: Any) -> tuple[list[Any], lis
     """One execution in a process of its own: how it ended with what was imported, and the log."""
     done = subprocess.run(
         [sys.executable, "-c", RUN.replace("BEFORE", before), str(folder), json.dumps(settings)],
-        capture_output=True, text=True, timeout=100, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=100, cwd=ROOT, env=with_tree(os.environ),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     log = b"".join(path.read_bytes() for path in (folder / "logs").glob("cloutagent-*.jsonl"))
@@ -113,7 +114,7 @@ def test_the_sdks_own_spans_do_not_double_ours(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", LIVE, str(tmp_path), collector.url],
             capture_output=True, text=True, timeout=100, cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=with_tree(os.environ),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout.splitlines()[-1]) == [], "nothing by a provider of somebody else"
