@@ -16,7 +16,20 @@ from tests.browser.axe import findings
 from tests.browser.conftest import NOTEBOOK, PANEL
 from tests.browser.lab import SLOW_MS, THEMES, Lab
 from tests.browser.past import server_with_a_past
+from tests.browser.waiting import lasting
 from tests.support.live_server import LiveServer, live_server
+
+COLLISIONS = """chart => {
+  const within = chart.querySelector('.recharts-surface').getBoundingClientRect();
+  const labels = [...chart.querySelectorAll('.recharts-surface text')];
+  const box = label => label.getBoundingClientRect();
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const outside = label => box(label).bottom > within.bottom + 1 || box(label).right > within.right + 1;
+  return labels.filter((label, at) =>
+    outside(label) || labels.slice(at + 1).some(other => meet(box(label), box(other)))
+  ).map(label => label.textContent);
+}"""
+"""Labels of a chart that lie over another one, or outside it."""
 
 
 def prepared(folder: Path) -> dict[str, str]:
@@ -183,4 +196,11 @@ def test_screenshots_of_the_dashboard(chromium: Browser, past: LiveServer, dark:
                }"""
         )
         lab.screenshot(f"dashboard-split-{name}")
+        # No label of an axis lies over another one, nor outside its chart, in the narrowest tab either.
+        for width in (1280, 1160):
+            lab.page.set_viewport_size({"width": width, "height": 800})
+            costs = lab.page.get_by_role("figure", name="Executions by cost")
+            lab.page.wait_for_function("wide => innerWidth === wide", arg=width)
+            expect(costs.locator(".recharts-surface text", has_text="<$")).to_have_count(6)
+            assert lasting(lab.page, lambda chart=costs: chart.evaluate(COLLISIONS)) == []
         lab.theme(False)

@@ -24,6 +24,15 @@ LOOKS = """wires => Object.fromEntries(wires.map(wire => {
 """Dashes and their ends, by the kind of wire."""
 
 
+COVERED = """cards => {
+  const box = card => card.getBoundingClientRect();
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return cards.filter((card, at) => cards.slice(at + 1).some(other => meet(box(card), box(other))))
+    .map(card => card.dataset.id);
+}"""
+"""Cards that lie over another one."""
+
+
 def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     lab: Lab, server: LiveServer
 ) -> None:
@@ -105,6 +114,8 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
         "mcp": ["0.1px, 5px", "round"],
     }
     until(page, lambda: page.locator(".ca-Wire").evaluate_all(LOOKS), lambda seen: seen == looks)
+    # None of them has come to lie over another one.
+    until(page, lambda: page.locator(".react-flow__node").evaluate_all(COVERED), lambda found: found == [])
     enter(lab.card("subagent:subagent"))
     enter(page.get_by_role("button", name="Connect to …"))
     expect(page.get_by_role("menu").locator(":focus")).to_have_count(1)
@@ -127,12 +138,15 @@ def test_an_agent_is_built_wired_and_taken_back_by_keyboard_alone(lab: Lab, serv
     page.keyboard.press("Escape")
     expect(focused).to_have_attribute("data-id", "agent")
     at = at_rest(page, lambda: lab.card("agent").get_attribute("style"))
-    page.keyboard.press("ArrowLeft")
-    expect(focused).to_have_attribute("data-id", "mcp:mcp-server")
-    page.keyboard.press("ArrowRight")
-    expect(focused).to_have_attribute("data-id", "agent")
-    page.keyboard.press("ArrowRight")
-    expect(focused).to_have_attribute("data-id", "hook:hook")
+    for key, card in (
+        ("ArrowRight", "subagent:subagent"),
+        ("ArrowLeft", "agent"),
+        ("ArrowLeft", "hook:hook"),
+        ("ArrowDown", "mcp:mcp-server"),
+        ("ArrowUp", "hook:hook"),
+    ):
+        page.keyboard.press(key)
+        expect(focused).to_have_attribute("data-id", card)
     there = at_rest(page, lambda: lab.card("agent").get_attribute("style"))
     assert there == at, "it moved a card that nobody has chosen"
     page.keyboard.press("Space")

@@ -46,7 +46,9 @@ def test_the_status_bar_counts_what_runs_and_leads_to_it(lab: Lab, server: LiveS
     expect(item).to_contain_text("1 agent running", timeout=SLOW_MS)
     assert findings(lab.page, ".ca-StatusItem") == []
     item.get_by_role("button").click()
-    expect(lab.page.locator(".ca-Sidebar")).to_contain_text("Counted")
+    # The latest execution stands there with its status, what it has cost, and how long it runs.
+    latest = lab.page.locator(".ca-Sidebar .ca-Item", has=lab.page.locator(".ca-Dot")).first
+    expect(latest).to_contain_text(re.compile(r"running\s*Counted\s*\$[\d.]+ · \d+"))
     server.request("POST", f"executions/{execution}/cancel", {})
     expect(item).not_to_contain_text("running", timeout=SLOW_MS)
 

@@ -66,6 +66,10 @@ def test_an_archive_is_imported_with_its_warnings_and_starts_nothing_untrusted(
     chooser.value.set_files(claude_project)
     dialog = lab.page.locator(".jp-Dialog")
     expect(dialog).to_contain_text("Unheard")
+    # A list with its marks beside the words, whether or not another view has brought its looks before.
+    beside = "mark => mark.getBoundingClientRect().right <= mark.nextSibling.getBoundingClientRect().left"
+    mark = dialog.locator("li .ca-Icon").first
+    until(lab.page, lambda: mark.evaluate(beside), bool)
     lab.screenshot("import-warnings")
     dialog.get_by_role("button", name="Open the project").click()
     expect(lab.card("subagent:reader")).to_be_visible()
@@ -104,6 +108,14 @@ def test_a_project_is_duplicated_exported_and_deleted_and_comes_back_from_its_ba
     server.create_project("Travelling")
     lab.go()
     page = lab.page
+    search = page.get_by_role("searchbox", name="Search projects")
+    listed = sidebar(lab).locator(".ca-List").first
+    search.fill("travel")
+    expect(listed.locator(".ca-Item", has_not_text="Travelling")).to_have_count(0)
+    expect(listed.locator(".ca-Item", has_text="Travelling").first).to_be_visible()
+    search.fill("travelled")
+    expect(page.locator(".ca-Sidebar")).to_contain_text('No project has "travelled" in its name.')
+    search.fill("")
     more(lab, "Travelling")
     lab.screenshot("sidebar-menu")
     choose(page, "Duplicate")
@@ -182,6 +194,8 @@ def test_lab_s_menus_lead_to_agents_by_keyboard_alone_and_give_the_focus_back(
         expect(checked).to_have_count(0)
         card.focus()
 
+    # Lab puts the focus into the tab when it is in front: later it would take it from the palette.
+    page.wait_for_function("() => document.activeElement.closest('.ca-ProjectTab') !== null")
     card.focus()
     keys.press("Control+Shift+C")
     expect(page.locator(".lm-CommandPalette-input")).to_be_focused()

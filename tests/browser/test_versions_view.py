@@ -10,8 +10,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import findings
 from tests.browser.lab import SLOW_MS, THEMES, Lab
-from tests.browser.waiting import at_rest
+from tests.browser.waiting import at_rest, until
 from tests.support.live_server import LiveServer
+
+LINES = """head => {
+  const shown = [...head.children].map(each => each.getBoundingClientRect()).filter(each => each.width > 1);
+  const middles = shown.map(each => (each.top + each.bottom) / 2);
+  const alike = Math.max(...middles) - Math.min(...middles) < 3 && shown.every(each => each.height < 34);
+  return [alike ? 1 : 2, head.scrollWidth <= head.clientWidth];
+}"""
+"""On how many lines what stands in it is, and whether all of it is inside."""
 
 
 def save(server: LiveServer, project: str, **change: Any) -> None:
@@ -113,6 +121,10 @@ def test_a_conflict_shows_both_sides_and_saves_what_was_chosen(
         assert findings(lab.page, "[role=dialog]") == []
         contested = dialog.get_by_role("group", name=re.compile("System prompt"))
         expect(contested.locator(".cm-merge-b, .cm-editor").first).to_be_visible()
+        # Beside both stands what it was before either changed it.
+        words = (r"^Mine[\s\S]*cents", r"^Theirs[\s\S]*euros", r"^As it was[\s\S]*data analyst")
+        sides = contested.locator(".ca-Conflict-sides > label")
+        expect(sides).to_have_text([re.compile(each) for each in words])
         lab.screenshot(f"conflict-{theme}")
         # By keyboard alone: the focus is inside, and does not leave before the dialog is left.
         lab.tab_to(contested.get_by_role("radio", name=re.compile("^Mine")))
@@ -184,6 +196,13 @@ def test_versions_are_compared_labelled_published_and_restored(
         lab.stored(project, lambda each: not each["hooks"])
         versions.get_by_role("button", name="Close versions").click()
         expect(lab.card("subagent:statistician")).to_be_visible()
+        # Going back is one step to take back, as any other.
+        page.get_by_role("button", name="Undo", exact=True).click()
+        expect(lab.card("hook:guard")).to_be_visible()
+        expect(lab.card("subagent:statistician")).to_have_count(0)
+        page.get_by_role("button", name="Redo", exact=True).click()
+        expect(lab.card("subagent:statistician")).to_be_visible()
+        expect(lab.card("hook:guard")).to_have_count(0)
         # Beside a notebook there is room for one button where there were three.
         page.set_viewport_size({"width": 620, "height": 800})
         expect(page.get_by_role("button", name="Versions", exact=True)).to_be_hidden()
@@ -197,6 +216,11 @@ def test_versions_are_compared_labelled_published_and_restored(
         expect(changes).to_contain_text("Sales analyst")
         expect(changes).to_be_in_viewport()
         lab.screenshot(f"versions-narrow-{theme}")
+        # In a tab of 540 px its head is still one line, and nothing of it is cut off.
+        beside = page.evaluate("() => innerWidth - document.querySelector('.ca-Versions').clientWidth")
+        page.set_viewport_size({"width": beside + 540, "height": 800})
+        head = versions.locator(".ca-Versions-head")
+        until(page, lambda: head.evaluate(LINES), lambda lines: lines == [1, True])
         if dark:
             lab.high_contrast()
             assert findings(page, ".ca-Versions") == []

@@ -5,7 +5,7 @@ import { Panel } from '@xyflow/react';
 import { useEffect, useRef, useState } from 'react';
 
 import type { NewKind } from '../graph/items';
-import { useActions, useUi } from '../ui/context';
+import { useActions, useProject, useUi } from '../ui/context';
 import type { Translation } from '../ui/labels';
 import { Icon } from '../ui/Icon';
 
@@ -131,6 +131,8 @@ function Folded(): JSX.Element {
 
 export function Palette({ room }: { room: Room }): JSX.Element {
   const { trans } = useUi();
+  // Whoever is shown it for the first time has to read what is what.
+  const pointedAt = useProject(state => state.tour === 0);
   if (room === 'narrow') {
     return (
       <Panel position="top-left">
@@ -144,7 +146,7 @@ export function Palette({ room }: { room: Room }): JSX.Element {
       className="ca-Palette"
       role="toolbar"
       aria-label={trans.__('Add to the canvas')}
-      data-icons={room === 'middle' || undefined}
+      data-icons={(room === 'middle' && !pointedAt) || undefined}
     >
       <Kinds done={() => undefined} />
     </Panel>

@@ -132,7 +132,7 @@ function placedAt(definition: Definition, card: string, position: Position): Def
 }
 
 /** A place near `wanted` where no card begins. */
-export function freePlace(definition: Definition, wanted: Position): Position {
+function freePlace(definition: Definition, wanted: Position): Position {
   const cards = graphOf(definition).cards;
   const near = (at: Position) =>
     cards.some(card => Math.abs(card.position.x - at.x) < STEP && Math.abs(card.position.y - at.y) < STEP);

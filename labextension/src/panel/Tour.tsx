@@ -111,24 +111,41 @@ export function Tour(): JSX.Element | null {
   useLayoutEffect(() => {
     const box = bubble.current;
     const panel = box?.closest('.ca-Panel');
-    const target = step?.targets.map(each => panel?.querySelector(each)).find(Boolean);
-    if (!box || !panel || !target) {
+    if (!box || !panel || !step) {
       setPlace(null);
       return;
     }
-    const [outer, inner] = [panel.getBoundingClientRect(), target.getBoundingClientRect()];
-    setPlace(
-      placeFor(
-        {
-          left: inner.left - outer.left,
-          top: inner.top - outer.top,
-          width: inner.width,
-          height: inner.height
-        },
-        outer,
-        box.offsetHeight
-      )
-    );
+    let watched: Element | null = null;
+    const stand = () => {
+      const target = step.targets.map(each => panel.querySelector(each)).find(each => each !== null);
+      if (!target) {
+        setPlace(null);
+        return;
+      }
+      if (target !== watched) {
+        resized.disconnect();
+        resized.observe(target);
+        watched = target;
+      }
+      const [outer, inner] = [panel.getBoundingClientRect(), target.getBoundingClientRect()];
+      setPlace(
+        placeFor(
+          {
+            left: inner.left - outer.left,
+            top: inner.top - outer.top,
+            width: inner.width,
+            height: inner.height
+          },
+          outer,
+          box.offsetHeight
+        )
+      );
+    };
+    // What it points at may find its size, or give way to something else, a moment after the tab has changed:
+    // the palette has names only where the canvas has room for them.
+    const resized = new ResizeObserver(stand);
+    stand();
+    return () => resized.disconnect();
     // What is measured depends on the step and on how the tab is laid out.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [at, size]);

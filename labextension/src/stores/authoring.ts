@@ -9,9 +9,10 @@ import { aligned, tidied } from '../graph/arrange';
 import { naming, setting } from '../graph/changes';
 import { graphOf } from '../graph/graph';
 import type { Clip, NewKind } from '../graph/items';
-import { added, clipOf, freePlace, pasted, removed, renamed } from '../graph/items';
+import { added, clipOf, pasted, removed, renamed } from '../graph/items';
 import { push } from '../graph/history';
 import { COLUMN_STEP } from '../graph/layout';
+import { boxAt, uncovered } from '../graph/uncovered';
 import type { Refusal } from '../graph/wires';
 import { connected, disconnected, refusal } from '../graph/wires';
 
@@ -88,10 +89,12 @@ export class AuthoringActions extends EditingActions {
     }
     const definition = this._definition;
     const { selected } = this.state;
-    const user = selected && /^(agent|subagent:)/.test(selected) ? selected : 'agent';
-    const beside = graphOf(definition).cards.find(card => card.id === user)?.position ?? { x: 0, y: 0 };
+    // Hooks are the agent's, whatever is chosen.
+    const user = kind !== 'hook' && selected && /^(agent|subagent:)/.test(selected) ? selected : 'agent';
+    const { cards } = graphOf(definition);
+    const beside = cards.find(card => card.id === user)?.position ?? { x: 0, y: 0 };
     const step = kind === 'subagent' ? COLUMN_STEP : -COLUMN_STEP;
-    const at = position ?? freePlace(definition, { x: beside.x + step, y: beside.y });
+    const at = position ?? uncovered(boxAt(kind, { x: beside.x + step, y: beside.y }), cards);
     const next = added(definition, kind, name, at, user);
     this._change(next.definition, [next.card]);
     this.openProperties(next.card);

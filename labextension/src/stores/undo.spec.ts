@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Definition } from '../api/types';
 import { graphOf } from '../graph/graph';
 import type { NewKind } from '../graph/items';
+import { boxOf } from '../graph/uncovered';
 import { openTab } from '../testing/tab';
 
 /** The same numbers each time. */
@@ -39,6 +40,23 @@ describe('undo of everything', () => {
     actions.undo();
     actions.rename(first, 'One');
     expect(steps(), 'what is typed behind an undo is a step of its own').toBe(2);
+    actions.dispose();
+  });
+
+  it('puts each new card where it hides no other one', () => {
+    const tab = openTab({ log: [] });
+    const { actions, state } = tab;
+    actions.pick(['subagent:statistician'], []);
+    for (const kind of ['mcp', 'subagent', 'hook', 'hook', 'subagent', 'subagent', 'mcp'] as const) {
+      actions.add(kind, 'New');
+    }
+    const boxes = graphOf(state().history!.definition).cards.map(boxOf);
+    const met = boxes.filter((a, at) =>
+      boxes
+        .slice(at + 1)
+        .some(b => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height)
+    );
+    expect(met).toEqual([]);
     actions.dispose();
   });
 

@@ -9,11 +9,11 @@ import type { ReactNode } from 'react';
 import type { Client } from '../api/client';
 import type { Restored } from '../api/types';
 import type { Choice } from '../projects/Gallery';
-import { Icon } from '../ui/Icon';
 import type { ShellPort } from '../ui/port';
 
 const Gallery = lazy(() => import('../projects/Gallery').then(module => ({ default: module.Gallery })));
 const Backups = lazy(() => import('../projects/Backups').then(module => ({ default: module.Backups })));
+const Warnings = lazy(() => import('../projects/Warnings').then(module => ({ default: module.Warnings })));
 
 /** A view as the body of a dialog. */
 class Body extends ReactWidget {
@@ -84,16 +84,7 @@ export async function showWarnings(
 ): Promise<void> {
   await showDialog({
     title: trans.__('"%1" was imported; look at this', name),
-    body: new Body(
-      <ul className="ca-Warnings">
-        {warnings.map(warning => (
-          <li key={warning}>
-            <Icon name="warning" />
-            <span>{warning}</span>
-          </li>
-        ))}
-      </ul>
-    ),
+    body: new Body(<Warnings warnings={warnings} />),
     buttons: [Dialog.okButton({ label: trans.__('Open the project') })]
   });
 }
