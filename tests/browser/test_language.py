@@ -58,7 +58,7 @@ def language_pack(folder: Path) -> Path:
     messages = package / "locale" / "de_DE" / "LC_MESSAGES"
     messages.mkdir(parents=True)
     (package / "__init__.py").touch()
-    about = {"domain": DOMAIN, "language": "de_DE", "plural_forms": "nplurals=2; plural=(n != 1);"}
+    about = {"domain": DOMAIN, "language": "de-DE", "plural_forms": "nplurals=2; plural=(n != 1);"}
     words = {word: [said] if isinstance(said, str) else said for word, said in GERMAN.items()}
     (messages / f"{DOMAIN}.json").write_text(json.dumps({"": about | {"version": "0.1"}} | words))
     catalogue = Catalog(locale="de_DE", domain=DOMAIN)

@@ -182,7 +182,8 @@ def active(page: Page, entry: str) -> None:
 def test_lab_s_menus_lead_to_agents_by_keyboard_alone_and_give_the_focus_back(
     lab: Lab, server: LiveServer
 ) -> None:
-    lab.open_project(server.create_project("By keys")["id"])
+    name = f"By keys in {lab.colours}"
+    lab.open_project(server.create_project(name)["id"])
     page, keys, card = lab.page, lab.page.keyboard, lab.card("agent")
     bar = page.locator("#jp-MainMenu .lm-MenuBar-item")
     checked = page.get_by_text("Checked: nothing stands in the way of a run.")
@@ -237,8 +238,8 @@ def test_lab_s_menus_lead_to_agents_by_keyboard_alone_and_give_the_focus_back(
     active(page, "cloutagent:show-projects")
     keys.press("Enter")
     expect(page.get_by_role("searchbox", name="Search projects")).to_be_focused()
-    row = page.locator(".ca-Item-main", has_text="By keys")
-    more = page.get_by_role("button", name="More about By keys")
+    row = page.locator(".ca-Item-main", has_text=re.compile(f"^{name}v"))
+    more = page.get_by_role("button", name=f"More about {name}", exact=True)
     row.focus()
     expect(row).to_be_focused()
     keys.press("Shift+F10")
