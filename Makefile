@@ -13,7 +13,7 @@ CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE $(STRIP)
 
 PANEL_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path '*/.yarn/*' -not -path '*/lib/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 
-.PHONY: help demo test lint types bench screenshots nightly docs format clean setup-demo setup-test test-lint test-panel test-python test-browser
+.PHONY: help demo test lint types bench screenshots nightly docs format clean setup-demo setup-test test-lint lint-python lint-panel test-panel test-python test-browser
 
 help:
 	@echo "make demo     JupyterLab on an example project; no key, no account"
@@ -63,14 +63,20 @@ $(VENV)/.panel: labextension/node_modules/.installed $(PANEL_SOURCES)
 	@jupyter-builder develop --overwrite . > $(VENV)/develop.log 2>&1 || { cat $(VENV)/develop.log; exit 1; }
 	@touch $@
 
+# What uses one core each runs side by side; the other parts use all there are by themselves.
 test: setup-test
-	@$(MAKE) --no-print-directory test-lint test-panel test-python test-browser
+	@$(MAKE) --no-print-directory -j2 lint-python lint-panel test-panel
+	@$(MAKE) --no-print-directory test-python test-browser
 
-test-lint:
+test-lint: lint-python lint-panel
+
+lint-python:
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
+
+lint-panel:
 	cd labextension && jlpm lint
 
 test-panel:
