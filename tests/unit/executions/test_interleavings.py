@@ -251,11 +251,13 @@ async def test_two_new_keys_at_once_after_a_start_are_both_remembered(open_offic
     project, _ = await ended(open_office)
     office = await open_office()
     threads = HeldThreads()
-    first, second = threads.before("read_spec"), threads.before("read_spec")
+    first, second = threads.before("_keys"), threads.before("_keys")
     one = asyncio.create_task(office.accept(project, key="one"))
     await first.reached()
     two = asyncio.create_task(office.accept(project, key="two"))
-    await second.reached()
+    apart = asyncio.create_task(second.reached())  # what it would read then, it read too early
+    await asyncio.wait({apart}, timeout=0.3)
+    apart.cancel()
     first.go()
     begun = (await one).execution_id
     second.go()
