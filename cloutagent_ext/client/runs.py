@@ -88,26 +88,25 @@ class AsyncRun:
         self.id = execution_id
         """Its id for ever."""
         self.last = last
+        """The state as last seen, or None; nothing is asked."""
+        self.seen_at = time.strftime("%H:%M:%S")
+        """The time of day of that."""
         self.tools: Toolset | None = None
         """Functions of this notebook that answer its calls."""
         self._serving: Serving | None = None
 
-    @property
-    def last(self) -> ExecutionState | None:
-        """The state as last seen, or None; nothing is asked."""
-        return self._last
-
-    @last.setter
-    def last(self, state: ExecutionState | None) -> None:
-        self._last, self.seen_at = state, time.strftime("%H:%M:%S")
-
     async def state(self) -> ExecutionState:
         """Its state now: status, usage, cost, result. Once it has ended, nothing is asked any more."""
-        if self.last is None or self.last.status not in ENDED:
-            answer = await self._transport.json("GET", self._path)
-            self.last = ExecutionState.model_validate(answer, extra="ignore")
-            self.project_name = self.last.project_name
-        return self.last
+        if self.last is not None and self.last.status in ENDED:
+            return self.last
+        state = self._saw(await self._transport.json("GET", self._path))
+        self.project_name = state.project_name
+        return state
+
+    def _saw(self, answer: Any) -> ExecutionState:
+        self.last = state = ExecutionState.model_validate(answer, extra="ignore")
+        self.seen_at = time.strftime("%H:%M:%S")
+        return state
 
     def events(self, from_event: int = 1) -> AsyncGenerator[Any, None]:
         """Its events with id ≥ `from_event`, each once and in order, live until it has ended."""
@@ -233,14 +232,12 @@ class AsyncRun:
         # The same decision twice is one: a cut connection may be tried again.
         path = f"{self._path}/approvals/{segment(call_id)}"
         answer = await self._transport.json("POST", path, body=body, repeatable=True)
-        self.last = ExecutionState.model_validate(answer, extra="ignore")
-        return self.last
+        return self._saw(answer)
 
     async def cancel(self) -> ExecutionState:
         """Stop it. What it started is gone within seconds; raises `Conflict` when it had already ended."""
         answer = await self._transport.json("POST", f"{self._path}/cancel")
-        self.last = ExecutionState.model_validate(answer, extra="ignore")
-        return self.last
+        return self._saw(answer)
 
     async def resume(self, limits: dict[str, Any] | None = None) -> AsyncRun:
         """Let it go on: this very execution where it was interrupted, a new one where it failed.
