@@ -223,11 +223,11 @@ def _of_versions(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
     page.locator(".ca-Properties").get_by_role("tab", name="Agent", exact=True).click()
     lines = "You study sales.\nLook before you compute.\n"
     with lab.nothing_saved_yet(made):
-        page.get_by_label(re.compile("^Task")).first.fill("Mine: summarise in one page.")
+        page.get_by_label(re.compile(r"^\W?Task")).first.fill("Mine: summarise in one page.")
         _, saved = server.request("GET", f"projects/{made}")
         theirs = saved["agent"] | {"system_prompt": lines + "Theirs: round to whole euros."}
         assert server.request("PUT", f"projects/{made}", saved | {"agent": theirs})[0] == 200
-        page.get_by_label(re.compile("^System prompt")).fill(lines + "Mine: round to cents.")
+        page.get_by_label(re.compile(r"^\W?System prompt")).fill(lines + "Mine: round to cents.")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("changed elsewhere", timeout=SLOW_MS)
     dialog.locator(".cm-editor").first.wait_for()
@@ -264,7 +264,7 @@ def _of_strangers(lab: Lab, server: LiveServer, name: str) -> Iterator[View]:
         yield "trust", ".ca-Panel"
     properties(lab, "agent")
     page.locator(".ca-Properties").get_by_role("tab", name="Agent", exact=True).click()
-    page.get_by_label(re.compile("^Task")).first.fill("Read {{nowhere}}.")
+    page.get_by_label(re.compile(r"^\W?Task")).first.fill("Read {{nowhere}}.")
     if page.locator(".ca-Properties").is_visible():
         page.get_by_role("button", name="Close properties").click()
     page.locator(".ca-Check").click()

@@ -75,6 +75,12 @@ function word(trans: Translation, name: string): string {
       return trans.__('Secrets');
     case 'url':
       return trans.__('Address');
+    case 'transport':
+      return trans.__('Reached by');
+    case 'width':
+      return trans.__('Width');
+    case 'height':
+      return trans.__('Height');
     case 'enabled':
       return trans.__('Switched on');
     case 'effort':
