@@ -126,6 +126,10 @@ def test_the_panel_speaks_the_language_that_lab_has_a_pack_for(chromium: Browser
         expect(page.get_by_role("combobox", name="Karte suchen")).to_be_focused()
         expect(page.get_by_role("search")).to_contain_text(re.compile(r"\d Karten"))
         page.keyboard.press("Escape")
+        # The search gives the focus back: what opens before would lose it again, and close.
+        expect(page.get_by_role("search")).to_have_count(0)
+        lab.card("agent").focus()
+        expect(lab.card("agent")).to_be_focused()
         page.keyboard.press("Control+Shift+C")
         expect(page.locator(".lm-CommandPalette-input")).to_be_focused()
         page.keyboard.type("Agentenprojekt pr")
