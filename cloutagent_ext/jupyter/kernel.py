@@ -2,7 +2,9 @@
 
 The kernel is made the reaper of its own orphans (PR_SET_CHILD_SUBREAPER) before any
 code runs, so that what the code daemonises stays below it and can be ended. What was
-below it is noted after each call, for the case that the kernel itself dies first.
+below it is noted after each call, for the case that the kernel itself dies first. What
+it prints comes in pieces: ipykernel sends all that was printed in a fifth of a second as one
+message, gigabytes of a loop that prints, and whoever receives it has to hold it whole.
 """
 
 from __future__ import annotations
@@ -24,10 +26,27 @@ CANCEL_S = 1.0
 _LOOK_S = 0.5
 """How often a silent kernel is asked whether it lives."""
 _PRELUDE = """
-import ctypes as _ctypes, sys as _sys
-if _sys.platform == "linux":
-    _ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-del _ctypes, _sys
+def _prelude(most=131072):
+    import ctypes, sys
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    stream = type(sys.stdout)
+    schedule, flush_buffers = stream._schedule_flush, stream._flush_buffers
+    def scheduled(self):
+        schedule(self)
+        with self._buffer_lock:
+            unsent = sum(each.tell() for each in self._buffers.values())
+        if unsent >= most:
+            self.flush()
+    def in_pieces(self):
+        for parent, text in flush_buffers(self):
+            # ipykernel hands each to itself through a pipe of 1,000: more at once would stand for ever.
+            step = max(most, len(text) // 200)
+            for at in range(0, len(text), step):
+                yield parent, text[at : at + step]
+    stream._schedule_flush, stream._flush_buffers = scheduled, in_pieces
+_prelude()
+del _prelude
 """
 
 _TRIES = 5

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,20 @@ async def test_endless_output_is_interrupted_and_the_kernel_lives(
         "python", code="while True: print('x' * 100)"
     )
     assert await box.text("python", code="kept") == "1\n"
+
+
+@pytest.mark.parametrize("code", ["while True: print('x' * 100_000)", "print('x' * 300_000_000)"])
+async def test_a_flood_costs_the_server_no_more_than_twice_what_it_may_print(box: Box, code: str) -> None:
+    """In one message of the kernel it would be gigabytes, and several times that to read it."""
+    await box.run("python", code="1")
+    tracemalloc.start()
+    try:
+        error = await box.error("python", code=code)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "interrupted after 104,857,600 characters" in error
+    assert most < 2 * display.STOP_CHARACTERS, f"{most:,}"
 
 
 async def test_progress_that_clears_itself_shows_its_last_state(box: Box) -> None:
