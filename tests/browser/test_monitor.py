@@ -285,10 +285,11 @@ def test_a_run_is_repeated_changed_forked_and_compared(lab: Lab, server: LiveSer
 
 
 def test_a_cassette_is_kept_and_played_from_run_with(lab: Lab, server: LiveServer) -> None:
-    made = project(server, "Taped", bash("echo once"), {"text": "Taped."})
+    made = project(server, "Taped", bash("echo once"), {"text": "Taped, $x^2$."})
     lab.open_project(made)
     lab.run()
     ended(lab)
+    expect(lab.monitor().locator("mjx-container").first).to_be_visible()
     menu(lab, "Save as a cassette: replies and tools")
     expect(lab.page.get_by_text("The cassette is kept.")).to_be_visible()
     lab.page.get_by_role("button", name="Run with…").click()

@@ -48,7 +48,7 @@ def _program(mcp: McpServer, node: str, path: str) -> Iterator[Problem]:
             "NO_COMMAND",
             node,
             f"{path}.command",
-            f"{mcp.name} is started as a program, and none is named: write its `command`.",
+            f"{mcp.name} is started as a program, and none is named: write its program (`command`).",
         )
     elif any(c.isspace() for c in command) and not mcp.args:
         yield warning(

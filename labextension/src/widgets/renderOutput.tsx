@@ -1,5 +1,5 @@
 /**
- * Outputs through Lab's rendermime: its sanitizer, its Markdown, its terminal colours, its mime extensions.
+ * Outputs through Lab's rendermime: its sanitizer, its Markdown, its formulas, its mime extensions.
  *
  * Relative pictures and links are files of the execution: pictures are fetched with the user's proof of
  * identity and put in as data, links are handed to the view.
@@ -16,6 +16,7 @@ import type { Client } from '../api/client';
 import type { RenderOutput } from '../ui/context';
 
 import { FILE, sealing } from './sealed';
+import { typesetting } from './typesetting';
 
 function asDataUrl(blob: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -88,7 +89,8 @@ export function renderOutputWith(registry: IRenderMimeRegistry, client: Client):
         .clone({
           sanitizer: sealing(registry.sanitizer),
           resolver: executionId ? filesOf(client, executionId) : undefined,
-          linkHandler: linksTo(path => show.current?.(path))
+          linkHandler: linksTo(path => show.current?.(path)),
+          latexTypesetter: typesetting(registry.latexTypesetter)
         })
         .createRenderer(type);
       renderer.current = made;
