@@ -37,6 +37,18 @@ _NOT_OURS = (
 )
 
 
+# Lab closes the command palette at each command that is executed; its router executes one late at the start.
+_ROUTED = """
+Object.defineProperty(window, 'jupyterapp', {
+  configurable: true,
+  set(app) {
+    Object.defineProperty(window, 'jupyterapp', { value: app });
+    app.commands.commandExecuted.connect((_, { id }) => { window.routed ||= id === 'router:tree'; });
+  }
+});
+"""
+
+
 @dataclass
 class Lab:
     page: Page
@@ -68,6 +80,7 @@ class Lab:
         )
         page = context.new_page()
         page.set_default_timeout(SLOW_MS)
+        page.add_init_script(_ROUTED)
         if SLOWER > 1:
             context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         window = cls(page, server)
@@ -159,6 +172,14 @@ class Lab:
         """The project's tab in front, its canvas drawn."""
         self.go(**({"cloutagent": name} | ({"cloutagent-notebook": notebook} if notebook else {})))
         self.card("agent").wait_for()
+
+    def find_command(self, typed: str, found: str) -> None:
+        """Have the command palette offer the command called `found`, by its key and what is typed then."""
+        self.page.wait_for_function("() => window.routed")
+        self.page.keyboard.press("Control+Shift+C")
+        expect(self.page.locator(".lm-CommandPalette-input")).to_be_focused()
+        self.page.keyboard.type(typed)
+        expect(self.page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(found)
 
     def command(self, id: str, /, **args: Any) -> None:
         self.page.evaluate(

@@ -198,10 +198,7 @@ def test_lab_s_menus_lead_to_agents_by_keyboard_alone_and_give_the_focus_back(
     # Lab puts the focus into the tab when it is in front: later it would take it from the palette.
     page.wait_for_function("() => document.activeElement.closest('.ca-ProjectTab') !== null")
     card.focus()
-    keys.press("Control+Shift+C")
-    expect(page.locator(".lm-CommandPalette-input")).to_be_focused()
-    keys.type("Check Agent Project")
-    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text("Check Agent Project")
+    lab.find_command("Check Agent Project", found="Check Agent Project")
     keys.press("Enter")
     expect_checked()
 
