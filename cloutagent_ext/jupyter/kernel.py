@@ -26,7 +26,7 @@ CANCEL_S = 1.0
 _LOOK_S = 0.5
 """How often a silent kernel is asked whether it lives."""
 _PRELUDE = """
-def _prelude(most=131072):
+def _prelude(most=131072, largest=16777216):
     import ctypes, sys
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -45,6 +45,19 @@ def _prelude(most=131072):
             for at in range(0, len(text), step):
                 yield parent, text[at : at + step]
     stream._schedule_flush, stream._flush_buffers = scheduled, in_pieces
+
+    def bounded(message):
+        data = message["content"].get("data") or {}
+        sizes = {kind: len(it if isinstance(it, str) else str(it)) for kind, it in data.items()}
+        large = {kind: size for kind, size in sizes.items() if size > largest}
+        for kind in large:
+            del data[kind]
+        if large and "text/plain" not in data:
+            said = ", ".join(f"{kind} of {size:,} characters" for kind, size in large.items())
+            data["text/plain"] = f"[{said}: more than the {largest:,} that are shown]"
+        return message
+    for way in (get_ipython().displayhook, get_ipython().display_pub):
+        way.register_hook(bounded)
 _prelude()
 del _prelude
 """

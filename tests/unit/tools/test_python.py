@@ -139,6 +139,22 @@ async def test_a_flood_costs_the_server_no_more_than_twice_what_it_may_print(box
     assert most < 2 * display.STOP_CHARACTERS, f"{most:,}"
 
 
+async def test_a_result_that_is_larger_than_what_is_kept_is_named_and_not_sent(box: Box) -> None:
+    await box.run("python", code="1")
+    tracemalloc.start()
+    try:
+        text = await box.text("python", code="'x' * 300_000_000")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "text/plain of 300,000,002 characters: more than the 16,777,216 that are shown" in text
+    assert most < 10_000_000, f"{most:,}"
+    both = "{'text/html': 'x' * 20_000_000, 'text/plain': 'T'}"
+    code = f"from IPython.display import display; display({both}, raw=True)"
+    assert await box.text("python", code=code) == "T\n"
+    assert await box.text("python", code="'y' * 3") == "'yyy'\n"
+
+
 async def test_progress_that_clears_itself_shows_its_last_state(box: Box) -> None:
     code = (
         "from IPython.display import clear_output, display\n"
