@@ -20,7 +20,7 @@ from ..errors import CloutError, NotFound, UnreadableFile
 from ..failpoints import failpoint
 from ..loading import loaded
 from ..schema.execution import ENDED, Spec
-from . import history, records
+from . import history, logfile, records
 from .fold import Folded
 from .live import Live
 from .log import EventLog
@@ -137,6 +137,11 @@ async def _judge(folder: Path, owner: Owner, adopt: Adopt) -> tuple[Live | None,
         spec = await asyncio.to_thread(records.read_spec, folder)
         log = await EventLog.open(folder)
     except (NotFound, FileNotFoundError):
+        return None, await _forget_half_made(folder, owner)
+    except UnreadableFile:
+        # Without a log it is a spec whose server died as it wrote it: nobody was told of it.
+        if await asyncio.to_thread((folder / logfile.NAME).exists):
+            raise
         return None, await _forget_half_made(folder, owner)
     if log.last_id == 0:
         await log.close()

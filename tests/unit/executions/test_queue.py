@@ -235,6 +235,22 @@ async def test_a_key_whose_server_died_before_the_first_event_begins_anew_and_wh
     assert not folder.exists()
 
 
+async def test_an_execution_whose_server_died_while_it_wrote_the_spec_is_gone(open_office: Opens) -> None:
+    first = await open_office()
+    project = await first.project(bash("true"))
+    half = (await first.accept(project)).execution_id
+    await first.executions.wait(half)
+    _, folder = await first.executions._records.find(half)
+    await first.services.stop()
+    for each in folder.iterdir():
+        each.unlink()
+    (folder / "spec.json").touch()
+    (folder / "owner").touch()
+    second = await open_office()
+    await second.executions.list()
+    assert not folder.exists()
+
+
 async def test_nothing_is_accepted_while_shutting_down(office: Office) -> None:
     project = await office.project(agent=agent())
     await office.services.stop()
