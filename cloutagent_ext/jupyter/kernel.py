@@ -2,9 +2,11 @@
 
 The kernel is made the reaper of its own orphans (PR_SET_CHILD_SUBREAPER) before any
 code runs, so that what the code daemonises stays below it and can be ended. What was
-below it is noted after each call, for the case that the kernel itself dies first. What
-it prints comes in pieces: ipykernel sends all that was printed in a fifth of a second as one
-message, gigabytes of a loop that prints, and whoever receives it has to hold it whole.
+below it is noted after each call, for the case that the kernel itself dies first.
+
+Whoever receives a message has to hold it whole. So what is printed comes in pieces (ipykernel
+sends all of a fifth of a second as one message, gigabytes of a loop), and of a result larger than
+what is kept of any comes only a word. Not bounded: the text of an exception.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
 from ..engine.tools import processes
+from ..engine.tools.display import KEPT_CHARACTERS
 from ..schema.base import JsonObject
 
 READY_S = 60.0
@@ -26,7 +29,7 @@ CANCEL_S = 1.0
 _LOOK_S = 0.5
 """How often a silent kernel is asked whether it lives."""
 _PRELUDE = """
-def _prelude(most=131072, largest=16777216):
+def _prelude(most, largest):
     import ctypes, sys
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -58,9 +61,9 @@ def _prelude(most=131072, largest=16777216):
         return message
     for way in (get_ipython().displayhook, get_ipython().display_pub):
         way.register_hook(bounded)
-_prelude()
-del _prelude
 """
+_PIECE = 128 * 1024
+"""Characters of what is printed that are sent as one message, about."""
 
 _TRIES = 5
 """How often code is sent that somebody else's error threw out of the kernel's queue."""
@@ -131,7 +134,8 @@ class JupyterKernel:
         finally:
             answering.cancel()
             await asyncio.wait({answering})
-        await self._run(_PRELUDE, timeout_s=READY_S, on_output=lambda _: None, silent=True)
+        prelude = f"{_PRELUDE}_prelude({_PIECE}, {KEPT_CHARACTERS})\ndel _prelude"
+        await self._run(prelude, timeout_s=READY_S, on_output=lambda _: None, silent=True)
 
     async def execute(self, code: str, *, timeout_s: float, on_output: OnOutput) -> Outcome:
         """See `ports.Kernel.execute`. An exception of `on_output` interrupts the code and is raised."""
