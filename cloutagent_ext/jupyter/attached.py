@@ -45,9 +45,9 @@ class AttachedKernel(JupyterKernel):
         """Wait until it answers, that is until whatever its owner runs has ended."""
         if not self._connected:
             self._connected = True
-            self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=False)  # noqa: S604
+            self._channels.start()
         try:
-            await self._client.wait_for_ready(timeout=min(seconds, CONNECT_S))
+            await self._channels.ready(min(seconds, CONNECT_S))
         except RuntimeError:
             raise ToolError(
                 "The notebook's kernel does not answer: it is busy with something else, or hangs. "
@@ -56,7 +56,7 @@ class AttachedKernel(JupyterKernel):
 
     async def _close(self) -> None:
         self._dead = True
-        self._client.stop_channels()
+        self._channels.stop()
 
 
 async def _let_go() -> None:

@@ -5,8 +5,9 @@ code runs, so that what the code daemonises stays below it and can be ended. Wha
 below it is noted after each call, for the case that the kernel itself dies first.
 
 Whoever receives a message has to hold it whole. So what is printed comes in pieces (ipykernel
-sends all of a fifth of a second as one message, gigabytes of a loop), and of a result larger than
-what is kept of any comes only a word. Not bounded: the text of an exception.
+sends all of a fifth of a second as one message, gigabytes of a loop), and of a result or an exception
+larger than what is kept of any comes only a word. That is the kernel's doing, and code may undo it: then,
+and in a kernel that is somebody else's, the connection ends instead (`channels`), and it is said.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
 from ..engine.tools import processes
-from ..engine.tools.display import KEPT_CHARACTERS
+from ..engine.tools.display import KEPT_CHARACTERS, TooMuchOutput
 from ..schema.base import JsonObject
+from .channels import LARGEST, Channels
 
 READY_S = 60.0
 INTERRUPT_S = 5.0
@@ -28,6 +30,8 @@ CANCEL_S = 1.0
 """The same when the call was cancelled: then everything has 5 s in all."""
 _LOOK_S = 0.5
 """How often a silent kernel is asked whether it lives."""
+_DEAF_S = 5.0
+"""How long code may go on whose output cannot be received. A reply that is as large takes seconds to come."""
 _PRELUDE = """
 def _prelude(most, largest):
     import ctypes, sys
@@ -61,6 +65,19 @@ def _prelude(most, largest):
         return message
     for way in (get_ipython().displayhook, get_ipython().display_pub):
         way.register_hook(bounded)
+
+    session = get_ipython().kernel.session
+    send = session.send
+    def sent(to, kind, content=None, *more, **named):
+        if kind in ("error", "execute_reply") and content and "ename" in content:
+            texts = [content["evalue"], *content["traceback"]]
+            size = sum(map(len, texts))
+            if size > largest:
+                said = f"[an exception of {size:,} characters: more than the {largest:,} that are shown]"
+                evalue, *lines = (text[:1000] for text in texts)
+                content = {**content, "evalue": f"{evalue} {said}", "traceback": [*lines, said]}
+        return send(to, kind, content, *more, **named)
+    session.send = sent
 """
 _PIECE = 128 * 1024
 """Characters of what is printed that are sent as one message, about."""
@@ -74,6 +91,14 @@ _THROWN_OUT = (
     "was before it raised. Try again when the notebook is idle."
 )
 _DIED = "it died as it started."
+_TOO_LARGE = (
+    f"What it raised or answered is larger than {LARGEST:,} bytes in one piece and was not received. "
+    "The code has ended; its variables are kept."
+)
+_CUT = (
+    f"[something that it showed is larger than {LARGEST:,} bytes in one piece: that, and what came after it, "
+    "was not received]\n"
+)
 
 Outcome = Literal["ok", "error", "timeout", "dead"]
 Followed = Outcome | Literal["aborted"]
@@ -91,18 +116,6 @@ async def unbroken(work: Awaitable[Answer]) -> Answer:
     return await asyncio.shield(asyncio.ensure_future(work))
 
 
-def client_of(manager: Any) -> Any:
-    """A client with a session of its own.
-
-    The manager's is the kernel's name for whoever has it: of two clients that share one, the kernel answers
-    the newer only.
-    """
-    from jupyter_client.session import Session
-
-    own = manager.session
-    return manager.client(session=Session(key=own.key, signature_scheme=own.signature_scheme))
-
-
 class JupyterKernel:
     """`ports.Kernel` over a jupyter_client kernel manager; `end` takes the kernel out of its owner's list."""
 
@@ -110,16 +123,15 @@ class JupyterKernel:
         self._manager = manager
         self._end = end
         self._pid: int = manager.provisioner.pid
-        self._client: Any = client_of(manager)
+        self._channels = Channels(manager)
         self._known: set[tuple[int, float]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._dead = False
 
     async def ready(self) -> None:
         """Wait until it answers. Raises `DiedAtStart`, or what Jupyter raises when it stays silent."""
-        # No heartbeat (its thread is joined when stopping) and no stdin: nobody types here.
-        self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=False)  # noqa: S604
-        answering = asyncio.ensure_future(self._client.wait_for_ready(timeout=READY_S))
+        self._channels.start()
+        answering = asyncio.ensure_future(self._channels.ready(READY_S))
         try:
             # Jupyter's own waiting does not see that the server has restarted a dead one, on other ports.
             while not answering.done():
@@ -139,6 +151,12 @@ class JupyterKernel:
 
     async def execute(self, code: str, *, timeout_s: float, on_output: OnOutput) -> Outcome:
         """See `ports.Kernel.execute`. An exception of `on_output` interrupts the code and is raised."""
+        try:
+            if self._channels.broken:
+                await self._channels.ready(timeout_s)
+        except RuntimeError:
+            self._dead = True
+            return "dead"
         outcome = await self._run(code, timeout_s=timeout_s, on_output=on_output)
         self._known |= set(await processes.below(self._pid))
         return outcome
@@ -157,7 +175,7 @@ class JupyterKernel:
                 await processes.end_tree(pid)
             await self._end()
         finally:
-            self._client.stop_channels()
+            self._channels.stop()
             await processes.end_known(self._known)
 
     async def _run(
@@ -171,36 +189,34 @@ class JupyterKernel:
             if outcome != "aborted":
                 return outcome
             await asyncio.sleep(_PAUSE_S)
-        trace = [f"Aborted: {_THROWN_OUT}"]
-        on_output(
-            {
-                "msg_type": "error",
-                "content": {"ename": "Aborted", "evalue": _THROWN_OUT, "traceback": trace},
-            }
-        )
+        on_output(_error("Aborted", _THROWN_OUT))
         return "error"
 
     async def _once(self, code: str, deadline: float, on_output: OnOutput, *, silent: bool) -> Followed:
         # An error of ours must not throw out what others of the same kernel have queued.
-        call = self._client.execute(
+        call = self._channels.client.execute(
             code, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
         )
         try:
-            outcome = await self._follow(call, deadline, on_output)
+            outcome = await self._follow(call, deadline, on_output, stop_when_cut=True)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._closing is not None and task is not None and not task.cancelling():
                 return "dead"  # not we were cancelled, the channels were closed under us
             await asyncio.shield(self._interrupt(call, CANCEL_S, lambda _: None))
             raise
-        except Exception:
+        except Exception as error:
             if self._closing is not None:
                 return "dead"
-            await self._interrupt(call, INTERRUPT_S, lambda _: None)
+            stopped = await self._interrupt(call, INTERRUPT_S, lambda _: None)
+            if stopped == "dead" and isinstance(error, TooMuchOutput):
+                return "dead"
             raise
-        if outcome != "timeout":
-            return outcome
-        return await self._interrupt(call, INTERRUPT_S, on_output)
+        if outcome == "timeout":
+            outcome = await self._interrupt(call, INTERRUPT_S, on_output)
+        if self._channels.cut("iopub") and outcome != "dead":
+            on_output({"msg_type": "stream", "content": {"name": "stderr", "text": _CUT}})
+        return outcome
 
     async def _interrupt(self, call: str, seconds: float, on_output: OnOutput) -> Outcome:
         """`timeout` when the code stopped, `dead` when it had to be killed with its kernel."""
@@ -214,13 +230,16 @@ class JupyterKernel:
         self._dead = True
         return "dead"
 
-    async def _follow(self, call: str, deadline: float, on_output: OnOutput) -> Followed:
+    async def _follow(
+        self, call: str, deadline: float, on_output: OnOutput, *, stop_when_cut: bool = False
+    ) -> Followed:
         """Pass on what `call` says until it is done, the deadline, or the kernel's death.
 
         Only messages whose parent is `call` count: others work in the same kernel, and what they say
         may never pause.
         """
         status: Followed | None = None
+        deaf_s = 0.0
         heard = time.monotonic()
         while True:
             now = time.monotonic()
@@ -237,8 +256,13 @@ class JupyterKernel:
                     return status
                 if status is None and not await self._alive():
                     return "dead"
+                if status is None and self._channels.cut("shell"):
+                    return await self._unread(on_output)
+                deaf_s += _LOOK_S if self._channels.cut("iopub") else 0.0
+                if status is None and stop_when_cut and deaf_s > _DEAF_S:
+                    raise TooMuchOutput(f"something that is larger than {LARGEST:,} bytes in one piece")
             try:
-                message = await self._client.get_iopub_msg(timeout=min(left, _LOOK_S))
+                message = await self._channels.client.get_iopub_msg(timeout=min(left, _LOOK_S))
             except queue.Empty:
                 continue
             if message["parent_header"].get("msg_id") != call:
@@ -247,7 +271,8 @@ class JupyterKernel:
             heard = time.monotonic()
             if message["msg_type"] == "status":
                 if message["content"]["execution_state"] == "idle":
-                    return status or await self._reply(call, min(max(left, 1.0), INTERRUPT_S)) or "dead"
+                    status = status or await self._reply(call, min(max(left, 1.0), INTERRUPT_S))
+                    return status or await self._unread(on_output)
                 continue
             on_output({"msg_type": message["msg_type"], "content": message["content"]})
             await asyncio.sleep(0)  # a flood is received without waiting: the others have their turn here
@@ -257,15 +282,31 @@ class JupyterKernel:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                message = await self._client.get_shell_msg(timeout=max(deadline - time.monotonic(), 0))
+                message = await self._channels.client.get_shell_msg(
+                    timeout=max(deadline - time.monotonic(), 0)
+                )
             except queue.Empty:
                 return None
             if message["parent_header"].get("msg_id") == call:
                 said = message["content"]["status"]
                 return said if said in ("ok", "aborted") else "error"
 
+    async def _unread(self, on_output: OnOutput) -> Outcome:
+        """How a call ended whose reply does not come: it was too large, or the kernel is gone."""
+        await asyncio.sleep(_LOOK_S)  # one that dies loses its connections before Jupyter sees it dead
+        if not self._channels.cut("shell") or not await self._alive():
+            return "dead"
+        on_output(_error("TooLarge", _TOO_LARGE))
+        return "error"
+
     async def _alive(self) -> bool:
         """Whether the process that we started still is the kernel (Jupyter restarts dead ones by itself)."""
         if self._dead or getattr(self._manager.provisioner, "pid", None) != self._pid:
             return False
         return bool(await self._manager.is_alive())
+
+
+def _error(name: str, text: str) -> JsonObject:
+    """What a kernel says of an exception, of ours."""
+    content = {"ename": name, "evalue": text, "traceback": [f"{name}: {text}"]}
+    return {"msg_type": "error", "content": content}

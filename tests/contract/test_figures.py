@@ -22,6 +22,7 @@ from cloutagent_ext.engine.tools import (
 )
 from cloutagent_ext.engine.tools import text as clipped
 from cloutagent_ext.executions import inputs, memory, questions, recovery, repeats
+from cloutagent_ext.jupyter import channels
 from cloutagent_ext.jupyter import kernel as jupyter_kernel
 from cloutagent_ext.schema.project import Agent, Hook, McpServer
 
@@ -40,6 +41,8 @@ SAID: dict[str, list[str]] = {
         f"the model gets up to {text.INLINE_BYTES // KIB} KiB",
         f"a file in the workspace with up to {commands.KEPT_BYTES // MIB} MiB of it",
         f"prints more than {isolation.MAX_OUTPUT_BYTES // MIB} MiB is stopped",
+        f"A result or an exception of more than {display.KEPT_CHARACTERS // MIB} MiB",
+        f"in one piece of more than {channels.LARGEST // MIB} MiB is not received",
         f"does not stop within {jupyter_kernel.INTERRUPT_S:g} s of being interrupted",
         f"up to {inputs.MAX_BYTES // MIB} MB each",
         f"up to {results.MAX_IMAGE_BYTES / 1e6:g} MB) and PDFs (up to {attachments.MAX_PDF_BYTES // MIB} MB)",

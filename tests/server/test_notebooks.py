@@ -17,6 +17,7 @@ import pytest
 from cloutagent_ext.engine.ports import ToolContext, ToolError
 from cloutagent_ext.engine.tools.environment import child_environment
 from cloutagent_ext.engine.tools.toolbox import Toolbox
+from cloutagent_ext.jupyter.channels import LARGEST
 from cloutagent_ext.jupyter.kernels import ServerKernels
 from cloutagent_ext.jupyter.notebooks import ServerNotebooks
 from tests.support.patience import Promised
@@ -232,6 +233,26 @@ async def test_a_time_limit_interrupts_and_the_variables_stay(shared: Desk) -> N
     error = await shared.error("python", code="import time; time.sleep(60)", timeout_s=1)
     assert "interrupted after 1 s" in error
     assert await shared.text("python", code="kept") == "1\n"
+
+
+async def test_what_is_too_large_is_said_and_the_kernel_stays_and_answers(shared: Desk) -> None:
+    await shared.open()
+    error = await shared.error("python", code="kept = 1\nraise KeyError('x' * 50_000_000)")
+    assert f"TooLarge: What it raised or answered is larger than {LARGEST:,} bytes" in error
+    assert await shared.text("python", code="kept") == "1\n"
+    assert "larger than" in await shared.text("python", code="print('x' * 50_000_000)")
+    assert await shared.text("python", code="kept") == "1\n"
+
+
+async def test_what_the_user_shows_meanwhile_is_not_told_as_ours_however_large(shared: Desk) -> None:
+    kernel = await shared.open()
+    await shared.text("python", code="1")
+    client = shared.app.kernel_manager.get_kernel(kernel).client()
+    client.start_channels()
+    await client.wait_for_ready(timeout=60)
+    client.execute("import time; time.sleep(1); print('x' * 50_000_000)")
+    assert await shared.text("python", code="print('mine')", timeout_s=60) == "mine\n"
+    client.stop_channels()
 
 
 async def test_a_cancelled_call_interrupts_the_code_and_leaves_the_kernel(

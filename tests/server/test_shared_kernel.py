@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cloutagent_ext.jupyter.kernel import JupyterKernel, client_of
+from cloutagent_ext.jupyter.channels import Channels
+from cloutagent_ext.jupyter.kernel import JupyterKernel
 
 from .caller import Caller
 
@@ -48,17 +49,17 @@ class Shared:
 async def two(server: Caller) -> AsyncIterator[Shared]:
     manager = server.app.kernel_manager
     kernel_id = await manager.start_kernel(kernel_name="python3")
-    other = client_of(manager.get_kernel(kernel_id))
-    other.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=False)
-    await other.wait_for_ready(timeout=60)
+    other = Channels(manager.get_kernel(kernel_id))
+    other.start()
+    await other.ready(60)
 
     async def end() -> None:
         await manager.shutdown_kernel(kernel_id, now=True)
 
     kernel = JupyterKernel(manager.get_kernel(kernel_id), end)
     await kernel.ready()
-    yield Shared(kernel, other)
-    other.stop_channels()
+    yield Shared(kernel, other.client)
+    other.stop()
     await kernel.close()
 
 
@@ -74,7 +75,7 @@ async def test_two_executions_at_one_kernel_both_get_their_answers(two: Shared, 
     assert await two.mine("1") == "ok"
     assert await second.execute("2", timeout_s=30, on_output=lambda _: None) == "ok"
     assert await two.mine("3") == "ok"
-    second._client.stop_channels()
+    second._channels.stop()
 
 
 def raises(gate: Path) -> str:

@@ -32,7 +32,7 @@ _SUFFIX = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "imag
 
 
 class TooMuchOutput(Exception):
-    """The code says more than `STOP_CHARACTERS`."""
+    """The code says more than `STOP_CHARACTERS`, or what cannot be received; its text tells which."""
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Collector:
     def _count(self, characters: int) -> None:
         self._total += characters
         if self._total > STOP_CHARACTERS:
-            raise TooMuchOutput
+            raise TooMuchOutput(f"{STOP_CHARACTERS:,} characters of output")
 
     def parts(self, context: ToolContext) -> list[OutputPart]:
         """The result. Writes files: call it in a thread."""

@@ -18,7 +18,6 @@ from ...schema.base import JsonObject
 from ...schema.events import OutputPart, TextPart
 from .. import previews
 from ..ports import ToolContext, ToolError
-from . import display
 from .base import BuiltinTool
 from .display import Collector, TooMuchOutput
 from .text import INLINE_BYTES, clean
@@ -90,11 +89,9 @@ class Python(BuiltinTool):
             outcome = await resources.kernel.execute(
                 code, context, timeout_s=timeout_s, on_output=output, confine=confine
             )
-        except TooMuchOutput:
+        except TooMuchOutput as error:
             outcome = "error"
-            problem = (
-                f"[interrupted after {display.STOP_CHARACTERS:,} characters of output; variables are kept]"
-            )
+            problem = f"[interrupted after {error}; variables are kept]"
         if outcome == "timeout":
             problem = f"[interrupted after {timeout_s} s; variables are kept; `timeout_s` allows more]"
         elif outcome == "dead":

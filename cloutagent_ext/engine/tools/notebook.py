@@ -19,7 +19,6 @@ from ...schema.events import OutputPart, TextPart
 from .. import previews
 from ..notebooks import CellChange, Notebooks, NotebookState
 from ..ports import ToolContext, ToolError
-from . import display
 from .base import BuiltinTool
 from .cells import Outputs, outline, whole
 from .display import Collector, TooMuchOutput
@@ -169,9 +168,9 @@ class Notebook(BuiltinTool):
         problem, outcome = None, "dead"
         try:
             outcome = await kernel.execute(_text(cell), timeout_s=timeout_s, on_output=take)
-        except TooMuchOutput:
+        except TooMuchOutput as error:
             outcome = "error"
-            problem = f"[interrupted after {display.STOP_CHARACTERS:,} characters of output]"
+            problem = f"[interrupted after {error}]"
         finally:
             await kernel.close()
             # Also of a call that was cancelled: what the kernel did say belongs into the notebook.

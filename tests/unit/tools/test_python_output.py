@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from cloutagent_ext.engine.tools import display
+from cloutagent_ext.jupyter.channels import LARGEST
 
 from .conftest import Box
+
+
+@contextmanager
+def costing_less_than(most: int) -> Iterator[None]:
+    """Bytes of this process, at the worst moment."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most, f"{peak:,}"
 
 
 async def test_a_table_is_rich_for_people_and_plain_for_the_model(box: Box) -> None:
@@ -48,30 +64,64 @@ async def test_endless_output_is_interrupted_and_the_kernel_lives(
 async def test_a_flood_costs_the_server_no_more_than_twice_what_it_may_print(box: Box, code: str) -> None:
     """In one message of the kernel it would be gigabytes, and several times that to read it."""
     await box.run("python", code="1")
-    tracemalloc.start()
-    try:
+    with costing_less_than(2 * display.STOP_CHARACTERS):
         error = await box.error("python", code=code)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
     assert "interrupted after 104,857,600 characters" in error
-    assert most < 2 * display.STOP_CHARACTERS, f"{most:,}"
 
 
 async def test_a_result_that_is_larger_than_what_is_kept_is_named_and_not_sent(box: Box) -> None:
     await box.run("python", code="1")
-    tracemalloc.start()
-    try:
+    with costing_less_than(10_000_000):
         text = await box.text("python", code="'x' * 300_000_000")
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
     assert "text/plain of 300,000,002 characters: more than the 16,777,216 that are shown" in text
-    assert most < 10_000_000, f"{most:,}"
     both = "{'text/html': 'x' * 20_000_000, 'text/plain': 'T'}"
     code = f"from IPython.display import display; display({both}, raw=True)"
     assert await box.text("python", code=code) == "T\n"
     assert await box.text("python", code="'y' * 3") == "'yyy'\n"
+
+
+async def test_an_exception_that_is_larger_than_what_is_kept_is_named_and_not_sent(box: Box) -> None:
+    await box.run("python", code="kept = 1")
+    with costing_less_than(10_000_000):
+        error = await box.error("python", code="raise KeyError('x' * 100_000_000)")
+    assert "KeyError" in error
+    assert re.search(r"an exception of \d00,\d{3},\d{3} characters: more than the 16,777,216", error)
+    assert await box.text("python", code="kept") == "1\n"
+
+
+UNBOUND = """
+import traceback
+from IPython import get_ipython
+get_ipython().kernel.session.__dict__.pop("send")
+for way in (get_ipython().displayhook, get_ipython().display_pub):
+    way._thread_local.hooks = []
+kept = 1
+"""
+"""What code can do about the bounds of the kernel that it runs in."""
+
+
+async def test_an_exception_of_code_that_undid_the_bounds_is_cut_off_and_said(box: Box) -> None:
+    await box.run("python", code=UNBOUND)
+    with costing_less_than(2 * LARGEST):
+        error = await box.error("python", code="raise KeyError('x' * 100_000_000)")
+    assert f"TooLarge: What it raised or answered is larger than {LARGEST:,} bytes in one piece" in error
+    assert await box.text("python", code="kept") == "1\n"
+
+
+async def test_a_result_of_code_that_undid_the_bounds_is_cut_off_and_said(box: Box) -> None:
+    await box.run("python", code=UNBOUND)
+    with costing_less_than(2 * LARGEST):
+        text = await box.text("python", code="print('before')\ndisplay('x' * 100_000_000)\nprint('behind')")
+    assert text.startswith("before\n[something that it showed is larger than")
+    assert await box.text("python", code="kept") == "1\n"
+
+
+async def test_a_flood_of_code_that_undid_the_bounds_is_interrupted_and_the_kernel_lives(box: Box) -> None:
+    await box.run("python", code=UNBOUND)
+    with costing_less_than(2 * LARGEST):
+        error = await box.error("python", code="while True: display('x' * 50_000_000)")
+    assert f"interrupted after something that is larger than {LARGEST:,} bytes in one piece" in error
+    assert await box.text("python", code="kept") == "1\n"
 
 
 async def test_progress_that_clears_itself_shows_its_last_state(box: Box) -> None:
