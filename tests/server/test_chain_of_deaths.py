@@ -40,7 +40,7 @@ FEW = 4
 DEATHS = int(os.environ.get("CLOUTAGENT_DEATHS", 1000))
 UNHEARD = 0.15
 """Part of the servers that die before they listen."""
-LIVES = 2.5
+LIVES = 3.5
 """The longest life of the others, in the time that a start takes here and now: a busy machine does less in
 a second."""
 MOST_OPEN = 4
