@@ -1,18 +1,18 @@
 """One running kernel of an execution: runs code, notices its death, ends with all it started.
 
-The kernel is made the reaper of its own orphans (PR_SET_CHILD_SUBREAPER) before any
-code runs, so that what the code daemonises stays below it and can be ended. What was
-below it is noted after each call, for the case that the kernel itself dies first.
+The kernel is made the reaper of its own orphans before any code runs, so that what the code
+daemonises stays below it and can be ended. What was below it is noted after each call, for the
+case that the kernel itself dies first.
 
-Whoever receives a message has to hold it whole. So what is printed comes in pieces (ipykernel
-sends all of a fifth of a second as one message, gigabytes of a loop), and of a result or an exception
-larger than what is kept of any comes only a word. That is the kernel's doing, and code may undo it: then,
-and in a kernel that is somebody else's, the connection ends instead (`channels`), and it is said.
+Whoever receives a message has to hold it whole. So a kernel of ours sends pieces, and of what is
+larger than what is kept only a word (`prelude`). Code may undo that: then, and in a kernel that is
+somebody else's, the connection ends instead (`channels`), and it is said here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import queue
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeVar
 from ..engine.tools import processes
 from ..engine.tools.display import KEPT_CHARACTERS, TooMuchOutput
 from ..schema.base import JsonObject
+from . import prelude
 from .channels import LARGEST, Channels
 
 READY_S = 60.0
@@ -32,53 +33,7 @@ _LOOK_S = 0.5
 """How often a silent kernel is asked whether it lives."""
 _DEAF_S = 5.0
 """How long code may go on whose output cannot be received. A reply that is as large takes seconds to come."""
-_PRELUDE = """
-def _prelude(most, largest):
-    import ctypes, sys
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-    stream = type(sys.stdout)
-    schedule, flush_buffers = stream._schedule_flush, stream._flush_buffers
-    def scheduled(self):
-        schedule(self)
-        with self._buffer_lock:
-            unsent = sum(each.tell() for each in self._buffers.values())
-        if unsent >= most:
-            self.flush()
-    def in_pieces(self):
-        for parent, text in flush_buffers(self):
-            # ipykernel hands each to itself through a pipe of 1,000: more at once would stand for ever.
-            step = max(most, len(text) // 200)
-            for at in range(0, len(text), step):
-                yield parent, text[at : at + step]
-    stream._schedule_flush, stream._flush_buffers = scheduled, in_pieces
-
-    def bounded(message):
-        data = message["content"].get("data") or {}
-        sizes = {kind: len(it if isinstance(it, str) else str(it)) for kind, it in data.items()}
-        large = {kind: size for kind, size in sizes.items() if size > largest}
-        for kind in large:
-            del data[kind]
-        if large and "text/plain" not in data:
-            said = ", ".join(f"{kind} of {size:,} characters" for kind, size in large.items())
-            data["text/plain"] = f"[{said}: more than the {largest:,} that are shown]"
-        return message
-    for way in (get_ipython().displayhook, get_ipython().display_pub):
-        way.register_hook(bounded)
-
-    session = get_ipython().kernel.session
-    send = session.send
-    def sent(to, kind, content=None, *more, **named):
-        if kind in ("error", "execute_reply") and content and "ename" in content:
-            texts = [content["evalue"], *content["traceback"]]
-            size = sum(map(len, texts))
-            if size > largest:
-                said = f"[an exception of {size:,} characters: more than the {largest:,} that are shown]"
-                evalue, *lines = (text[:1000] for text in texts)
-                content = {**content, "evalue": f"{evalue} {said}", "traceback": [*lines, said]}
-        return send(to, kind, content, *more, **named)
-    session.send = sent
-"""
+_PRELUDE = inspect.getsource(prelude.prepare)
 _PIECE = 128 * 1024
 """Characters of what is printed that are sent as one message, about."""
 
@@ -146,8 +101,8 @@ class JupyterKernel:
         finally:
             answering.cancel()
             await asyncio.wait({answering})
-        prelude = f"{_PRELUDE}_prelude({_PIECE}, {KEPT_CHARACTERS})\ndel _prelude"
-        await self._run(prelude, timeout_s=READY_S, on_output=lambda _: None, silent=True)
+        prepared = f"{_PRELUDE}\nprepare({_PIECE}, {KEPT_CHARACTERS})\ndel prepare"
+        await self._run(prepared, timeout_s=READY_S, on_output=lambda _: None, silent=True)
 
     async def execute(self, code: str, *, timeout_s: float, on_output: OnOutput) -> Outcome:
         """See `ports.Kernel.execute`. An exception of `on_output` interrupts the code and is raised."""
