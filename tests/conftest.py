@@ -81,6 +81,8 @@ def _network_closed() -> Iterator[None]:
 _MAY_BLOCK: tuple[tuple[str, str], ...] = (
     # An import inside a function looks at the disk once per process; the slow ones go to threads.
     ("<frozen importlib._bootstrap>", "_find_and_load"),
+    # So does the first parser that pydantic builds late, for plugins, in whichever test that is.
+    ("pydantic/plugin/_loader.py", "get_plugins"),
     # Jupyter loads extensions before it listens: nobody is kept waiting yet.
     ("jupyter_server/extension/manager.py", "load_all_extensions"),
     # Jupyter's own services block a little wherever they are called from.

@@ -93,6 +93,18 @@ async def test_output_past_16_mib_keeps_its_beginning_in_a_file_and_its_end_in_t
     assert (box.workspace / part.path).stat().st_size == 16 * 1024 * 1024
 
 
+async def test_a_walk_over_the_whole_machine_is_a_beginning_an_end_and_a_file(
+    box: Box, promised: Promised
+) -> None:
+    with promised(7):
+        said = await box.error("bash", command="find / 2>/dev/null; false", timeout_s=2)
+    assert said.startswith("/\n")
+    assert len(said.encode()) < 34 * 1024
+    [kept] = box.workspace.glob("**/*.txt")
+    assert kept.stat().st_size > 100 * 1024
+    assert (await box.text("bash", command="echo on")).strip() == "on"
+
+
 async def test_endless_output_is_stopped_at_the_limit(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cloutagent_ext.engine.tools.commands.MAX_OUTPUT_BYTES", 4 * 1024 * 1024)
     error = await box.error("bash", command="yes")
