@@ -48,6 +48,8 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     page.get_by_label("Prompt", exact=True).fill("You read.")
     page.get_by_role("button", name="Add MCP server").drag_to(ground, target_position={"x": 640, "y": 330})
     page.get_by_label("Begin with").select_option("time")
+    expect(page.get_by_label("Name").first).to_have_value("Time")
+    server = str(page.locator(".react-flow__node[data-id^='mcp:']").get_attribute("data-id"))
     # It is tried where it is made: the real program is started, and says which tools it has.
     page.get_by_role("button", name="Test", exact=True).click()
     expect(page.get_by_text(re.compile(r"^Connected to mcp-time \S+ in [\d.]+ m?s\.$"))).to_be_visible(
@@ -63,14 +65,14 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     page.get_by_role("button", name="Fit all cards").click()
     lab.card("subagent:reader").hover()
     start = box(lab.card("subagent:reader").locator(".react-flow__handle-left"))
-    end = box(lab.card("mcp:mcp-server").locator(".react-flow__handle-left"))
+    end = box(lab.card(server).locator(".react-flow__handle-left"))
     page.mouse.move(start["x"], start["y"])
     page.mouse.down()
     page.mouse.move(end["x"] - 40, end["y"] - 10, steps=8)
     page.mouse.move(end["x"], end["y"], steps=4)
     page.mouse.up()
     # A click chooses it, and what is chosen can be taken away and comes back.
-    wire = page.locator(".react-flow__edge[data-id='subagent:reader>mcp:mcp-server']")
+    wire = page.locator(f".react-flow__edge[data-id='subagent:reader>{server}']")
     middle = at_rest(page, lambda: wire.locator(".react-flow__edge-path").evaluate(MIDDLE))
     page.mouse.click(*middle)
     expect(wire).to_have_class(re.compile("selected"))
@@ -85,7 +87,7 @@ def test_an_agent_with_a_subagent_and_a_server_is_built_by_mouse_and_runs(
     page.get_by_role("button", name="Save", exact=True).first.click()
     saved = lab.stored(project, lambda each: each["agent"]["task"] == "Say hello.")
     assert [each["id"] for each in saved["subagents"]] == ["reader"]
-    assert saved["subagents"][0]["mcps"] == ["mcp-server"]
+    assert saved["subagents"][0]["mcps"] == [server.removeprefix("mcp:")]
     assert saved["mcps"][0]["command"] == "mcp-server-time"
     assert saved["mcps"][0]["enabled_tools"] == ["get_current_time"]
     lab.run()

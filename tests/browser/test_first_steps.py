@@ -58,6 +58,7 @@ def test_a_newcomer_builds_and_runs_an_agent_with_a_subagent_and_a_server_in_few
     hand.click(lab.card("agent"))
     hand.click(page.get_by_role("button", name="Add MCP server"))
     hand.choose(page.get_by_label("Begin with"), "time")
+    expect(page.get_by_label("Name").first).to_have_value("Time")
     hand.click(page.get_by_role("button", name=re.compile(r"^Run\b")).first)
     ask = page.get_by_role("dialog")
     hand.write(ask.get_by_label("What shall it do?"), "Say what time it is.")

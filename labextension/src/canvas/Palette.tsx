@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from 'react';
 
 import type { NewKind } from '../graph/items';
 import { useActions, useProject, useUi } from '../ui/context';
+import { newName } from '../ui/labels';
 import type { Translation } from '../ui/labels';
 import { Icon } from '../ui/Icon';
 
@@ -15,20 +16,6 @@ import type { Room } from './fit';
 export const DRAGGED = 'application/x-cloutagent-card';
 
 const KINDS: NewKind[] = ['subagent', 'hook', 'mcp', 'note'];
-
-/** What a new card is called, until somebody names it. */
-export function newName(trans: Translation, kind: NewKind): string {
-  switch (kind) {
-    case 'subagent':
-      return trans.__('Subagent');
-    case 'hook':
-      return trans.__('Hook');
-    case 'mcp':
-      return trans.__('MCP server');
-    case 'note':
-      return trans.__('Note');
-  }
-}
 
 function purpose(trans: Translation, kind: NewKind): string {
   switch (kind) {

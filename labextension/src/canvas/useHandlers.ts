@@ -8,8 +8,9 @@ import { useMemo, useRef } from 'react';
 
 import type { NewKind } from '../graph/items';
 import { useActions, useUi } from '../ui/context';
+import { newName } from '../ui/labels';
 
-import { DRAGGED, newName } from './Palette';
+import { DRAGGED } from './Palette';
 
 type Handlers = Required<
   Pick<

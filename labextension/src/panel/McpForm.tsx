@@ -5,6 +5,7 @@ import { useRef } from 'react';
 
 import type { Definition, McpServer } from '../api/types';
 import { useActions, useUi } from '../ui/context';
+import { newName } from '../ui/labels';
 
 import { plainHeaders, signingHeaders } from './auth';
 import { AuthFields } from './AuthFields';
@@ -25,6 +26,8 @@ const asPlace = (name: string) => `{{secret:${name}}}`;
 interface Preset {
   id: string;
   label: string;
+  /** What the server is called, where that is known beforehand. */
+  name?: string;
   server: Partial<McpServer>;
 }
 
@@ -34,16 +37,19 @@ function usePresets(): Preset[] {
     {
       id: 'time',
       label: trans.__('Time (mcp-server-time)'),
+      name: trans.__('Time'),
       server: { transport: 'stdio', command: 'mcp-server-time', args: [], url: null }
     },
     {
       id: 'git',
       label: trans.__('Git (mcp-server-git)'),
+      name: trans.__('Git'),
       server: { transport: 'stdio', command: 'mcp-server-git', args: [], url: null }
     },
     {
       id: 'browser',
       label: trans.__('Browser (Playwright, by npx)'),
+      name: trans.__('Browser'),
       server: { transport: 'stdio', command: 'npx', args: ['-y', '@playwright/mcp@latest'], url: null }
     },
     {
@@ -156,6 +162,13 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
   const edit = (change: Partial<McpServer>) => actions.edit(path, { ...mcp, ...change });
   const bind = useBinding(path, mcp);
   const empty = !mcp.command && !mcp.url;
+  const begin = ({ name, server }: Preset) => {
+    edit(server);
+    const unnamed = mcp.name.replace(/ \d+$/, '') === newName(trans, 'mcp');
+    if (name && unnamed && !definition.mcps.some(each => each.name === name)) {
+      actions.rename(`mcp:${mcp.id}`, name);
+    }
+  };
   return (
     <FieldScope path={path}>
       <TextField
@@ -172,7 +185,7 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
             { value: '', label: trans.__('choose …') },
             ...presets.map(({ id, label }) => ({ value: id, label }))
           ]}
-          onChange={id => edit(presets.find(each => each.id === id)?.server ?? {})}
+          onChange={id => presets.filter(each => each.id === id).forEach(begin)}
         />
       )}
       <SelectField

@@ -1,7 +1,7 @@
 /**
  * What forms offer by name: kinds of servers, moments of hooks, variables with who uses them.
  */
-import { fireEvent, screen, within } from '@testing-library/react';
+import { act, fireEvent, screen, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 
 import { shownDefinition } from '../stores/select';
@@ -38,6 +38,24 @@ describe('a new MCP server', () => {
     expect(option, [...begin.options].map(each => each.text).join(', ')).toBeDefined();
     fireEvent.change(begin, { target: { value: option!.value } });
     expect(tab.state().history?.definition.mcps[0]).toMatchObject(made);
+  });
+
+  it('is called after what it begins with, unless it has a name already', () => {
+    const tab = at(null, ({ actions }) => actions.add('mcp', 'MCP server'));
+    const begins = () => screen.getByLabelText<HTMLSelectElement>('Begin with');
+    const named = () =>
+      tab
+        .state()
+        .history?.definition.mcps.slice(1)
+        .map(({ id, name }) => [id, name]);
+    fireEvent.change(begins(), { target: { value: 'git' } });
+    expect(named()).toEqual([['git', 'Git']]);
+    act(() => tab.actions.add('mcp', 'Clock'));
+    fireEvent.change(begins(), { target: { value: 'browser' } });
+    expect(named()?.[1]).toEqual(['clock', 'Clock']);
+    act(() => tab.actions.add('mcp', 'MCP server'));
+    fireEvent.change(begins(), { target: { value: 'git' } });
+    expect(named()?.[2][1]).toBe('MCP server');
   });
 });
 

@@ -3,6 +3,7 @@
  */
 import type { ExecutionEvent, ExecutionState } from '../api/types';
 import type { CardKind } from '../graph/graph';
+import type { NewKind } from '../graph/items';
 import type { Refusal } from '../graph/wires';
 import type { Kind } from '../stores/kinds';
 import type { CardRun } from '../stores/monitor';
@@ -47,6 +48,20 @@ export function kindLabel(trans: Translation, kind: CardKind): string {
       return trans.__('MCP server');
     case 'note':
       return trans.__('note');
+  }
+}
+
+/** What a new card is called, until somebody names it. */
+export function newName(trans: Translation, kind: NewKind): string {
+  switch (kind) {
+    case 'subagent':
+      return trans.__('Subagent');
+    case 'hook':
+      return trans.__('Hook');
+    case 'mcp':
+      return trans.__('MCP server');
+    case 'note':
+      return trans.__('Note');
   }
 }
 
