@@ -141,7 +141,8 @@ def test_files_and_notebooks_dragged_from_the_file_browser_go_with_the_run(
 def test_a_cell_that_calls_the_project_is_added_to_the_open_notebook_and_runs(
     lab: Lab, server: LiveServer
 ) -> None:
-    made = project(server, "Called", bash("echo from a cell"), {"text": "Called."})
+    name = f"Called in {lab.colours}"  # a name that two projects have calls neither
+    made = project(server, name, bash("echo from a cell"), {"text": "Called."})
     lab.open_project(made)
     # What these give back is more than the browser can hand over.
     run = "([id, args]) => { void window.jupyterapp.commands.execute(id, args); }"
@@ -154,7 +155,7 @@ def test_a_cell_that_calls_the_project_is_added_to_the_open_notebook_and_runs(
     )
     lab.page.evaluate(run, ["cloutagent:add-cell", {"id": made}])
     cell = notebook.locator(".jp-Cell").nth(1)
-    expect(cell).to_contain_text('connect()["Called"].run()')
+    expect(cell).to_contain_text(f'connect()["{name}"].run()')
     cell.locator(".cm-content").press("Shift+Enter")
     expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[ ]:")
     assert settled(lab, server, made, 1)[0]["origin"] == "notebook"
