@@ -11,7 +11,7 @@ import asyncio
 import time
 
 from ..engine.ports import ToolError
-from .kernel import JupyterKernel, OnOutput, Outcome
+from .kernel import Died, JupyterKernel, OnOutput, Outcome
 
 CONNECT_S = 30.0
 
@@ -36,7 +36,10 @@ class AttachedKernel(JupyterKernel):
             if not await self._alive():
                 return "dead"
             left = max(timeout_s - (time.monotonic() - began), 1.0)
-            await self._idle(left)
+            try:
+                await self._idle(left)
+            except Died:
+                return "dead"
             return await self._run(code, timeout_s=left, on_output=on_output)
         finally:
             self._alone.release()
@@ -47,7 +50,9 @@ class AttachedKernel(JupyterKernel):
             self._connected = True
             self._channels.start()
         try:
-            await self._channels.ready(min(seconds, CONNECT_S))
+            await self._answers(min(seconds, CONNECT_S))
+        except Died:
+            raise
         except RuntimeError:
             raise ToolError(
                 "The notebook's kernel does not answer: it is busy with something else, or hangs. "

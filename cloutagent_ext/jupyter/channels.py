@@ -9,6 +9,8 @@ in a thread.
 
 from __future__ import annotations
 
+import queue
+import time
 from typing import Any, Literal
 
 import zmq
@@ -21,6 +23,9 @@ LARGEST = 2 * KEPT_CHARACTERS
 """Bytes of one message. What is kept of any result fits in, where most of it is not beyond ASCII."""
 WAITING = 4
 """Messages that have arrived and are not read yet; behind them the kernel has to wait, or to drop some."""
+
+BEHIND_S = 5.0
+"""How long what a kernel shows may come behind its answers: in a flood the message waited for may be lost."""
 
 Name = Literal["shell", "iopub"]
 
@@ -73,7 +78,22 @@ class Channels:
                 self._connect()
                 self.start()
             await self.client.wait_for_ready(timeout=seconds)
+            await self._heard_all()
             if not self.cut("iopub"):  # by what somebody else's code showed meanwhile
+                return
+
+    async def _heard_all(self) -> None:
+        """Return once all has arrived that was shown before now, or was too large to arrive.
+
+        The kernel shows in order, but later than it answers: a large message takes it seconds to send.
+        """
+        call, deadline = self.client.kernel_info(), time.monotonic() + BEHIND_S
+        while time.monotonic() < deadline and not self.cut("iopub"):
+            try:
+                message = await self.client.get_iopub_msg(timeout=0.2)
+            except queue.Empty:
+                continue
+            if message["parent_header"].get("msg_id") == call and message["msg_type"] == "status":
                 return
 
     def stop(self) -> None:

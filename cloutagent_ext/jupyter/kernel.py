@@ -51,7 +51,7 @@ _TOO_LARGE = (
     "The code has ended; its variables are kept."
 )
 _CUT = (
-    f"[something that it showed is larger than {LARGEST:,} bytes in one piece: that, and what came after it, "
+    f"[something that was shown is larger than {LARGEST:,} bytes in one piece: that, and what came after it, "
     "was not received]\n"
 )
 
@@ -62,7 +62,7 @@ Answer = TypeVar("Answer")
 OnOutput = Callable[[JsonObject], None]
 
 
-class DiedAtStart(RuntimeError):
+class Died(RuntimeError):
     """It died before it had answered; another one may well live."""
 
 
@@ -84,31 +84,35 @@ class JupyterKernel:
         self._dead = False
 
     async def ready(self) -> None:
-        """Wait until it answers. Raises `DiedAtStart`, or what Jupyter raises when it stays silent."""
+        """Wait until it answers, and prepare it. Raises as `_answers` does."""
         self._channels.start()
-        answering = asyncio.ensure_future(self._channels.ready(READY_S))
+        await self._answers(READY_S)
+        prepared = f"{_PRELUDE}\nprepare({_PIECE}, {KEPT_CHARACTERS})\ndel prepare"
+        await self._run(prepared, timeout_s=READY_S, on_output=lambda _: None, silent=True)
+
+    async def _answers(self, seconds: float) -> None:
+        """Wait until it answers. Raises `Died`, or Jupyter's RuntimeError when it stays silent."""
+        answering = asyncio.ensure_future(self._channels.ready(seconds))
         try:
             # Jupyter's own waiting does not see that the server has restarted a dead one, on other ports.
             while not answering.done():
                 await asyncio.wait({answering}, timeout=_LOOK_S)
                 if not answering.done() and not await self._alive():
-                    raise DiedAtStart(_DIED)
+                    raise Died(_DIED)
             answering.result()
         except RuntimeError as error:
-            if isinstance(error, DiedAtStart) or await self._alive():
+            if isinstance(error, Died) or await self._alive():
                 raise
-            raise DiedAtStart(_DIED) from error
+            raise Died(_DIED) from error
         finally:
             answering.cancel()
             await asyncio.wait({answering})
-        prepared = f"{_PRELUDE}\nprepare({_PIECE}, {KEPT_CHARACTERS})\ndel prepare"
-        await self._run(prepared, timeout_s=READY_S, on_output=lambda _: None, silent=True)
 
     async def execute(self, code: str, *, timeout_s: float, on_output: OnOutput) -> Outcome:
         """See `ports.Kernel.execute`. An exception of `on_output` interrupts the code and is raised."""
         try:
             if self._channels.broken:
-                await self._channels.ready(timeout_s)
+                await self._answers(timeout_s)
         except RuntimeError:
             self._dead = True
             return "dead"

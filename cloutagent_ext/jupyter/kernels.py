@@ -127,7 +127,7 @@ async def _started(
 
     One that dies before it has answered is started anew, `tries` times in all.
     """
-    from .kernel import DiedAtStart, JupyterKernel, unbroken
+    from .kernel import Died, JupyterKernel, unbroken
 
     while True:
         tries -= 1
@@ -145,7 +145,7 @@ async def _started(
             await kernel.ready()
         except BaseException as error:
             await asyncio.shield(kernel.close())
-            if isinstance(error, DiedAtStart) and tries > 0:
+            if isinstance(error, Died) and tries > 0:
                 continue
             if isinstance(error, Exception):
                 raise ToolError(f"The Python kernel started but does not answer: {error}") from error

@@ -112,7 +112,7 @@ async def test_a_result_of_code_that_undid_the_bounds_is_cut_off_and_said(box: B
     await box.run("python", code=UNBOUND)
     with costing_less_than(2 * LARGEST):
         text = await box.text("python", code="print('before')\ndisplay('x' * 100_000_000)\nprint('behind')")
-    assert text.startswith("before\n[something that it showed is larger than")
+    assert text.startswith("before\n[something that was shown is larger than")
     assert await box.text("python", code="kept") == "1\n"
 
 
