@@ -82,8 +82,9 @@ lint-panel:
 test-panel:
 	cd labextension && jlpm test
 
+# Three at a time on two cores: a good third of the time a test waits, for a process to start or a limit to come.
 test-python:
-	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not nightly" --ignore=tests/browser
+	$(CLEAN_ENV) $(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser and not nightly" --ignore=tests/browser
 
 test-browser:
 	$(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not nightly" tests/browser
