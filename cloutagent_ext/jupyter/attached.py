@@ -36,28 +36,22 @@ class AttachedKernel(JupyterKernel):
             if not await self._alive():
                 return "dead"
             left = max(timeout_s - (time.monotonic() - began), 1.0)
+            if not self._connected:
+                self._connected = True
+                self._channels.start()
             try:
-                await self._idle(left)
+                # It answers once whatever its owner runs has ended.
+                await self._answers(min(left, CONNECT_S))
             except Died:
                 return "dead"
+            except RuntimeError:
+                raise ToolError(
+                    "The notebook's kernel does not answer: it is busy with something else, or hangs. "
+                    "Try again when it is idle."
+                ) from None
             return await self._run(code, timeout_s=left, on_output=on_output)
         finally:
             self._alone.release()
-
-    async def _idle(self, seconds: float) -> None:
-        """Wait until it answers, that is until whatever its owner runs has ended."""
-        if not self._connected:
-            self._connected = True
-            self._channels.start()
-        try:
-            await self._answers(min(seconds, CONNECT_S))
-        except Died:
-            raise
-        except RuntimeError:
-            raise ToolError(
-                "The notebook's kernel does not answer: it is busy with something else, or hangs. "
-                "Try again when it is idle."
-            ) from None
 
     async def _close(self) -> None:
         self._dead = True

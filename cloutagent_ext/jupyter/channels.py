@@ -20,10 +20,9 @@ from jupyter_client.session import Session
 from ..engine.tools.display import KEPT_CHARACTERS
 
 LARGEST = 2 * KEPT_CHARACTERS
-"""Bytes of one message. What is kept of any result fits in, where most of it is not beyond ASCII."""
+"""Bytes of one message. What is kept of a result fits in, unless most of it is beyond ASCII."""
 WAITING = 4
 """Messages that have arrived and are not read yet; behind them the kernel has to wait, or to drop some."""
-
 BEHIND_S = 5.0
 """How long what a kernel shows may come behind its answers: in a flood the message waited for may be lost."""
 

@@ -12,7 +12,7 @@ import { GRID } from './layout';
 import { connected, keepingAgentEdges, refusal } from './wires';
 
 export type NewKind = Exclude<CardKind, 'agent'>;
-type Item = Subagent | Hook | McpServer | Note;
+export type Item = Subagent | Hook | McpServer | Note;
 
 /** Longest id, as the contract has it. */
 const LONGEST_ID = 64;
@@ -206,14 +206,15 @@ export function removed(definition: Definition, cards: readonly string[]): Defin
 }
 
 /**
- * `definition` with another name on the card. Its id follows the name while `saved` does not know the card
+ * `definition` with another name on the card, and with `change` in it. Its id follows the name while `saved` does not know the card
  * yet: afterwards files, tools and logs bear the id.
  */
 export function renamed(
   definition: Definition,
   card: string,
   name: string,
-  saved: Definition | null
+  saved: Definition | null,
+  change: Partial<Item> = {}
 ): { definition: Definition; card: string } {
   const kind = card.split(':')[0] as NewKind;
   const id = itemId(card);
@@ -225,7 +226,7 @@ export function renamed(
   let next = withList(
     definition,
     kind,
-    list.map(each => (each.id === id ? { ...each, name, id: now } : each))
+    list.map(each => (each.id === id ? { ...each, ...change, name, id: now } : each))
   );
   if (now !== id) {
     const { agent } = next;

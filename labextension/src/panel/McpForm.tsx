@@ -162,11 +162,12 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
   const edit = (change: Partial<McpServer>) => actions.edit(path, { ...mcp, ...change });
   const bind = useBinding(path, mcp);
   const empty = !mcp.command && !mcp.url;
+  const unnamed = mcp.name.replace(/ \d+$/, '') === newName(trans, 'mcp');
   const begin = ({ name, server }: Preset) => {
-    edit(server);
-    const unnamed = mcp.name.replace(/ \d+$/, '') === newName(trans, 'mcp');
     if (name && unnamed && !definition.mcps.some(each => each.name === name)) {
-      actions.rename(`mcp:${mcp.id}`, name);
+      actions.rename(`mcp:${mcp.id}`, name, server);
+    } else {
+      edit(server);
     }
   };
   return (
@@ -185,7 +186,12 @@ export function McpForm({ definition, index }: { definition: Definition; index: 
             { value: '', label: trans.__('choose …') },
             ...presets.map(({ id, label }) => ({ value: id, label }))
           ]}
-          onChange={id => presets.filter(each => each.id === id).forEach(begin)}
+          onChange={id => {
+            const preset = presets.find(each => each.id === id);
+            if (preset) {
+              begin(preset);
+            }
+          }}
         />
       )}
       <SelectField

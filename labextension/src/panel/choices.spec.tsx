@@ -50,6 +50,11 @@ describe('a new MCP server', () => {
         .map(({ id, name }) => [id, name]);
     fireEvent.change(begins(), { target: { value: 'git' } });
     expect(named()).toEqual([['git', 'Git']]);
+    expect(tab.state().history?.definition.mcps[1].command).toBe('mcp-server-git');
+    act(() => tab.actions.undo());
+    expect(named()).toEqual([['mcp-server', 'MCP server']]);
+    expect(tab.state().history?.definition.mcps[1].command).toBeNull();
+    act(() => tab.actions.redo());
     act(() => tab.actions.add('mcp', 'Clock'));
     fireEvent.change(begins(), { target: { value: 'browser' } });
     expect(named()?.[1]).toEqual(['clock', 'Clock']);

@@ -8,7 +8,7 @@ import type { Side, Size } from '../graph/arrange';
 import { aligned, tidied } from '../graph/arrange';
 import { naming, setting } from '../graph/changes';
 import { graphOf } from '../graph/graph';
-import type { Clip, NewKind } from '../graph/items';
+import type { Clip, Item, NewKind } from '../graph/items';
 import { added, clipOf, pasted, removed, renamed } from '../graph/items';
 import { push } from '../graph/history';
 import { COLUMN_STEP } from '../graph/layout';
@@ -100,13 +100,13 @@ export class AuthoringActions extends EditingActions {
     this.openProperties(next.card);
   }
 
-  /** Give the card another name. */
-  rename(card: string, name: string): void {
+  /** Give the card another name, and what else belongs to that, in one step. */
+  rename(card: string, name: string, also?: Partial<Item>): void {
     const { history, saved, frozen } = this.state;
     if (!history || frozen) {
       return;
     }
-    const next = renamed(history.definition, card, name, saved);
+    const next = renamed(history.definition, card, name, saved, also);
     const change = naming(history.definition, card, next.card, next.definition);
     this.advance(push(history, change, this.typing()));
     if (next.card !== card) {
